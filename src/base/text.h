@@ -1,0 +1,56 @@
+// Text without policy: numbers with units, nearest word, quoting, a small append-only JSON writer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace immure {
+
+std::string num(uint64_t value);
+std::string num_signed(int64_t value);
+std::string hex(uint64_t value);
+
+// Decimal digits only, no sign, no overflow.
+std::optional<uint64_t> parse_u64(std::string_view text);
+// "512M", "1G", "64k", "4096": bytes, binary units, an optional "B" or "iB" behind the unit.
+std::optional<uint64_t> parse_size(std::string_view text);
+// "2s", "500ms", "5m", "1h", "1.5s": nanoseconds. A bare number is seconds.
+std::optional<uint64_t> parse_duration(std::string_view text);
+std::string format_size(uint64_t bytes);         // "512 MiB"
+std::string format_duration(uint64_t nanos);     // "1.5 s"
+
+// The candidate with the least edit distance, if it is near enough to be meant; empty otherwise.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+// Distance in edits (insert, delete, replace, swap of neighbours).
+unsigned edit_distance(std::string_view a, std::string_view b);
+
+// 'it''s' for a terminal: control bytes are shown as \xNN, so that no escape sequence gets through.
+std::string quoted(std::string_view text);
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string join(std::span<const std::string> parts, std::string_view between);
+
+// Writes JSON in order; commas and quotes are its business. Keys and text are escaped; invalid UTF-8 becomes U+FFFD.
+class JsonWriter {
+ public:
+  JsonWriter& begin_object(std::string_view key = {});
+  JsonWriter& end_object();
+  JsonWriter& begin_array(std::string_view key = {});
+  JsonWriter& end_array();
+  JsonWriter& text(std::string_view key, std::string_view value);
+  JsonWriter& number(std::string_view key, int64_t value);
+  JsonWriter& boolean(std::string_view key, bool value);
+  JsonWriter& null(std::string_view key);
+  const std::string& str() const { return out_; }
+
+ private:
+  void lead(std::string_view key);
+  void escaped(std::string_view value);
+  std::string out_;
+  bool comma_ = false;
+};
+
+}  // namespace immure

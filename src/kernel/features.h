@@ -1,0 +1,76 @@
+// What this kernel and this host can do: facts found by trying, never by version numbers. Only plan/ branches
+// on them. Unit tests build them by hand (tests/support/features.h).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace immure {
+
+enum class CgroupMode : uint8_t { None, V1, Hybrid, V2 };
+
+struct CgroupFacts {
+  CgroupMode mode = CgroupMode::None;
+  struct Controller {
+    std::string name;       // "memory", "pids", "cpu"
+    std::string own_path;   // directory of the caller's own group, on the host
+  };
+  std::vector<Controller> v1;
+  std::string v2_path;      // the caller's own group in the unified tree; empty: none
+  std::vector<std::string> v2_controllers;  // usable in children of v2_path
+  bool v2_writable = false, v1_writable = false;   // groups can be made there
+};
+
+// A fact with its reason when it is false, so that a refusal can say why and doctor how to mend it.
+struct Fact {
+  bool ok = true;
+  int error = 0;            // errno of the trial
+  std::string reason;       // "sysctl kernel.unprivileged_userns_clone is 0"
+  std::string remedy;       // one line that mends it
+};
+
+struct Features {
+  // Namespaces that this caller can make.
+  Fact user_ns, mount_ns, pid_ns, net_ns, ipc_ns, uts_ns, cgroup_ns, time_ns;
+  // Calls.
+  bool clone3 = true, mount_api = true, mount_setattr = true, openat2 = true, close_range = true;
+  bool overlay_unprivileged = true, overlay_layer_fds = true;   // lowerdir+ with a descriptor (6.13)
+  bool clone_into_cgroup = true, memfd_noexec = true, seccomp_listener = true;
+  bool time_ns_on_exec = true;       // a vfork child enters the time namespace at exec (6.1)
+  int landlock_abi = 7;              // 0: none
+  uint32_t last_capability = 40;
+  CgroupFacts cgroup;
+  std::string lsm;                   // names of the active modules, when they can be read
+
+  // Cheap and right on good hosts: two or three reads, no trial. launch falls back to probe() when a step
+  // then fails.
+  static Features assume();
+  // Tries every one harmlessly, in children where it must.
+  static Features probe();
+};
+
+// What compile() asks about this host and its caller; a value, so that tests make their own.
+struct Host {
+  uint32_t uid = 0, gid = 0;
+  bool privileged = false;           // CAP_SYS_ADMIN, SETUID, SETGID over the caller's user namespace
+  uint64_t capabilities = 0;
+  uint32_t pid = 0;
+  uint64_t pid_ns = 0;
+  struct Range {
+    uint32_t inside, outside, count;
+  };
+  std::vector<Range> uid_ranges, gid_ranges;   // /proc/self/{u,g}id_map
+  std::vector<Range> subuids, subgids;         // what newuidmap grants this user
+  uint64_t memory_bytes = 0;
+  unsigned processors = 1;
+  std::string cwd;
+  bool tty[3] = {false, false, false};
+  uint64_t boot_ns = 0, monotonic_ns = 0;
+  int oldest_free_fd = 3;
+
+  static Host observe();
+};
+
+}  // namespace immure

@@ -1,0 +1,91 @@
+// What will be done: the value between the wanted (JailSpec) and the true (LayerReport). Made by compile(),
+// never changed afterwards; explain prints it, the launch walks it, verify compares the kernel with it.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plan/step.h"
+#include "spec/layers.h"
+
+namespace immure {
+
+// One control group directory to make, fill and remove. Paths are on the host.
+struct CgroupDir {
+  std::string path;
+  std::vector<std::pair<std::string, std::string>> writes;  // file name, value; in order
+  std::string controller;   // "memory", "pids", "cpu", "unified"
+  bool into = false;        // joined by CLONE_INTO_CGROUP instead of a write by the child
+  int8_t slot = kNoSlot;    // the descriptor that the child writes "0" to
+  bool optional = false;    // cannot be had: the layer becomes Weaker, the launch goes on
+};
+
+// A mount that must be in the child's mountinfo at the gate, and how it must look.
+struct ExpectedMount {
+  std::string target;
+  std::string fstype;      // empty: any
+  uint64_t attributes = 0; // kAttr* bits that must be set
+  uint16_t origin = kNoOrigin;
+};
+
+// What compile() decided for one layer; the report starts from it and is corrected by what verify read.
+struct LayerPlan {
+  Need need = Need::Require;
+  State state = State::InForce;
+  std::string mechanism;  // "pivot_root into an overlay of detached layers"
+  std::string reason;     // why Weaker, Missing or Off
+};
+
+struct IdMap {
+  uint32_t inside, outside, count;
+};
+
+struct ExpectedRlimit {
+  int resource;
+  uint64_t soft, hard;
+};
+
+struct Plan {
+  std::vector<Step> steps;       // grouped by side, in order
+  std::string arena;             // NUL-terminated texts; offset 0 is ""
+  uint64_t clone_flags = 0;
+  uint64_t unshare_flags = 0;    // namespaces that pid 1 makes itself (time)
+
+  // identity: what the parent writes and what verify compares
+  std::vector<IdMap> uid_map, gid_map;
+  bool map_by_helper = false;    // newuidmap/newgidmap
+  bool deny_setgroups = false;
+  uint32_t inside_uid = 0, inside_gid = 0, outside_uid = 0, outside_gid = 0;
+
+  std::vector<CgroupDir> cgroup;
+  std::vector<std::vector<sock_filter>> filters;  // 0: the program's; 1: pid 1's
+  bool listener = false;         // the program's filter sends denied calls to the supervisor
+
+  std::vector<uint32_t> argv, env, candidates;    // arena offsets; candidates: paths that execve tries in turn
+  std::vector<int> kept_fds;     // descriptors above 2 that the program gets, as it sees them
+
+  bool pty = false;
+  unsigned pty_fds = 0;          // bits 0..2: which standard descriptors are terminals
+  uint64_t wall_limit_ns = 0, kill_after_ns = 0;
+  uint64_t sum_memory_limit = 0, sum_pids_limit = 0;  // what the supervisor sums where there is no cgroup
+  uint64_t cpu_time_limit_ns = 0;  // of the whole tree
+
+  std::vector<ExpectedMount> mounts;
+  std::vector<ExpectedRlimit> rlimits;
+  uint64_t caps = 0;             // every set that may hold something holds at most this
+  uint32_t securebits = 0;
+  std::string look_at_root;      // a root whose tree is looked through for links to the outside; empty: none
+
+  std::array<LayerPlan, kLayerCount> layers;
+  std::vector<std::string> weakened;  // sentences: what was loosened, and by which word
+
+  const char* text(uint32_t offset) const { return arena.c_str() + offset; }
+};
+
+}  // namespace immure

@@ -1,0 +1,96 @@
+// A step: one thing to do to the kernel, decided beforehand. Steps are values without pointers, so that the
+// parent's plan can be walked by a child that must not allocate. The walker is child/steps.cc.
+//
+// A step reads text from the plan's arena (offsets, NUL-terminated) and descriptors from a small table of
+// slots that parent and child fill as they go. It either succeeds or ends the launch with {index, errno}.
+#pragma once
+
+#include <cstdint>
+
+#include "spec/layers.h"
+
+namespace immure {
+
+enum class Side : uint8_t {
+  Parent,     // before clone3, in the caller's namespaces
+  Child,      // pid 1 of the jail, before the gate
+  AfterGate,  // pid 1, when the parent has verified
+  Payload,    // the process that becomes the program, right before exec
+};
+
+// What a step does. a, b, out: slots. s, t: text. x, y, z: numbers.
+enum class Op : uint8_t {
+  // files and descriptors
+  Open,            // out = openat2(a or cwd, s, flags x, resolve y)
+  ExpectInode,     // a is (device x, inode y), else ESTALE: the path was changed since it was planned
+  Close,           // a
+  MakeDir,         // mkdirat(a, s, mode x); an existing directory is fine
+  MakeFile,        // create s below a with mode x, holding the text t
+  MakeLink,        // symlink s below a, to t
+  WriteFile,       // write t to the path s (x: 1 = a missing file is fine)
+  // mounts
+  PrivatePropagation,  // "/" recursively private
+  OpenTree,        // out = open_tree(a or cwd, s, clone, recursive when x)
+  FsOpen,          // out = fsopen(s)
+  FsSet,           // fsconfig(a, string s = t)
+  FsSetFlag,       // fsconfig(a, flag s)
+  FsSetFd,         // fsconfig(a, s = descriptor b)
+  FsMount,         // create and out = fsmount(a, attributes x); closes a
+  MountAttributes, // mount_setattr(a, set x, clear y, recursive when z, user namespace b when b >= 0)
+  Attach,          // mount a on the path s inside b; x: 1 = a target that is missing is fine; y: 1 = replace the fd
+  AttachHere,      // mount a on the path s of the child's own view (before the pivot)
+  PivotRoot,       // a becomes the root, the old one is detached, cwd is "/"
+  // namespaces
+  Unshare,         // x
+  LoopbackUp,
+  Hostname,        // s
+  // identity and privilege
+  SetGroups,       // none, or the list is empty
+  SetGid, SetUid,  // x, all three
+  BoundingSet,     // keep x, drop the rest up to capability y
+  CapSet,          // effective, permitted, inheritable = x, y, z
+  AmbientSet,      // clear, then raise x
+  Securebits,      // x
+  NoNewPrivs,
+  Dumpable,        // x
+  ParentDeathSignal,  // x; fails when the parent has gone meanwhile
+  KeyringJoin,
+  // limits and inherited state
+  Rlimit,          // resource x, soft y, hard z
+  Umask,           // x
+  ResetInherited,  // signal mask and dispositions, personality, scheduling and I/O priority
+  CgroupJoin,      // write "0" to the descriptor a
+  Setsid,
+  Chdir,           // s, else t when s is missing
+  // terminal
+  OpenPty,         // out = master of a new pair of the jail's devpts; b = slave
+  ControllingTty,  // a becomes the controlling terminal; for x's bits 0..2 it becomes that descriptor
+  // Landlock
+  LandlockCreate,  // out; handled files x, network y, scopes z
+  LandlockPath,    // ruleset a, path s, rights x; y: 1 = missing is fine
+  LandlockPort,    // ruleset a, rights x, port y
+  LandlockEnforce, // a
+  // descriptors and the end
+  MoveFd,          // descriptor in slot a becomes number x, not close-on-exec
+  CloseRange,      // from x on
+  Seccomp,         // filter x; y: 1 = ask for a listener and send it
+  Exec,            // candidates, arguments and environment of the plan
+};
+
+inline constexpr uint16_t kNoOrigin = 0xffff;
+inline constexpr int8_t kNoSlot = -1;
+inline constexpr int kSlots = 120;
+
+struct Step {
+  Op op;
+  Side side;
+  Layer layer;
+  int8_t a = kNoSlot, b = kNoSlot, out = kNoSlot;
+  uint16_t origin = kNoOrigin;  // index into the JailSpec's origins
+  uint32_t s = 0, t = 0;        // offsets into the arena; 0 is the empty text
+  uint64_t x = 0, y = 0, z = 0;
+};
+
+const char* name(Op op);        // "open_tree", as strace would show it
+
+}  // namespace immure

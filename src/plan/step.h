@@ -35,12 +35,16 @@ enum class Op : uint8_t {
   FsSet,           // fsconfig(a, string s = t)
   FsSetFlag,       // fsconfig(a, flag s)
   FsSetFd,         // fsconfig(a, s = descriptor b)
+  FsSetFdPath,     // fsconfig(a, s = "/proc/self/fd/B" or, with x >= 0, "/proc/self/fd/B:/proc/self/fd/X"), before 6.13
   FsMount,         // create and out = fsmount(a, attributes x); closes a
   MountAttributes, // mount_setattr(a, set x, clear y, recursive when z, user namespace b when b >= 0)
-  Attach,          // mount a on the path s inside b; x: 1 = a target that is missing is fine; y: 1 = replace the fd
-  AttachHere,      // mount a on the path s of the child's own view (before the pivot)
+  Attach,          // mount a on the path s below b, symbolic links refused; x: 1 = a missing target is fine
+  AttachHere,      // mount a on "/" of the child's own view, before the pivot
+  Mask,            // a's mount is copied over the path s below b; a missing path is fine
+  RebindReadOnly,  // the path s below b becomes a read-only mount of itself; a missing path is fine
   PivotRoot,       // a becomes the root, the old one is detached, cwd is "/"
   // namespaces
+  AwaitMaps,       // until the parent has written the id maps
   Unshare,         // x
   LoopbackUp,
   Hostname,        // s
@@ -72,7 +76,8 @@ enum class Op : uint8_t {
   LandlockEnforce, // a
   // descriptors and the end
   MoveFd,          // descriptor in slot a becomes number x, not close-on-exec
-  CloseRange,      // from x on
+  CloseRange,      // from x on: close-on-exec
+  VerifyFds,       // /proc/self/fd: whatever would survive the exec is below 3 or one of the plan's kept ones
   Seccomp,         // filter x; y: 1 = ask for a listener and send it
   Exec,            // candidates, arguments and environment of the plan
 };

@@ -1,0 +1,105 @@
+// The last steps: descriptors, the filter, the program.
+#include <errno.h>
+#include <fcntl.h>
+
+#include "child/ops.h"
+#include "uapi/kernel.h"
+
+namespace immure::child {
+namespace {
+
+long load_filter(const Step& step, View& view) {
+  const sock_fprog* filter = &view.filters[step.x];
+  if (filter->len == 0) return 0;
+  if (step.y == 0) return sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, 0, sys::arg(filter));
+  long flags = uapi::kSeccompFilterFlagNewListener | uapi::kSeccompFilterFlagWaitKillable;
+  long listener = sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, flags, sys::arg(filter));
+  if (listener == -EINVAL)  // WAIT_KILLABLE_RECV came with 5.19
+    listener = sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, uapi::kSeccompFilterFlagNewListener,
+                         sys::arg(filter));
+  if (listener < 0) return listener;
+  Message message{Kind::Listener, 0, 0, 0, 0, 0, 0};
+  long r = send_message(view.wire, message, static_cast<int>(listener));
+  return r < 0 ? r : 0;  // the listener is close-on-exec
+}
+
+// Tries the candidates as a shell does: what is missing is passed over, what may not be run is remembered.
+long execute(const View& view) {
+  long result = -ENOENT;
+  for (const char* const* path = view.candidates; *path != nullptr; path++) {
+    long r = sys::call(__NR_execve, sys::arg(*path), sys::arg(view.argv), sys::arg(view.envp));
+    if (r == -ENOENT || r == -ENOTDIR) continue;
+    result = r;
+    if (r != -EACCES) break;
+  }
+  return result;
+}
+
+long move_fd(const Step& step, View& view) {
+  int from = slot(view, step.a);
+  int to = static_cast<int>(step.x);
+  if (from == to) return sys::call(__NR_fcntl, from, F_SETFD, 0);
+  long r = sys::call(__NR_dup3, from, to, 0);
+  return r < 0 ? r : 0;
+}
+
+struct DirEntry {
+  uint64_t inode;
+  int64_t offset;
+  uint16_t size;
+  uint8_t type;
+  char name[];
+};
+
+bool is_kept(const View& view, int fd) {
+  if (fd < 3) return true;
+  for (const int* kept = view.kept_fds; *kept >= 0; kept++)
+    if (*kept == fd) return true;
+  return false;
+}
+
+int number(const char* digits) {
+  int value = 0;
+  for (; *digits >= '0' && *digits <= '9'; digits++) value = value * 10 + (*digits - '0');
+  return value;
+}
+
+// Asks the kernel, not our own memory of what was opened: each descriptor is closed by the exec or listed.
+long verify_fds(const View& view) {
+  long dir = sys::open(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir < 0) return dir;
+  alignas(8) char buffer[2048];
+  long result = 0;
+  for (;;) {
+    long n = sys::call(__NR_getdents64, dir, sys::arg(buffer), sizeof buffer);
+    if (n <= 0) {
+      if (n < 0) result = n;
+      break;
+    }
+    for (long at = 0; at < n;) {
+      const auto* entry = reinterpret_cast<const DirEntry*>(buffer + at);
+      at += entry->size;
+      if (entry->name[0] == '.') continue;
+      int fd = number(entry->name);
+      long flags = sys::call(__NR_fcntl, fd, F_GETFD);
+      if (!is_kept(view, fd) && flags >= 0 && (flags & FD_CLOEXEC) == 0) result = -EBADFD;
+    }
+  }
+  sys::close(static_cast<int>(dir));
+  return result;
+}
+
+}  // namespace
+
+long exec_op(const Step& step, View& view) {
+  switch (step.op) {
+    case Op::MoveFd: return move_fd(step, view);
+    case Op::CloseRange: return sys::call(__NR_close_range, static_cast<long>(step.x), ~0U, uapi::kCloseRangeCloexec);
+    case Op::VerifyFds: return verify_fds(view);
+    case Op::Seccomp: return load_filter(step, view);
+    case Op::Exec: return execute(view);
+    default: return -ENOSYS;
+  }
+}
+
+}  // namespace immure::child

@@ -1,0 +1,89 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+
+#include "child/ops.h"
+#include "uapi/kernel.h"
+
+namespace immure::child {
+namespace {
+
+long write_all(int fd, const char* data) {
+  unsigned long left = length(data);
+  while (left > 0) {
+    long n = sys::write(fd, data, left);
+    if (n < 0) return n;
+    data += n;
+    left -= static_cast<unsigned long>(n);
+  }
+  return 0;
+}
+
+long put(int dir, const char* path, int flags, unsigned mode, const char* data) {
+  long fd = sys::open(dir, path, flags | O_WRONLY | O_CLOEXEC, mode);
+  if (fd < 0) return fd;
+  long result = write_all(static_cast<int>(fd), data);
+  sys::close(static_cast<int>(fd));
+  return result;
+}
+
+long expect_inode(int fd, uint64_t device, uint64_t inode) {
+  struct statx st;
+  long r = sys::call(__NR_statx, fd, sys::arg(""), uapi::kAtEmptyPath, STATX_INO, sys::arg(&st));
+  if (r < 0) return r;
+  uint64_t seen = (uint64_t{st.stx_dev_major} << 32) | st.stx_dev_minor;
+  return seen == device && st.stx_ino == inode ? 0 : -ESTALE;
+}
+
+}  // namespace
+
+long open_beneath(int dir, const char* path) {
+  while (*path == '/') path++;
+  if (*path == '\0') path = ".";
+  uapi::OpenHow how{O_PATH | O_CLOEXEC | O_NOFOLLOW, 0,
+                    uapi::kResolveInRoot | uapi::kResolveNoSymlinks | uapi::kResolveNoMagiclinks};
+  return sys::call(__NR_openat2, dir, sys::arg(path), sys::arg(&how), sizeof how);
+}
+
+unsigned fd_path(char* buffer, int fd) {
+  const char* prefix = "/proc/self/fd/";
+  unsigned n = 0;
+  for (; prefix[n] != '\0'; n++) buffer[n] = prefix[n];
+  char digits[12];
+  int count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + fd % 10);
+    fd /= 10;
+  } while (fd > 0);
+  while (count > 0) buffer[n++] = digits[--count];
+  buffer[n] = '\0';
+  return n;
+}
+
+long file_op(const Step& step, View& view) {
+  const char* path = text(view, step.s);
+  int dir = slot(view, step.a);
+  switch (step.op) {
+    case Op::Open: {
+      uapi::OpenHow how{step.x | O_CLOEXEC, 0, step.y};
+      long fd = sys::call(__NR_openat2, dir, sys::arg(path), sys::arg(&how), sizeof how);
+      return keep(view, step.out, fd);
+    }
+    case Op::ExpectInode: return expect_inode(dir, step.x, step.y);
+    case Op::Close: return sys::close(dir);
+    case Op::MakeDir: {
+      long r = sys::call(__NR_mkdirat, dir, sys::arg(path), static_cast<long>(step.x));
+      return r == -EEXIST ? 0 : r;
+    }
+    case Op::MakeFile:
+      return put(dir, path, O_CREAT | O_EXCL, static_cast<unsigned>(step.x), text(view, step.t));
+    case Op::MakeLink: return sys::call(__NR_symlinkat, sys::arg(text(view, step.t)), dir, sys::arg(path));
+    case Op::WriteFile: {
+      long r = put(dir, path, 0, 0, text(view, step.t));
+      return step.x == 1 && r == -ENOENT ? 0 : r;
+    }
+    default: return -ENOSYS;
+  }
+}
+
+}  // namespace immure::child

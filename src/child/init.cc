@@ -1,0 +1,132 @@
+// pid 1 of the jail: builds it, starts the program, then only reaps, forwards and reports.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/resource.h>
+#include <linux/wait.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "child/ops.h"
+#include "uapi/kernel.h"
+
+namespace immure::child {
+namespace {
+
+constexpr int kFailed = 125;
+constexpr int kWire = 0, kSignals = 1;   // the only descriptors that pid 1 keeps
+constexpr unsigned long kSigchldMask = 1UL << (SIGCHLD - 1);
+constexpr long kWall = 0x40000000;       // __WALL
+
+alignas(64) char payload_stack[32 * 1024];
+
+[[noreturn]] void give_up(View& view) {
+  Message message{Kind::StepFailed, view.failed_step, view.failed_errno, 0, 0, 0, 0};
+  send_message(view.wire, message);
+  receive_message(view.wire, message);   // the parent looks at the root first
+  sys::exit_group(kFailed);
+}
+
+void wipe(char* data, uint64_t size) {
+  for (uint64_t i = 0; i < size; i++) *reinterpret_cast<volatile char*>(data + i) = 0;
+}
+
+// In memory shared with pid 1, on a stack of its own, while pid 1 is suspended.
+int payload(void* argument) {
+  View& view = *static_cast<View*>(argument);
+  run_steps(view, Side::Payload);
+  return 127;
+}
+
+long start_program(View& view) {
+  uapi::CloneArgs args{};
+  args.flags = uapi::kCloneVm | uapi::kCloneVfork;
+  args.exit_signal = SIGCHLD;
+  args.stack = reinterpret_cast<uint64_t>(payload_stack);
+  args.stack_size = sizeof payload_stack;
+  return sys::clone_call(&args, sizeof args, payload, &view);
+}
+
+// Everything but the wire goes: what the caller had open must not live on in pid 1 either.
+void keep_only_the_wire(View& view) {
+  uint64_t blocked = ~0UL;
+  sys::call(__NR_rt_sigprocmask, SIG_SETMASK, sys::arg(&blocked), 0, 8);
+  uint64_t child_mask = kSigchldMask;
+  int wire = view.wire;
+  if (wire == kSignals) wire = static_cast<int>(sys::call(__NR_fcntl, wire, F_DUPFD_CLOEXEC, 3));
+  long signals = sys::call(__NR_signalfd4, -1, sys::arg(&child_mask), 8, O_CLOEXEC);
+  if (signals == kWire) signals = sys::call(__NR_fcntl, signals, F_DUPFD_CLOEXEC, 3);
+  if (wire != kWire) sys::call(__NR_dup3, wire, kWire, O_CLOEXEC);
+  if (signals != kSignals) sys::call(__NR_dup3, signals, kSignals, O_CLOEXEC);
+  sys::call(__NR_close_range, 2, ~0U, 0);
+}
+
+uint64_t micros(const __kernel_old_timeval& t) {
+  return static_cast<uint64_t>(t.tv_sec) * 1000000U + static_cast<uint64_t>(t.tv_usec);
+}
+
+[[noreturn]] void finish(int status) {
+  rusage usage{};
+  sys::call(__NR_getrusage, RUSAGE_CHILDREN, sys::arg(&usage));
+  Message message{Kind::Exited, 0, 0, status, micros(usage.ru_utime), micros(usage.ru_stime),
+                  static_cast<uint64_t>(usage.ru_maxrss)};
+  send_message(kWire, message);
+  sys::exit_group(0);
+}
+
+// Reaps whatever has ended; ends pid 1 when it was the program.
+void reap(long program) {
+  int status = 0;
+  for (;;) {
+    long pid = sys::call(__NR_wait4, -1, sys::arg(&status), WNOHANG | WUNTRACED | kWall, 0);
+    if (pid <= 0) return;
+    if (pid != program) continue;
+    if ((status & 0xff) == 0x7f) {
+      Message message{Kind::Stopped, 0, 0, (status >> 8) & 0xff, 0, 0, 0};
+      send_message(kWire, message);
+      continue;
+    }
+    finish(status);
+  }
+}
+
+[[noreturn]] void serve(long program) {
+  pollfd fds[2] = {{kWire, POLLIN, 0}, {kSignals, POLLIN, 0}};
+  for (;;) {
+    reap(program);
+    long n = sys::call(__NR_ppoll, sys::arg(fds), 2, 0, 0, 8);
+    if (n < 0 && n != -EINTR) sys::exit_group(kFailed);
+    if ((fds[1].revents & POLLIN) != 0) {
+      char info[128];
+      sys::read(kSignals, info, sizeof info);
+    }
+    if (fds[0].revents == 0) continue;
+    Message message;
+    if (receive_message(kWire, message) <= 0) sys::exit_group(kFailed);  // the supervisor has gone
+    if (message.kind == Kind::Signal) sys::call(__NR_kill, program, message.value);
+  }
+}
+
+}  // namespace
+
+[[noreturn]] void child_main(View& view) {
+  wipe(view.own_arguments, view.own_arguments_size);
+  if (run_steps(view, Side::Child) != 0) give_up(view);
+  Message message{Kind::AtGate, 0, 0, 0, 0, 0, 0};
+  if (send_message(view.wire, message) < 0) sys::exit_group(kFailed);
+  if (receive_message(view.wire, message) <= 0 || message.kind != Kind::Go) sys::exit_group(kFailed);
+  if (run_steps(view, Side::AfterGate) != 0) give_up(view);
+
+  view.failed_errno = 0;
+  long program = start_program(view);
+  if (program < 0) view.failed_errno = static_cast<int>(-program);
+  if (view.failed_errno != 0) give_up(view);
+  message = {Kind::Running, 0, 0, static_cast<int32_t>(program), 0, 0, 0};
+  send_message(view.wire, message);
+  keep_only_the_wire(view);
+  const sock_fprog* own = &view.filters[1];
+  if (own->len != 0 && sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, 0, sys::arg(own)) < 0)
+    sys::exit_group(kFailed);
+  serve(program);
+}
+
+}  // namespace immure::child

@@ -1,0 +1,49 @@
+#include <errno.h>
+#include <fcntl.h>
+
+#include "child/ops.h"
+#include "uapi/kernel.h"
+
+namespace immure::child {
+namespace {
+
+constexpr long kCreate = 444, kAddRule = 445, kRestrict = 446;
+
+long create(const Step& step, View& view, unsigned long size) {
+  uapi::LandlockRulesetAttr attr{step.x, step.y, step.z};
+  return keep(view, step.out, sys::call(kCreate, sys::arg(&attr), static_cast<long>(size), 0));
+}
+
+long allow_path(const Step& step, const View& view) {
+  const char* path = text(view, step.s);
+  long dir = sys::open(AT_FDCWD, path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+  if (dir < 0) return step.y == 1 && dir == -ENOENT ? 0 : dir;
+  uapi::LandlockPathBeneathAttr rule{step.x, static_cast<int32_t>(dir)};
+  long r = sys::call(kAddRule, slot(view, step.a), uapi::kLandlockRulePathBeneath, sys::arg(&rule), 0);
+  sys::close(static_cast<int>(dir));
+  return r;
+}
+
+long allow_port(const Step& step, const View& view) {
+  uapi::LandlockNetPortAttr rule{step.x, step.y};
+  return sys::call(kAddRule, slot(view, step.a), uapi::kLandlockRuleNetPort, sys::arg(&rule), 0);
+}
+
+}  // namespace
+
+long landlock_op(const Step& step, View& view) {
+  switch (step.op) {
+    // The structure grew with the ABI: a kernel that knows no network or scope rights wants the short form.
+    case Op::LandlockCreate: return create(step, view, step.z != 0 ? 24 : step.y != 0 ? 16 : 8);
+    case Op::LandlockPath: return allow_path(step, view);
+    case Op::LandlockPort: return allow_port(step, view);
+    case Op::LandlockEnforce: {
+      long r = sys::call(kRestrict, slot(view, step.a), 0);
+      sys::close(slot(view, step.a));
+      return r;
+    }
+    default: return -ENOSYS;
+  }
+}
+
+}  // namespace immure::child

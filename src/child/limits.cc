@@ -1,0 +1,100 @@
+// Namespaces that pid 1 finishes itself, limits, and the state that a process inherits without asking.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/sched.h>
+#include <sys/socket.h>
+
+#include "child/ops.h"
+#include "uapi/kernel.h"
+
+namespace immure::child {
+namespace {
+
+// The interface request of netdevice(7), reduced to what is used: name and flags.
+struct InterfaceFlags {
+  char name[16];
+  short flags;
+  char rest[22];
+};
+
+long loopback_up() {
+  long fd = sys::call(__NR_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  InterfaceFlags request{{'l', 'o'}, IFF_UP | IFF_RUNNING, {}};
+  long r = sys::call(__NR_ioctl, fd, 0x8914 /* SIOCSIFFLAGS */, sys::arg(&request));
+  sys::close(static_cast<int>(fd));
+  return r;
+}
+
+long await_maps(const View& view) {
+  Message message;
+  long n = receive_message(view.wire, message);
+  if (n < 0) return n;
+  return n == sizeof message && message.kind == Kind::MapsWritten ? 0 : -ECONNRESET;
+}
+
+struct KernelSigaction {
+  void* handler;
+  unsigned long flags;
+  void* restorer;
+  uint64_t mask;
+};
+
+long reset_inherited() {
+  KernelSigaction defaults{};
+  for (long sig = 1; sig <= 64; sig++)
+    if (sig != 9 && sig != 19) sys::call(__NR_rt_sigaction, sig, sys::arg(&defaults), 0, 8);
+  uint64_t none = 0;
+  long r = sys::call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::arg(&none), 0, 8);
+  if (r == 0) r = sys::call(__NR_personality, 0);
+  if (r < 0) return r;
+  struct {
+    int priority;
+  } normal{0};
+  sys::call(__NR_sched_setscheduler, 0, 0 /* SCHED_OTHER */, sys::arg(&normal));
+  sys::call(__NR_ioprio_set, 1 /* process */, 0, 0);
+  return 0;
+}
+
+}  // namespace
+
+long namespace_op(const Step& step, View& view) {
+  switch (step.op) {
+    case Op::AwaitMaps: return await_maps(view);
+    case Op::Unshare: return sys::call(__NR_unshare, static_cast<long>(step.x));
+    case Op::LoopbackUp: return loopback_up();
+    case Op::Hostname: {
+      const char* host = text(view, step.s);
+      return sys::call(__NR_sethostname, sys::arg(host), static_cast<long>(length(host)));
+    }
+    default: return -ENOSYS;
+  }
+}
+
+long limit_op(const Step& step, View& view) {
+  switch (step.op) {
+    case Op::Rlimit: {
+      uint64_t limit[2] = {step.y, step.z};
+      return sys::call(__NR_prlimit64, 0, static_cast<long>(step.x), sys::arg(limit), 0);
+    }
+    case Op::Umask: sys::call(__NR_umask, static_cast<long>(step.x)); return 0;
+    case Op::ResetInherited: return reset_inherited();
+    case Op::CgroupJoin: {
+      long n = sys::write(slot(view, step.a), "0", 1);
+      return n < 0 ? n : 0;
+    }
+    case Op::Setsid: {
+      long r = sys::call(__NR_setsid);
+      return r < 0 ? r : 0;
+    }
+    case Op::Chdir: {
+      long r = sys::call(__NR_chdir, sys::arg(text(view, step.s)));
+      if (r < 0 && step.t != 0) r = sys::call(__NR_chdir, sys::arg(text(view, step.t)));
+      return r;
+    }
+    default: return -ENOSYS;
+  }
+}
+
+}  // namespace immure::child

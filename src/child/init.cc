@@ -1,7 +1,6 @@
 // pid 1 of the jail: builds it, starts the program, then only reaps, forwards and reports.
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/resource.h>
 #include <linux/wait.h>
 #include <poll.h>
 #include <signal.h>
@@ -60,15 +59,18 @@ void keep_only_the_wire(View& view) {
   sys::call(__NR_close_range, 2, ~0U, 0);
 }
 
-uint64_t micros(const __kernel_old_timeval& t) {
-  return static_cast<uint64_t>(t.tv_sec) * 1000000U + static_cast<uint64_t>(t.tv_usec);
-}
+// getrusage(2), as the kernel lays it out on a 64-bit machine.
+struct KernelUsage {
+  int64_t user_s, user_us, system_s, system_us, max_rss, rest[11];
+};
+constexpr int kUsageChildren = -1;
 
 [[noreturn]] void finish(int status) {
-  rusage usage{};
-  sys::call(__NR_getrusage, RUSAGE_CHILDREN, sys::arg(&usage));
-  Message message{Kind::Exited, 0, 0, status, micros(usage.ru_utime), micros(usage.ru_stime),
-                  static_cast<uint64_t>(usage.ru_maxrss)};
+  KernelUsage usage{};
+  sys::call(__NR_getrusage, kUsageChildren, sys::arg(&usage));
+  Message message{Kind::Exited, 0, 0, status, static_cast<uint64_t>(usage.user_s * 1000000 + usage.user_us),
+                  static_cast<uint64_t>(usage.system_s * 1000000 + usage.system_us),
+                  static_cast<uint64_t>(usage.max_rss)};
   send_message(kWire, message);
   sys::exit_group(0);
 }

@@ -1,0 +1,87 @@
+#include "plan/compile.h"
+
+#include "base/text.h"
+#include "plan/builder.h"
+
+namespace immure {
+
+uint32_t Builder::text(std::string_view value) {
+  if (value.empty()) return 0;
+  auto offset = static_cast<uint32_t>(plan.arena.size());
+  plan.arena.append(value);
+  plan.arena.push_back('\0');
+  return offset;
+}
+
+Step& Builder::add(Op op, Side side, Layer layer) {
+  Step step{};
+  step.op = op;
+  step.side = side;
+  step.layer = layer;
+  plan.steps.push_back(step);
+  return plan.steps.back();
+}
+
+Step& Builder::add(Op op, Side side, Layer layer, std::string_view s, std::string_view t) {
+  uint32_t first = text(s), second = text(t);
+  Step& step = add(op, side, layer);
+  step.s = first;
+  step.t = second;
+  return step;
+}
+
+Status Builder::lacks(Layer l, State state, std::string reason, std::string remedy) {
+  LayerPlan& entry = layer(l);
+  if (entry.need == Need::Require) {
+    std::string how = std::move(remedy);
+    if (!how.empty()) how += "; or ";
+    how += std::string("say --need ") + key(l) + "=prefer to run without it";
+    return fail(Code::kLayer, std::string("the layer \"") + name(l) + "\" cannot be had here", std::move(reason),
+                std::move(how));
+  }
+  entry.state = state;
+  entry.reason = std::move(reason);
+  return {};
+}
+
+namespace {
+
+void start_layers(Builder& b) {
+  for (int i = 0; i < kLayerCount; i++) {
+    auto l = static_cast<Layer>(i);
+    b.layer(l).need = b.spec.need_of(l);
+    if (!b.wants(l)) {
+      b.layer(l).state = State::Off;
+      b.layer(l).reason = "switched off by --need";
+      b.weakened(std::string(name(l)) + " is off");
+    }
+  }
+  for (int i = 0; i < kWeakenCount; i++) {
+    auto w = static_cast<Weaken>(i);
+    if (b.spec.has(w)) b.weakened(std::string("--weaken ") + key(w) + ": " + sentence(w));
+  }
+}
+
+}  // namespace
+
+Result<Plan> compile(const JailSpec& spec, const Features& features, const Host& host, const HostFiles& files,
+                     char* const* environment) {
+  Builder b(spec, features, host, files, environment);
+  b.plan.arena.reserve(8192);
+  b.plan.arena.push_back('\0');
+  b.plan.steps.reserve(160);
+  b.source_side = host.privileged ? Side::Parent : Side::Child;
+  start_layers(b);
+
+  using Part = Status (*)(Builder&);
+  // The order of the parts is the order of the steps; check_order() holds what must be true of it.
+  constexpr Part kParts[] = {plan_cgroup,  plan_namespaces, plan_ids,       plan_root,      plan_devices,
+                             plan_proc,    plan_grants,     plan_pivot,     plan_terminal,  plan_limits,
+                             plan_privilege, plan_landlock, plan_program,   plan_seccomp};
+  for (Part part : kParts) IMMURE_TRY(part(b));
+  b.add(Op::Exec, Side::Payload, Layer::Fds);
+  IMMURE_TRY(check_order(b.plan));
+  return std::move(b.plan);
+}
+
+}  // namespace immure

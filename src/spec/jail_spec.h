@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -33,6 +34,7 @@ struct Grant {
   uint64_t size = 0;      // Tmpfs, Overlay: bytes; 0 = the spec's tmp_size
   bool skip_missing = false;  // ":try"
   bool exec = false;      // Tmpfs and Bind: programs may be started from it
+  bool nofollow = false;  // ":nofollow": a source that is or leads through a symbolic link is an error (ELOOP)
   OriginId origin = kOriginDefault;
 };
 
@@ -85,6 +87,13 @@ struct Limits {
   std::optional<uint64_t> cpu_time_ns, wall_time_ns, kill_after_ns;
 };
 
+// Single values that a word can set. Each remembers which word that was: errors and `policy show` cite it.
+enum class Field : uint8_t {
+  Name, Root, RootOverlay, Uid, Gid, IdRange, AsRoot, Caps, Seccomp, Connect, Bind, Memory, Pids, Cpus, CpuTime, FileSize,
+  OpenFiles, WallTime, KillAfter, TmpSize, Net, Tty, Hostname, Cwd, ClockOffset, KeepEnv,
+};
+inline constexpr int kFieldCount = static_cast<int>(Field::KeepEnv) + 1;
+
 struct JailSpec {
   std::string name;                     // empty: generated
   std::vector<std::string> argv;
@@ -112,16 +121,21 @@ struct JailSpec {
   bool keep_env = false;
   std::vector<FdGrant> fds;
 
-  std::array<Need, kLayerCount> need;
+  std::array<Need, kLayerCount> need;          // the tightest a good host can give: Require, or Prefer for a few
+  std::array<OriginId, kLayerCount> need_by;   // kOriginDefault: nobody asked
   std::array<OriginId, kWeakenCount> weaken;   // kOriginDefault: not weakened
   std::array<bool, kWeakenCount> weakened{};
 
+  std::array<OriginId, kFieldCount> set_by;    // kOriginDefault: still the default
   std::vector<std::string> origins;     // "argument 3 (--bind)", "shell.toml:7"; indexed by OriginId
 
   JailSpec();
   bool has(Weaken w) const { return weakened[static_cast<size_t>(w)]; }
   Need need_of(Layer l) const { return need[static_cast<size_t>(l)]; }
+  OriginId set_by_word(Field f) const { return set_by[static_cast<size_t>(f)]; }
   std::string origin_text(OriginId id) const { return id < origins.size() ? origins[id] : std::string(); }
+  // The id of this origin, which is made when it is new. Never kOriginDefault.
+  OriginId add_origin(std::string_view text);
 };
 
 // How immure itself behaves in this run; not part of the jail.

@@ -17,10 +17,22 @@ struct CgroupFacts {
     std::string name;       // "memory", "pids", "cpu"
     std::string own_path;   // directory of the caller's own group, on the host
   };
-  std::vector<Controller> v1;
-  std::string v2_path;      // the caller's own group in the unified tree; empty: none
+  std::vector<Controller> v1;   // only those where a group can be made, when v1_writable
+  // Where a jail's group is made in the unified tree; empty: none. The nearest group, from the caller's own
+  // upwards, whose children can have limits: a group that holds processes cannot give its children controllers
+  // (the root group is exempt), and what stands nearest keeps the most of the limits that bind the caller.
+  std::string v2_path;
+  std::string v2_own_path;      // the caller's own group in the unified tree
   std::vector<std::string> v2_controllers;  // usable in children of v2_path
+  std::vector<std::string> v2_enabled;      // of those, the ones that need no write to cgroup.subtree_control
   bool v2_writable = false, v1_writable = false;   // groups can be made there
+  // v2_path is the caller's own group and the caller is alone in it: it has to step into a group below before
+  // controllers can be enabled (cgroup_enter_leaf).
+  bool v2_leaf_first = false;
+  struct Unusable {
+    std::string controller, reason, remedy;
+  };
+  std::vector<Unusable> unusable;  // of memory, pids, cpu: those that cannot be had, and why
 };
 
 // A fact with its reason when it is false, so that a refusal can say why and doctor how to mend it.
@@ -42,10 +54,11 @@ struct Features {
   int landlock_abi = 7;              // 0: none
   uint32_t last_capability = 40;
   CgroupFacts cgroup;
-  std::string lsm;                   // names of the active modules, when they can be read
+  std::string lsm;                   // names of the active modules, comma-separated, when they can be read
+  Fact proc_mount;                   // a new procfs in a new pid namespace (a container's masked /proc forbids it)
 
-  // Cheap and right on good hosts: two or three reads, no trial. launch falls back to probe() when a step
-  // then fails.
+  // Cheap and right on good hosts: a few reads, and calls whose arguments are bad on purpose, so that only their
+  // existence is asked. launch falls back to probe() when a step then fails.
   static Features assume();
   // Tries every one harmlessly, in children where it must.
   static Features probe();
@@ -68,8 +81,9 @@ struct Host {
   std::string cwd;
   bool tty[3] = {false, false, false};
   uint64_t boot_ns = 0, monotonic_ns = 0;
-  int oldest_free_fd = 3;
+  int oldest_free_fd = 3;            // the lowest number from 3 on that is not open
 
+  // Everything but the subordinate ids, which ids.h reads when a range is asked for.
   static Host observe();
 };
 

@@ -1,0 +1,148 @@
+// How much can be had: memory, processes, time, descriptors, file size.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <utility>
+#include <ctime>
+
+#include "probe.h"
+
+namespace probe {
+namespace {
+
+// alloc MIB: maps and touches it, a MiB at a time.
+Verdict do_alloc(const Words& words) {
+  const long wanted = number(words[0]);
+  for (long i = 0; i < wanted; ++i) {
+    void* page = mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (page == MAP_FAILED) return error(errno, std::to_string(i) + " MiB");
+    for (long offset = 0; offset < 1 << 20; offset += 4096) static_cast<volatile char*>(page)[offset] = 1;
+  }
+  return ok(std::to_string(wanted) + " MiB");
+}
+
+// hog PROCESSES MIB: that many processes of that much memory at once; says how many of them got it.
+Verdict do_hog(const Words& words) {
+  const long wanted = number(words[0]);
+  int ready[2], hold[2];
+  if (pipe(ready) != 0 || pipe(hold) != 0) return error(errno);
+  for (long i = 0; i < wanted; ++i) {
+    pid_t child = fork();
+    if (child < 0) return error(errno, std::to_string(i) + " processes");
+    if (child == 0) {
+      close(ready[0]);
+      close(hold[1]);
+      char byte = do_alloc({words[1]}).error == 0 ? 'y' : 'n';
+      if (write(ready[1], &byte, 1) < 0) _exit(1);
+      if (read(hold[0], &byte, 1) < 0) _exit(1);
+      _exit(0);
+    }
+  }
+  close(ready[1]);
+  long got = 0;
+  for (char byte; read(ready[0], &byte, 1) == 1;) {
+    got += byte == 'y';
+    if (got == wanted) break;
+  }
+  close(hold[1]);
+  return error(got == wanted ? 0 : ENOMEM, std::to_string(got) + " processes");
+}
+
+// fork COUNT: how many processes can be there at once. They end with their parent.
+Verdict do_fork(const Words& words) {
+  const long wanted = number(words[0]);
+  int hold[2];
+  if (pipe(hold) != 0) return error(errno);
+  long made = 0;
+  int failed = 0;
+  for (; made < wanted; ++made) {
+    pid_t child = fork();
+    if (child < 0) {
+      failed = errno;
+      break;
+    }
+    if (child == 0) {
+      close(hold[1]);
+      char byte;
+      if (read(hold[0], &byte, 1) < 0) _exit(1);
+      _exit(0);
+    }
+  }
+  return error(failed, std::to_string(made) + " processes");
+}
+
+// burn SECONDS: of processor time.
+Verdict do_burn(const Words& words) {
+  const clock_t end = clock() + number(words[0]) * CLOCKS_PER_SEC;
+  volatile unsigned long turns = 0;
+  while (clock() < end) {
+    for (int i = 0; i < 1000000; ++i) turns = turns + 1;
+  }
+  return ok();
+}
+
+// file-size PATH MIB: written in one sparse step at its end.
+Verdict do_file_size(const Words& words) {
+  signal(SIGXFSZ, SIG_IGN);
+  int fd = open(words[0].c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return error(errno, "open");
+  ssize_t n = pwrite(fd, "x", 1, (number(words[1]) << 20) - 1);
+  Verdict verdict = of(n);
+  unlink(words[0].c_str());
+  return verdict;
+}
+
+Verdict do_open_files(const Words& words) {
+  const long wanted = number(words[0]);
+  for (long i = 0; i < wanted; ++i) {
+    if (dup(0) < 0) return error(errno, std::to_string(i) + " files");
+  }
+  return ok(std::to_string(wanted) + " files");
+}
+
+Verdict do_rlimits(const Words&) {
+  constexpr std::pair<const char*, __rlimit_resource> kAll[] = {
+      {"cpu", RLIMIT_CPU},     {"fsize", RLIMIT_FSIZE},     {"data", RLIMIT_DATA},   {"stack", RLIMIT_STACK},
+      {"core", RLIMIT_CORE},   {"nproc", RLIMIT_NPROC},     {"nofile", RLIMIT_NOFILE}, {"memlock", RLIMIT_MEMLOCK},
+      {"as", RLIMIT_AS},       {"sigpending", RLIMIT_SIGPENDING}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+      {"rtprio", RLIMIT_RTPRIO}, {"rttime", RLIMIT_RTTIME},
+  };
+  std::string text;
+  for (const auto& [name, resource] : kAll) {
+    rlimit limit{};
+    getrlimit(resource, &limit);
+    auto side = [](rlim_t value) { return value == RLIM_INFINITY ? std::string("unlimited") : std::to_string(value); };
+    text += (text.empty() ? "" : " ") + std::string(name) + "=" + side(limit.rlim_cur) + "/" + side(limit.rlim_max);
+  }
+  return ok(text);
+}
+
+Verdict do_core(const Words&) {
+  pid_t child = fork();
+  if (child == 0) raise(SIGABRT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WCOREDUMP(status) ? ok("dumped") : error(EPERM, "no core");
+}
+
+constexpr Action kActions[] = {
+    {"alloc", "MIB", 1, do_alloc},
+    {"hog", "PROCESSES MIB", 2, do_hog},
+    {"fork", "COUNT", 1, do_fork},
+    {"burn", "SECONDS", 1, do_burn},
+    {"file-size", "PATH MIB", 2, do_file_size},
+    {"open-files", "COUNT", 1, do_open_files},
+    {"rlimits", "", 0, do_rlimits},
+    {"core", "", 0, do_core},
+};
+
+}  // namespace
+
+std::span<const Action> limit_actions() { return kActions; }
+
+}  // namespace probe

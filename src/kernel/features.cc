@@ -21,9 +21,9 @@ bool there(long nr, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0) 
   return sys::call(nr, a, b, c, d, e) != -ENOSYS;
 }
 
-// getxattrat(2) came with 6.13, as overlay layers by descriptor did. Asking overlayfs itself needs privilege over
-// the mount namespace, which a user only has after the clone; probe() does that.
-constexpr long kGetxattrat = 464;
+// open_tree_attr(2) came with 6.15, as did overlay layers that are attached nowhere. Asking overlayfs itself needs
+// privilege over the mount namespace, which a user only has after the clone; probe() does that.
+constexpr long kOpenTreeAttr = 467;
 constexpr long kMfdNoexecSeal = 8;
 
 }  // namespace
@@ -35,7 +35,7 @@ Features Features::assume() {
   f.mount_setattr = there(__NR_mount_setattr, -1);
   f.openat2 = there(__NR_openat2, -1);
   f.close_range = there(__NR_close_range, 1);
-  f.overlay_layer_fds = there(kGetxattrat, -1);
+  f.overlay_layer_fds = there(kOpenTreeAttr, -1, 0, -1);
   f.overlay_unprivileged = f.mount_setattr;  // 5.11 and 5.12
   f.clone_into_cgroup = f.clone3 && f.openat2;
   // An unknown flag is EINVAL before the name is looked at, a known one EFAULT for the name.

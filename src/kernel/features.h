@@ -48,7 +48,7 @@ struct Features {
   Fact user_ns, mount_ns, pid_ns, net_ns, ipc_ns, uts_ns, cgroup_ns, time_ns;
   // Calls.
   bool clone3 = true, mount_api = true, mount_setattr = true, openat2 = true, close_range = true;
-  bool overlay_unprivileged = true, overlay_layer_fds = true;   // lowerdir+ with a descriptor (6.13)
+  bool overlay_unprivileged = true, overlay_layer_fds = true;   // lowerdir+ with a detached tree (6.15)
   bool clone_into_cgroup = true, memfd_noexec = true, seccomp_listener = true;
   bool time_ns_on_exec = true;       // a vfork child enters the time namespace at exec (6.1)
   int landlock_abi = 7;              // 0: none
@@ -77,6 +77,7 @@ struct Host {
   std::vector<Range> uid_ranges, gid_ranges;   // /proc/self/{u,g}id_map
   std::vector<Range> subuids, subgids;         // what newuidmap grants this user
   uint64_t memory_bytes = 0;
+  std::array<uint64_t, 16> hard_limits;   // by resource number; only root may go above
   unsigned processors = 1;
   std::string cwd;
   bool tty[3] = {false, false, false};

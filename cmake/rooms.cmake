@@ -4,7 +4,7 @@ immure_room(base)
 immure_room(kernel USES base uapi)
 immure_room(spec USES base)
 immure_room(filter USES base uapi spec)
-immure_room(input USES base spec filter FULL toml.cc profile_files.cc oci_seccomp.cc)
+immure_room(input USES base kernel spec filter FULL toml.cc profile_files.cc oci_seccomp.cc)
 immure_room(plan USES base uapi kernel spec filter)
 immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, nothing else
 immure_room(run USES base uapi kernel spec plan child FULL)

@@ -1,13 +1,14 @@
 // The physical bound of a start: the isolation every compared program is asked for, and nothing else. No
-// configuration, no checks beyond "did the call work", no supervision but waiting. What immure costs is told as a
-// multiple of this.
+// configuration, no checks beyond "did the call work", no supervision but waiting. What immure costs is told
+// as a multiple of this.
 //
 //   floor [--userns] ROOT PROGRAM [ARGUMENT…]
 //
-// One clone3 with mount, pid, network, ipc, uts and cgroup namespaces (and a user namespace with --userns, which
-// needs no privilege); private propagation; ROOT bound read-only, nosuid, nodev; fresh /proc; tmpfs on /tmp; a /dev of
-// six nodes; pivot_root and the old root detached; bounding set and all capabilities dropped; uid 65534;
-// no_new_privs; a filter of about 300 allowed calls, compiled beforehand; execve. Static glibc, as the usual C program.
+// One clone3 with mount, pid, network, ipc, uts and cgroup namespaces (and a user namespace with --userns,
+// which needs no privilege); private propagation; ROOT bound read-only, nosuid, nodev; fresh /proc; tmpfs on
+// /tmp; a /dev of six nodes; pivot_root and the old root detached; bounding set and all capabilities dropped;
+// uid 65534; no_new_privs; a filter of about 300 allowed calls, compiled beforehand; execve. Static glibc, as
+// the usual C program.
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -41,8 +42,8 @@ struct Node {
   const char* host;
   unsigned major, minor;
 };
-constexpr Node kNodes[] = {{"null", "/dev/null", 1, 3},     {"zero", "/dev/zero", 1, 5},
-                           {"full", "/dev/full", 1, 7},     {"random", "/dev/random", 1, 8},
+constexpr Node kNodes[] = {{"null", "/dev/null", 1, 3},       {"zero", "/dev/zero", 1, 5},
+                           {"full", "/dev/full", 1, 7},       {"random", "/dev/random", 1, 8},
                            {"urandom", "/dev/urandom", 1, 9}, {"tty", "/dev/tty", 5, 0}};
 constexpr unsigned kNobody = 65534;
 constexpr int kLastCapability = 40;  // CAP_CHECKPOINT_RESTORE
@@ -131,7 +132,8 @@ void build_root(const Floor& floor) {
 
 void drop_privilege(const Floor& floor) {
   must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
-  for (int capability = 0; capability <= kLastCapability; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  for (int capability = 0; capability <= kLastCapability; capability++)
+    prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   if (!floor.userns) {
     must(syscall(SYS_setgroups, 0, nullptr), "setgroups");
     must(syscall(SYS_setresgid, kNobody, kNobody, kNobody), "setresgid");

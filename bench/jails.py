@@ -3,6 +3,7 @@
 Every command is asked for as nearly the floor's isolation (floor.cc) as it can give; what it lacks stands beside it.
 Only programs that are installed take part, the others are named as skipped. Python's standard library only.
 """
+import argparse
 import ctypes
 import json
 import os
@@ -13,6 +14,7 @@ import resource  # os.wait4 looks for it late, where a user may not read the lib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -25,18 +27,21 @@ from typing import Callable
 REPO = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("IMMURE_BENCH_BUILD", REPO / "build/bench"))
 IMMURE = Path(os.environ.get("IMMURE", REPO / "build/bin/immure"))
-CFLAGS = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fno-exceptions", "-fno-rtti",
-          "-static", "-D_GNU_SOURCE"]
+CFLAGS = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fno-exceptions",
+          "-fno-rtti", "-static", "-D_GNU_SOURCE"]
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------
 # The filter: an allow-list of about 300 calls, the same bytes for whoever takes bytes.
 
-DENIED = """acct add_key adjtimex bpf chroot clock_adjtime clock_settime delete_module fanotify_init finit_module fsconfig
-fsmount fsopen fspick init_module io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load
-kexec_load keyctl lookup_dcookie mbind migrate_pages modify_ldt mount mount_setattr move_mount move_pages
-name_to_handle_at nfsservctl open_by_handle_at open_tree perf_event_open pivot_root process_madvise process_vm_readv
-process_vm_writev ptrace quotactl quotactl_fd reboot request_key set_mempolicy setdomainname sethostname setns
-settimeofday swapoff swapon sysfs syslog umount2 unshare uselib userfaultfd ustat vhangup vmsplice""".split()
+DENIED = """
+acct add_key adjtimex bpf chroot clock_adjtime clock_settime delete_module fanotify_init finit_module
+fsconfig fsmount fsopen fspick init_module io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp
+kexec_file_load kexec_load keyctl lookup_dcookie mbind migrate_pages modify_ldt mount mount_setattr
+move_mount move_pages name_to_handle_at nfsservctl open_by_handle_at open_tree perf_event_open pivot_root
+process_madvise process_vm_readv process_vm_writev ptrace quotactl quotactl_fd reboot request_key
+set_mempolicy setdomainname sethostname setns settimeofday swapoff swapon sysfs syslog umount2 unshare
+uselib userfaultfd ustat vhangup vmsplice
+""".split()
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 LOAD, JEQ, JGE, JA, RETURN = 0x20, 0x15, 0x35, 0x05, 0x06
 ALLOW, EPERM, KILL = 0x7FFF0000, 0x00050001, 0x80000000
@@ -77,7 +82,7 @@ def filter_program(numbers):
         block(sorted(numbers))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------
 # Helpers and the place.
 
 def compile_helpers():
@@ -86,15 +91,16 @@ def compile_helpers():
     here = Path(__file__).parent
     program = filter_program(allowed_calls().values())
     include, raw = BUILD / "floor_filter.inc", BUILD / "filter.bpf"
-    text = f"// {len(program)} instructions\n" + "".join("{0x%02x, %d, %d, 0x%08xU},\n" % (op, t, f, k) for op, k, t, f in program)
+    lines = ["{0x%02x, %d, %d, 0x%08xU},\n" % (op, t, f, k) for op, k, t, f in program]
+    text = f"// {len(program)} instructions\n" + "".join(lines)
     if not include.exists() or include.read_text() != text:
         include.write_text(text)
-        raw.write_bytes(b"".join(op.to_bytes(2, "little") + bytes((t, f)) + k.to_bytes(4, "little") for op, k, t, f in program))
+        raw.write_bytes(b"".join(struct.pack("=HBBI", op, t, f, k) for op, k, t, f in program))
     for name in ("floor", "payload"):
         source, binary = here / f"{name}.cc", BUILD / name
         newest = max(p.stat().st_mtime for p in (source, include, Path(__file__)))
         if not binary.exists() or binary.stat().st_mtime < newest:
-            subprocess.run(["cc", *CFLAGS, f"-I{REPO / 'src'}", f"-I{BUILD}", "-o", str(binary), str(source)], check=True)
+            subprocess.run(["cc", *CFLAGS, f"-I{REPO}/src", f"-I{BUILD}", "-o", str(binary), str(source)], check=True)
 
 
 def reachable_by_all(path):
@@ -127,7 +133,7 @@ class Place:
     @staticmethod
     def _make_root(root):
         # the mount points of every peer, since a read-only root cannot grow them; os-release for systemd-nspawn
-        for name in ("bin", "usr/bin", "etc", "proc", "sys", "dev/pts", "dev/shm", "tmp", "var/tmp", "run", "root", "home"):
+        for name in "bin usr/bin etc proc sys dev/pts dev/shm tmp var/tmp run root home".split():
             (root / name).mkdir(parents=True, exist_ok=True)
         for name in ("true", "payload"):
             shutil.copy(BUILD / "payload", root / "bin" / name)
@@ -148,8 +154,8 @@ class Place:
         if key in self._bundles:
             return self._bundles[key]
         kinds = ["pid", "network", "ipc", "uts", "mount", "cgroup"]
-        mount = lambda at, kind, *options: {"destination": at, "type": kind, "source": kind, "options": ["nosuid", *options]}
-        linux = {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"action": "SCMP_ACT_ALLOW", "names": self.calls}]}}
+        allow = {"action": "SCMP_ACT_ALLOW", "names": self.calls}
+        linux = {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [allow]}}
         inside = 65534
         if uid:
             inside = 0
@@ -157,8 +163,13 @@ class Place:
             linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": uid, "size": 1}]
         linux["namespaces"] = [{"type": kind} for kind in kinds]
         sets = ("bounding", "effective", "permitted", "inheritable", "ambient")
+
+        def mount(at, kind, *options):
+            return {"destination": at, "type": kind, "source": kind, "options": ["nosuid", *options]}
+
         config = {
-            "ociVersion": "1.0.2", "hostname": "jail", "linux": linux, "root": {"path": self.root, "readonly": True},
+            "ociVersion": "1.0.2", "hostname": "jail", "linux": linux,
+            "root": {"path": self.root, "readonly": True},
             "process": {"args": list(payload), "cwd": "/", "env": ["PATH=/usr/bin:/bin"], "noNewPrivileges": True,
                         "user": {"uid": inside, "gid": inside}, "capabilities": {s: [] for s in sets}},
             "mounts": [mount("/proc", "proc", "nodev", "noexec"), mount("/dev", "tmpfs", "noexec", "mode=755"),
@@ -179,7 +190,7 @@ class Place:
         self.close()
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------
 # The commands.
 
 ROOT, USER = "root", "user"
@@ -197,7 +208,8 @@ class Command:
     payload: tuple = ()                # instead of the asked one, where the root is another
 
     def __post_init__(self):
-        self.path = self.program if "/" in self.program else shutil.which(self.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        where = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+        self.path = self.program if "/" in self.program else shutil.which(self.program, path=where)
 
     def argv(self, payload, number):
         return [self.path, *self.arguments(list(self.payload or payload), number)]
@@ -206,19 +218,24 @@ class Command:
 def commands(place, uid):
     """All that is compared; `uid` is the user's, for those that write maps themselves."""
     root = place.root
-    bwrap = ["--die-with-parent", "--new-session", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--ro-bind", root, "/",
-             "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--seccomp", "9", "--"]
+    bwrap = ["--die-with-parent", "--new-session", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin",
+             "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--cap-drop", "ALL",
+             "--seccomp", "9", "--"]
     namespaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"]
-    firejail = ["--quiet", "--noprofile", f"--chroot={root}", "--net=none", "--ipc-namespace", "--private-tmp", "--private-dev",
-                "--caps.drop=all", "--nonewprivs", "--seccomp", "--nogroups", "--"]
-    nspawn = ["-q", "--register=no", "--keep-unit", "-D", root, "--read-only", "--private-network", "--tmpfs=/tmp", "--as-pid2",
-              "--drop-capability=all", "--no-new-privileges=yes", "--console=pipe"]
+    firejail = ["--quiet", "--noprofile", f"--chroot={root}", "--net=none", "--ipc-namespace", "--private-tmp",
+                "--private-dev", "--caps.drop=all", "--nonewprivs", "--seccomp", "--nogroups", "--"]
+    nspawn = ["-q", "--register=no", "--keep-unit", "-D", root, "--read-only", "--private-network", "--tmpfs=/tmp",
+              "--as-pid2", "--drop-capability=all", "--no-new-privileges=yes", "--console=pipe"]
+
+    def name(number):
+        return f"bench{os.getpid()}-{number}"
 
     def crun(owner):
         state = place.path / f"crun-state-{owner}"
         state.mkdir(mode=0o700, exist_ok=True)
         os.chown(state, owner, -1)
-        return lambda p, n: ["--root", str(state), "--cgroup-manager=disabled", "run", "--bundle", place.bundle(p, owner), f"bench{os.getpid()}-{n}"]
+        options = ["--root", str(state), "--cgroup-manager=disabled", "run", "--bundle"]
+        return lambda p, n: [*options, place.bundle(p, owner), name(n)]
 
     table = [
         Command("fork+exec", "/bin/true", lambda p, n: p[1:], lacks="everything: no jail"),
@@ -233,21 +250,23 @@ def commands(place, uid):
         Command("crun rootless", "crun", crun(uid), users=(USER,), dressed=True, lacks="- (cgroups disabled)"),
         Command("firejail", "firejail", lambda p, n: firejail + p, dressed=True,
                 lacks="cgroup namespace, read-only root; own deny list"),
-        Command("systemd-nspawn", "systemd-nspawn", lambda p, n: nspawn + ["-M", f"bench{os.getpid()}-{n}", "--"] + p, users=(ROOT,),
+        Command("systemd-nspawn", "systemd-nspawn", lambda p, n: nspawn + ["-M", name(n), "--"] + p, users=(ROOT,),
                 lacks="uid stays 0; own filter"),
     ]
     if place.immure:
         run = lambda *options: lambda p, n: ["run", *options, "--", *p]
         table += [
             Command("immure", place.immure, run("--root", root), lacks="- (and all its other layers)"),
-            Command("immure no-cgroup", place.immure, run("--root", root, "--need", "cgroup=off"), lacks="- (the default less the cgroup)"),
-            Command("immure system-root", place.immure, run(), payload=("/bin/true",), lacks="- (runs the host's dynamic /bin/true)"),
+            Command("immure no-cgroup", place.immure, run("--root", root, "--need", "cgroup=off"),
+                    lacks="- (the default less the cgroup)"),
+            Command("immure system-root", place.immure, run(), payload=("/bin/true",),
+                    lacks="- (runs the host's dynamic /bin/true)"),
         ]
     table[0].path = root + "/bin/true"
     return table
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------
 # Starters: each lives as one user in one mount namespace and does what it is told over a socket, so that one run
 # can take root's and a user's commands in turn.
 
@@ -263,7 +282,7 @@ def _mount(source, target, kind, flags):
 
 
 def dress(place):
-    """A private mount namespace where firejail may use --chroot and crun sees no hybrid cgroup tree (it refuses one)."""
+    """A private mount namespace: firejail may use --chroot there, crun sees no hybrid cgroup tree (it refuses one)."""
     if libc.unshare(CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), "unshare")
     _mount(None, "/", None, MS_REC_PRIVATE)
@@ -404,10 +423,22 @@ def usable(starters, kind, wanted, say=print):
     return good
 
 
+def options_of(what, description):
+    """The arguments that all three benchmarks take."""
+    parser = argparse.ArgumentParser(prog=f"./dev bench {what}", description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--user", metavar="NAME", help="started as root: also measure as this user")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a promise does not hold")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
 def print_table(head, rows):
     width = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
-        cells = [str(c).ljust(w) if i in (0, len(head) - 1) else str(c).rjust(w) for i, (c, w) in enumerate(zip(row, width))]
+        cells = [str(cell).rjust(w) for cell, w in zip(row, width)]
+        for left in (0, *({len(row) - 1} if head[-1].startswith("lacks") else ())):
+            cells[left] = str(row[left]).ljust(width[left])
         print("  ".join(cells).rstrip())
 
 

@@ -1,13 +1,14 @@
 // What is run inside the compared jails: one static program, told by its first argument what to do.
 //
 //   payload                     exit with 0 at once (a start and nothing else)
-//   payload wait                stay until killed
-//   payload calls [allow-all]   print nanoseconds per system call, with a filter of one instruction put on first
-//   payload flood SECONDS       make a denied call over and over
-//   payload spin SECONDS        the neighbour: count how much of a fixed work is done; prints it
+//   payload wait                stay until told to go
+//   payload calls [allow-all]   print nanoseconds per system call, with a filter of one instruction put on
+//   first payload flood SECONDS       make a denied call over and over payload spin SECONDS        the
+//   neighbour: count how much of a fixed work is done; prints it
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -40,16 +41,19 @@ void call_stat() {
   struct stat status;
   syscall(SYS_newfstatat, AT_FDCWD, kFile, &status, 0);
 }
-// Refused by every compared filter; the kernel's bitmap of always-allowed calls does not help here. The argument
-// is invalid, so that it does nothing where it is allowed.
+// Refused by every compared filter; the kernel's bitmap of always-allowed calls does not help here. The
+// argument is invalid, so that it does nothing where it is allowed.
 void call_denied() { syscall(SYS_keyctl, -1L, 0, 0, 0, 0); }
 
 struct Call {
   const char* name;
   void (*make)();
 };
-constexpr Call kCalls[] = {{"getpid", call_getpid}, {"read", call_read}, {"open+close", call_open},
-                           {"stat", call_stat},     {"denied", call_denied}};
+constexpr Call kCalls[] = {{"getpid", call_getpid},
+                           {"read", call_read},
+                           {"open+close", call_open},
+                           {"stat", call_stat},
+                           {"denied", call_denied}};
 
 double now_ns() {
   timespec t;
@@ -69,7 +73,8 @@ double price_ns(void (*make)()) {
   const double guess = std::max(batch_ns(make, probe) / probe, 1.0);
   const long count = std::clamp(static_cast<long>(kBatchNs / guess), 20L, 1000000L);
   double least = 1e18;
-  for (int i = 0; i < kBatches; i++) least = std::min(least, batch_ns(make, count) / static_cast<double>(count));
+  for (int i = 0; i < kBatches; i++)
+    least = std::min(least, batch_ns(make, count) / static_cast<double>(count));
   return least;
 }
 
@@ -120,6 +125,8 @@ int spin(double seconds) {
   return 0;
 }
 
+void leave(int) { _exit(0); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -129,6 +136,7 @@ int main(int argc, char** argv) {
   if (strcmp(argv[1], "flood") == 0) return flood(seconds);
   if (strcmp(argv[1], "spin") == 0) return spin(seconds);
   if (strcmp(argv[1], "wait") == 0) {
+    signal(SIGTERM, leave);  // the first process of a pid namespace ignores what it does not handle
     for (;;) pause();
   }
   fprintf(stderr, "payload: what is '%s'?\n", argv[1]);

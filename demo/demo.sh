@@ -4,8 +4,8 @@
 #
 #   demo/demo.sh [IMMURE]     IMMURE: the binary, default build/bin/immure
 #
-# Started by root it shows root's and a user's jail; started by a user, the user's. Exit status 0 when every escape that can be
-# tried works without the jail and none works in it.
+# Started by root it shows root's and a user's jail; started by a user, the user's. Exit status 0 when every escape
+# that can be tried works without the jail and none works in it.
 # shellcheck disable=SC2086,SC2016  # lists of words are split on purpose; inner scripts expand inside
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,7 +28,8 @@ case $immure in /*) ;; *) immure=$PWD/$immure ;; esac
 [ -x "$immure" ] || fail "no program at $immure: run ./dev build first"
 mkdir -p "$build" || fail "cannot make $build"
 if [ -z "$(find "$build/escapes" -newer "$here/escapes.cc" 2>/dev/null)" ]; then
-  c++ -std=c++20 -Os -static -s -D_GNU_SOURCE -fno-exceptions -o "$build/escapes" "$here/escapes.cc" || fail "the escapes do not compile"
+  c++ -std=c++20 -Os -static -s -D_GNU_SOURCE -fno-exceptions -o "$build/escapes" "$here/escapes.cc" ||
+    fail "the escapes do not compile"
 fi
 
 # --- the place: a root of three files, and a number outside it -------------------------------------------------------
@@ -65,7 +66,7 @@ mkdir -m 700 "$place/home"
 [ -z "$am_root" ] || chown "$uid:$gid" "$place/home"
 
 # A command's prefix; the words have no spaces in them, so it is split on purpose.
-as_user="env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TERM=${TERM:-dumb} HOME=$place/home XDG_RUNTIME_DIR=$place/home"
+as_user="env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin TERM=${TERM:-dumb} HOME=$place/home XDG_RUNTIME_DIR=$place/home"
 [ -z "$am_root" ] || as_user="setpriv --reuid=$uid --regid=$gid --clear-groups -- $as_user"
 # a build below a home folder that lets nobody in
 if [ -n "$am_root" ] && ! $as_user test -x "$immure"; then
@@ -90,7 +91,8 @@ attempt("reach 192.0.2.1:80", lambda: socket.create_connection(("192.0.2.1", 80)
 attempt("write /tmp/note", lambda: open("/tmp/note", "w").write("hello") and "works: its own /tmp")'
   shown='python3 -c …'
 else
-  set -- /bin/sh -c 'echo "  $(id)"; echo "  names in /:" /*; cat /etc/shadow; echo x >/usr/bin/sh; grep -E "^(Cap|NoNew|Seccomp)" /proc/self/status'
+  set -- /bin/sh -c 'exec 2>&1; id; echo /*; cat /etc/shadow; : >/usr/bin/sh
+    grep -E "^(Cap|NoNew|Sec)" /proc/self/status'
   shown='sh -c …'
 fi
 if [ -n "$am_root" ]; then
@@ -98,7 +100,10 @@ if [ -n "$am_root" ]; then
   "$immure" run -- "$@" </dev/null || fail "the program did not run in the default jail (status $?)"
 fi
 title "user $uid:  immure run -v -- $shown"
-$as_user "$immure" run -v -- "$@" </dev/null 2>"$place/report" || { cat "$place/report" >&2; fail "the program did not run in the user's jail"; }
+$as_user "$immure" run -v -- "$@" </dev/null 2>"$place/report" || {
+  cat "$place/report" >&2
+  fail "the program did not run in the user's jail"
+}
 title "the layers of that jail, read back from the kernel before the program began"
 cat "$place/report"
 if [ -n "$am_root" ]; then
@@ -107,7 +112,7 @@ if [ -n "$am_root" ]; then
 fi
 
 # --- 2. ten escapes --------------------------------------------------------------------------------------------------
-# A canary outside for each kind of user, so that no permission but the jail's stands between; they end with this script.
+# A canary outside for each kind of user, so that no permission but the jail's stands between; they end with us.
 mkfifo "$place/in7" "$place/in8"
 canary() { # canary FIFO OUTPUT COMMAND…
   fifo=$1 output=$2
@@ -135,19 +140,27 @@ with_chroot() {
   no-S60 | no-S67 | no-S28) echo "- needs root" ;;
   *-S76 | no-*) try $as_user unshare -r chroot "$root" $attempt_of_user ;;
   yes-S67 | yes-S28)  # in a copy of the mount table, so that the host's stays as it is
-    try unshare -m --propagation private sh -c 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"' "$root" $attempt_of_root ;;
+    try unshare -m --propagation private \
+      sh -c 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"' "$root" $attempt_of_root ;;
   *) try chroot "$root" $attempt_of_root ;;
   esac
 }
-in_jail_of_root() { try "$immure" run --root "$root" -- /escapes try "$1" "$secret" "$root_pid" "$root_segment"; }
-in_jail_of_user() { try $as_user "$immure" run --root "$root" -- /escapes try "$1" "$secret" "$user_pid" "$user_segment"; }
+in_jail_of_root() {
+  try "$immure" run --root "$root" -- /escapes try "$1" "$secret" "$root_pid" "$root_segment"
+}
+in_jail_of_user() {
+  try $as_user "$immure" run --root "$root" -- /escapes try "$1" "$secret" "$user_pid" "$user_segment"
+}
 
 failures=0
 # cell RESULT WANTED: prints the result in 22 columns; counts what is not as wanted
 cell() {
   word=${1%% *} rest=${1#* } colour=$red
   case $word in
-  escaped) if [ "$rest" = "$number" ]; then text="ESCAPED, has proof"; else word=unclear text="wrong number $rest"; fi ;;
+  escaped)
+    text='ESCAPED, has proof'
+    [ "$rest" = "$number" ] || word=unclear text="wrong number $rest"
+    ;;
   held) colour=$green text="held: $rest" ;;
   -) colour='' text=$rest ;;
   *) word=unclear text="no answer (status $status)" ;;

@@ -1,10 +1,13 @@
-// Ten classic ways out of a chroot, each with a proof: a number that is only known outside. Harmless to the host:
-// nothing is written outside, the one mount made is taken away again, signals go to a process made for it.
+// Ten classic ways out of a chroot, each with a proof: a number that is only known outside. Harmless to the
+// host: nothing is written outside, the one mount made is taken away again, signals go to a process made for
+// it.
 //
 //   escapes list                          the techniques, a line each: ID <tab> what is done
-//   escapes canary NUMBER                 outside: prints "PID SHMID", answers a signal, holds a shared memory segment,
+//   escapes canary NUMBER                 outside: prints "PID SHMID", answers a signal, holds a shared
+//   memory segment,
 //                                         until its standard input ends
-//   escapes try ID FILE PID SHMID         inside: FILE holds the number outside, descriptor 9 was left open by mistake;
+//   escapes try ID FILE PID SHMID         inside: FILE holds the number outside, descriptor 9 was left open
+//   by mistake;
 //                                         prints "escaped NUMBER" or "held ERRNO what"
 //
 // Static, so that it runs in an empty root.
@@ -86,7 +89,8 @@ Outcome chroot_and_relative_path(const Target& target) {
 // S35: whoever starts the jail left a descriptor of the host's root open. Needs no privilege at all.
 Outcome leaked_descriptor(const Target& target) { return read_number(kLeakedFd, target.file.substr(1)); }
 
-// S45: the classic in its steps: keep a descriptor of the root, chroot deeper, go back through the descriptor.
+// S45: the classic in its steps: keep a descriptor of the root, chroot deeper, go back through the
+// descriptor.
 Outcome saved_descriptor(const Target& target) {
   const int saved = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (saved < 0) return stopped("open");
@@ -104,9 +108,10 @@ Outcome root_is_root(const Target&) {
 
 // S67: root may mount: a fresh /proc, and through it the root of a process outside.
 Outcome mount_proc(const Target& target) {
-  if (mount("proc", kSomeFolder, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return stopped("mount");
-  const Outcome outcome =
-      read_number(AT_FDCWD, std::string(kSomeFolder) + "/" + std::to_string(target.canary) + "/root" + target.file);
+  if (mount("proc", kSomeFolder, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+    return stopped("mount");
+  const Outcome outcome = read_number(
+      AT_FDCWD, std::string(kSomeFolder) + "/" + std::to_string(target.canary) + "/root" + target.file);
   umount2(kSomeFolder, MNT_DETACH);
   return outcome;
 }
@@ -188,7 +193,8 @@ int canary(const char* number) {
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigaction(SIGUSR1, &action, nullptr);
 
-  // Marked for removal at once: it lives as long as this process, whatever ends it; others may still attach by id.
+  // Marked for removal at once: it lives as long as this process, whatever ends it; others may still attach
+  // by id.
   const int segment = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0666);
   void* memory = segment < 0 ? reinterpret_cast<void*>(-1) : shmat(segment, nullptr, 0);
   if (memory == reinterpret_cast<void*>(-1)) {

@@ -91,7 +91,7 @@ attempt("reach 192.0.2.1:80", lambda: socket.create_connection(("192.0.2.1", 80)
 attempt("write /tmp/note", lambda: open("/tmp/note", "w").write("hello") and "works: its own /tmp")'
   shown='python3 -c …'
 else
-  set -- /bin/sh -c 'exec 2>&1; id; echo /*; cat /etc/shadow; : >/usr/bin/sh
+  set -- /bin/sh -c 'exec 2>&1; id; echo /*; cat /etc/shadow; echo >/usr/bin/sh
     grep -E "^(Cap|NoNew|Sec)" /proc/self/status'
   shown='sh -c …'
 fi

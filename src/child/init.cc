@@ -104,7 +104,10 @@ void reap(long program) {
     if (fds[0].revents == 0) continue;
     Message message;
     if (receive_message(kWire, message) <= 0) sys::exit_group(kFailed);  // the supervisor has gone
-    if (message.kind == Kind::Signal) sys::call(__NR_kill, program, message.value);
+    if (message.kind != Kind::Signal) continue;
+    // Stopping and going on is for the whole job, as a terminal would do it.
+    bool job = message.value == SIGTSTP || message.value == SIGCONT;
+    sys::call(__NR_kill, job ? -program : program, message.value);
   }
 }
 

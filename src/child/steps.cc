@@ -27,7 +27,7 @@ Handler handler(Op op) {
       return identity_op;
     case Op::Rlimit: case Op::Umask: case Op::ResetInherited: case Op::CgroupJoin: case Op::Setsid: case Op::Chdir:
       return limit_op;
-    case Op::OpenPty: case Op::ControllingTty:
+    case Op::OpenPty: case Op::ControllingTty: case Op::TtyDescriptors: case Op::ProcessGroup:
       return terminal_op;
     case Op::LandlockCreate: case Op::LandlockPath: case Op::LandlockPort: case Op::LandlockEnforce:
       return landlock_op;

@@ -1,6 +1,7 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 
 #include "child/ops.h"
 
@@ -25,12 +26,23 @@ long open_pair(const Step& step, View& view) {
   return r < 0 ? r : 0;
 }
 
-long take_terminal(const Step& step, const View& view) {
-  int slave = slot(view, step.a);
-  long r = sys::call(__NR_ioctl, slave, TIOCSCTTY, 0);
+long standard_descriptors(const Step& step, const View& view) {
+  long r = 0;
   for (int fd = 0; r >= 0 && fd < 3; fd++)
-    if ((step.x >> fd & 1) != 0) r = sys::call(__NR_dup3, slave, fd, 0);
+    if ((step.x >> fd & 1) != 0) r = sys::call(__NR_dup3, slot(view, step.a), fd, 0);
   return r < 0 ? r : 0;
+}
+
+// Who is not in the foreground is stopped for asking to be, unless it cannot get the signal.
+long lead_group(const Step& step, const View& view) {
+  long r = sys::call(__NR_setpgid, 0, 0);
+  if (r < 0 || step.a == kNoSlot) return r;
+  uint64_t all = ~0UL, before = 0;
+  sys::call(__NR_rt_sigprocmask, SIG_BLOCK, sys::arg(&all), sys::arg(&before), 8);
+  int32_t group = static_cast<int32_t>(sys::call(__NR_getpid));
+  r = sys::call(__NR_ioctl, slot(view, step.a), TIOCSPGRP, sys::arg(&group));
+  sys::call(__NR_rt_sigprocmask, SIG_SETMASK, sys::arg(&before), 0, 8);
+  return r;
 }
 
 }  // namespace
@@ -38,7 +50,9 @@ long take_terminal(const Step& step, const View& view) {
 long terminal_op(const Step& step, View& view) {
   switch (step.op) {
     case Op::OpenPty: return open_pair(step, view);
-    case Op::ControllingTty: return take_terminal(step, view);
+    case Op::ControllingTty: return sys::call(__NR_ioctl, slot(view, step.a), TIOCSCTTY, 0);
+    case Op::ProcessGroup: return lead_group(step, view);
+    case Op::TtyDescriptors: return standard_descriptors(step, view);
     default: return -ENOSYS;
   }
 }

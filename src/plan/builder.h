@@ -21,10 +21,24 @@ struct Builder {
   // the child in its own mount namespace.
   Side source_side = Side::Child;
   bool user_ns = true;
-  int8_t root_slot = kNoSlot;       // the jail's root, attached
+  int8_t root_slot = kNoSlot;       // the jail's root
   int8_t skeleton_slot = kNoSlot;   // the tmpfs in which mount points are made
-  int8_t empty_file_slot = kNoSlot; // covers masked files
-  std::vector<std::string> made;    // directories that the skeleton has
+  int8_t devices_slot = kNoSlot;    // the tmpfs of /dev
+
+  // Steps that are collected apart, because one part of the plan needs what a later part finds out: mount
+  // points are made in the skeleton before it becomes (a layer of) the root, mounts are attached afterwards.
+  enum class Phase : uint8_t { Main, Skeleton, Attach } phase = Phase::Main;
+  std::vector<Step> skeleton, attach;
+
+  // Who owns the paths below a directory of the jail, and so how a mount point is made there.
+  struct Region {
+    enum class Kind : uint8_t { Skeleton, Tmpfs, Host, Closed } kind = Kind::Skeleton;
+    std::string path;
+    int8_t slot = kNoSlot;   // Tmpfs
+    std::string source;      // Host: where the files come from
+    std::vector<std::string> made;  // Skeleton, Tmpfs: directories made so far
+  };
+  std::vector<Region> regions;
   std::vector<std::string> writable;  // mounts that the program may write to
   std::string home = "/tmp";
 
@@ -57,14 +71,30 @@ Status plan_limits(Builder& b);       // limits.cc
 Status plan_privilege(Builder& b);    // privilege.cc
 Status plan_landlock(Builder& b);     // landlock.cc
 Status plan_seccomp(Builder& b);      // seccomp.cc
-Status plan_terminal(Builder& b);     // terminal.cc
+Status choose_terminal(Builder& b);   // terminal.cc: whether there is one
+Status plan_terminal(Builder& b);
 Status plan_program(Builder& b);      // program.cc: environment, descriptors, exec
 
-// Pieces of root.cc that grants and devices use.
-void skeleton_dir(Builder& b, const std::string& path);          // and its parents
-void skeleton_file(Builder& b, const std::string& path, std::string_view content);
-int8_t new_tmpfs(Builder& b, Layer layer, uint64_t bytes, uint64_t inodes, std::string_view mode, uint64_t attributes);
+// mountpoints.cc: where things are mounted.
+Builder::Region& region_of(Builder& b, const std::string& path);
+enum class PointKind : uint8_t { Directory, File };
+// Makes, or finds, the mount point `path` (absolute, normal). Never creates anything on the host.
+Status make_point(Builder& b, const std::string& path, PointKind kind, uint16_t origin);
+void make_link(Builder& b, const std::string& path, const std::string& target);
+Status make_file(Builder& b, const std::string& path, std::string_view content, uint16_t origin);
+// A tmpfs in a new slot. Sizes in bytes; mode as for chmod.
+int8_t new_tmpfs(Builder& b, Side side, Layer layer, uint64_t bytes, uint64_t inodes, const char* mode,
+                 uint64_t attributes);
+void attach(Builder& b, int8_t slot, const std::string& path, Layer layer, uint16_t origin = kNoOrigin);
+// A tree of the host's, as a detached copy with the given attributes; its root is what was looked at.
+int8_t host_tree(Builder& b, const std::string& source, const PathFacts& facts, uint64_t attributes, Layer layer,
+                 uint16_t origin);
 void expect_mount(Builder& b, std::string target, std::string fstype, uint64_t attributes,
                   uint16_t origin = kNoOrigin);
+bool is_below(const std::string& path, const std::string& directory);  // or equal
+const Grant* grant_at(const Builder& b, std::string_view path);
+
+inline constexpr uint64_t kDefaultPids = 512;
+inline constexpr uint64_t kInert = uapi::kAttrNosuid | uapi::kAttrNodev;
 
 }  // namespace immure

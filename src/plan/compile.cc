@@ -18,8 +18,9 @@ Step& Builder::add(Op op, Side side, Layer layer) {
   step.op = op;
   step.side = side;
   step.layer = layer;
-  plan.steps.push_back(step);
-  return plan.steps.back();
+  auto& list = phase == Phase::Skeleton ? skeleton : phase == Phase::Attach ? attach : plan.steps;
+  list.push_back(step);
+  return list.back();
 }
 
 Step& Builder::add(Op op, Side side, Layer layer, std::string_view s, std::string_view t) {
@@ -75,7 +76,7 @@ Result<Plan> compile(const JailSpec& spec, const Features& features, const Host&
 
   using Part = Status (*)(Builder&);
   // The order of the parts is the order of the steps; check_order() holds what must be true of it.
-  constexpr Part kParts[] = {plan_cgroup,  plan_namespaces, plan_ids,       plan_root,      plan_devices,
+  constexpr Part kParts[] = {choose_terminal, plan_cgroup,  plan_namespaces, plan_ids,       plan_root,      plan_devices,
                              plan_proc,    plan_grants,     plan_pivot,     plan_terminal,  plan_limits,
                              plan_privilege, plan_landlock, plan_program,   plan_seccomp};
   for (Part part : kParts) IMMURE_TRY(part(b));

@@ -64,11 +64,15 @@ struct Plan {
   uint32_t inside_uid = 0, inside_gid = 0, outside_uid = 0, outside_gid = 0;
 
   std::vector<CgroupDir> cgroup;
+  std::string cgroup_parent;     // v2: the group in which the jail's is made
+  std::vector<std::string> cgroup_enable;  // controllers to enable for its children first
+  bool cgroup_leaf_first = false;          // the caller has to step into a group below before that
   std::vector<std::vector<sock_filter>> filters;  // 0: the program's; 1: pid 1's
   bool listener = false;         // the program's filter sends denied calls to the supervisor
 
   std::vector<uint32_t> argv, env, candidates;    // arena offsets; candidates: paths that execve tries in turn
   std::vector<int> kept_fds;     // descriptors above 2 that the program gets, as it sees them
+  std::vector<std::pair<int8_t, int>> passed_fds;  // slot, and the caller's descriptor that goes into it
 
   bool pty = false;
   unsigned pty_fds = 0;          // bits 0..2: which standard descriptors are terminals

@@ -65,10 +65,12 @@ enum class Op : uint8_t {
   ResetInherited,  // signal mask and dispositions, personality, scheduling and I/O priority
   CgroupJoin,      // write "0" to the descriptor a
   Setsid,
+  ProcessGroup,    // a group of its own; with a terminal a: the one in its foreground
   Chdir,           // s, else t when s is missing
   // terminal
   OpenPty,         // out = master of a new pair of the jail's devpts; b = slave
-  ControllingTty,  // a becomes the controlling terminal; for x's bits 0..2 it becomes that descriptor
+  ControllingTty,  // a becomes the session's controlling terminal
+  TtyDescriptors,  // for x's bits 0..2 a becomes that descriptor
   // Landlock
   LandlockCreate,  // out; handled files x, network y, scopes z
   LandlockPath,    // ruleset a, path s, rights x; y: 1 = missing is fine

@@ -1,0 +1,166 @@
+// What the user hands in: binds, tmpfs, copies of files, overlays. The most specific path wins, whatever the
+// order in which grants were said (U39): shorter targets are mounted first.
+#include <algorithm>
+
+#include "base/text.h"
+#include "plan/builder.h"
+
+namespace immure {
+namespace {
+
+Result<PathFacts> source_of(Builder& b, const Grant& grant) {
+  PathFacts facts = b.files.look(grant.source.value, true);
+  if (facts.kind != PathFacts::Kind::Missing) return facts;
+  if (grant.skip_missing) return facts;
+  return fail(Code::kMissingSource, "the source " + quoted(grant.source.value) + " does not exist", {},
+              "create it, or write :try behind it to go on without it", b.spec.origin_text(grant.origin),
+              facts.error != 0 ? facts.error : 2);
+}
+
+PointKind point_kind(const PathFacts& facts) {
+  return facts.kind == PathFacts::Kind::Dir ? PointKind::Directory : PointKind::File;
+}
+
+bool is_door(const PathFacts& facts) {
+  switch (facts.kind) {
+    case PathFacts::Kind::Fifo: case PathFacts::Kind::Socket: case PathFacts::Kind::CharDevice:
+    case PathFacts::Kind::BlockDevice:
+      return true;
+    case PathFacts::Kind::Missing: case PathFacts::Kind::File: case PathFacts::Kind::Dir: case PathFacts::Kind::Link:
+      return false;
+  }
+  return false;
+}
+
+Status bind(Builder& b, const Grant& grant) {
+  auto facts = source_of(b, grant);
+  if (!facts) return tl::unexpected<Error>(facts.error());
+  if (facts->kind == PathFacts::Kind::Missing) return {};
+  bool writable = grant.kind == Grant::Kind::Bind;
+  uint64_t attributes = kInert;
+  if (!writable) attributes |= uapi::kAttrRdonly;
+  // What can be written is not run (and the other way round) unless ":exec" says so.
+  if (writable && !grant.exec) attributes |= uapi::kAttrNoexec;
+  const std::string& target = grant.target.value;
+  IMMURE_TRY(make_point(b, target, point_kind(*facts), grant.origin));
+  b.phase = Builder::Phase::Attach;
+  int8_t slot = host_tree(b, grant.source.value, *facts, attributes, Layer::Mounts, grant.origin);
+  attach(b, slot, target, Layer::Mounts, grant.origin);
+  b.phase = Builder::Phase::Main;
+  expect_mount(b, target, {}, attributes, grant.origin);
+  b.regions.push_back({Builder::Region::Kind::Host, target, kNoSlot, grant.source.value, {}});
+  if (writable) b.writable.push_back(target);
+  if (is_door(*facts)) b.weakened("whoever is behind " + grant.source.value + " outside can be talked to");
+  return {};
+}
+
+Status tmpfs(Builder& b, const Grant& grant) {
+  uint64_t bytes = grant.size != 0 ? grant.size : b.spec.limits.tmp_size.value_or(64 << 20);
+  uint64_t attributes = kInert | (grant.exec ? 0 : uapi::kAttrNoexec);
+  const std::string& target = grant.target.value;
+  IMMURE_TRY(make_point(b, target, PointKind::Directory, grant.origin));
+  b.phase = Builder::Phase::Attach;
+  int8_t slot = new_tmpfs(b, Side::Child, Layer::Mounts, bytes, bytes / 4096 + 64, "1777", attributes);
+  attach(b, slot, target, Layer::Mounts, grant.origin);
+  b.phase = Builder::Phase::Main;
+  expect_mount(b, target, "tmpfs", attributes, grant.origin);
+  b.regions.push_back({Builder::Region::Kind::Tmpfs, target, slot, {}, {}});
+  b.writable.push_back(target);
+  return {};
+}
+
+// Copy on write: the source below, a bounded tmpfs above that goes with the jail.
+Status overlay(Builder& b, const Grant& grant) {
+  auto facts = source_of(b, grant);
+  if (!facts) return tl::unexpected<Error>(facts.error());
+  if (facts->kind == PathFacts::Kind::Missing) return {};
+  if (facts->kind != PathFacts::Kind::Dir)
+    return fail(Code::kBadValue, "the source of an overlay must be a directory", quoted(grant.source.value) + " is none",
+                "use --file to hand in a copy of a file", b.spec.origin_text(grant.origin));
+  if (!b.features.overlay_layer_fds)
+    return fail(Code::kLayer, "--overlay needs layers by descriptor", "this kernel has them not (they came with 6.13)",
+                "use --ro-bind and a --tmpfs for what must be written", b.spec.origin_text(grant.origin));
+  const std::string& target = grant.target.value;
+  IMMURE_TRY(make_point(b, target, PointKind::Directory, grant.origin));
+  b.phase = Builder::Phase::Attach;
+  uint64_t bytes = grant.size != 0 ? grant.size : b.spec.limits.tmp_size.value_or(64 << 20);
+  int8_t fs = b.new_slot(), lower = b.new_slot(), mount = b.new_slot();
+  Step& open = b.add(Op::OpenTree, b.source_side, Layer::Mounts, grant.source.value);
+  open.out = lower;
+  open.origin = grant.origin;
+  Step& expect = b.add(Op::ExpectInode, b.source_side, Layer::Mounts);
+  expect.a = lower;
+  expect.x = facts->device;
+  expect.y = facts->inode;
+  expect.origin = grant.origin;
+  int8_t upper = new_tmpfs(b, Side::Child, Layer::Mounts, bytes, bytes / 4096 + 64, "755", kInert);
+  b.add(Op::FsOpen, Side::Child, Layer::Mounts, "overlay").out = fs;
+  Step& layer = b.add(Op::FsSetFd, Side::Child, Layer::Mounts, "lowerdir+");
+  layer.a = fs;
+  layer.b = lower;
+  for (const char* name : {"upper", "work"}) {
+    Step& dir = b.add(Op::MakeDir, Side::Child, Layer::Mounts, name);
+    dir.a = upper;
+    dir.x = 0755;
+    int8_t slot = b.new_slot();
+    Step& opened = b.add(Op::Open, Side::Child, Layer::Mounts, name);
+    opened.a = upper;
+    opened.out = slot;
+    opened.x = 010000000 /* O_PATH */;
+    Step& set = b.add(Op::FsSetFd, Side::Child, Layer::Mounts, name[0] == 'u' ? "upperdir" : "workdir");
+    set.a = fs;
+    set.b = slot;
+  }
+  b.add(Op::FsSetFlag, Side::Child, Layer::Mounts, "userxattr").a = fs;
+  Step& make = b.add(Op::FsMount, Side::Child, Layer::Mounts);
+  make.a = fs;
+  make.out = mount;
+  make.x = kInert;
+  make.origin = grant.origin;
+  attach(b, mount, target, Layer::Mounts, grant.origin);
+  b.phase = Builder::Phase::Main;
+  expect_mount(b, target, "overlay", kInert, grant.origin);
+  b.regions.push_back({Builder::Region::Kind::Closed, target, kNoSlot, {}, {}});
+  b.writable.push_back(target);
+  return {};
+}
+
+// A file is handed in as a read-only mount of itself: no copy that could differ, and none on the host (U40).
+Status file(Builder& b, const Grant& grant) {
+  Grant as_bind = grant;
+  as_bind.kind = Grant::Kind::RoBind;
+  auto facts = source_of(b, grant);
+  if (!facts) return tl::unexpected<Error>(facts.error());
+  if (facts->kind != PathFacts::Kind::Missing && facts->kind != PathFacts::Kind::File)
+    return fail(Code::kBadValue, "--file takes a regular file", quoted(grant.source.value) + " is none",
+                "use --ro-bind", b.spec.origin_text(grant.origin));
+  return bind(b, as_bind);
+}
+
+Status one(Builder& b, const Grant& grant) {
+  switch (grant.kind) {
+    case Grant::Kind::Bind: case Grant::Kind::RoBind: return bind(b, grant);
+    case Grant::Kind::Tmpfs: return tmpfs(b, grant);
+    case Grant::Kind::Overlay: return overlay(b, grant);
+    case Grant::Kind::File: return file(b, grant);
+    case Grant::Kind::Dir: return make_point(b, grant.target.value, PointKind::Directory, grant.origin);
+    case Grant::Kind::Symlink: make_link(b, grant.target.value, grant.link); return {};
+    case Grant::Kind::DevNode: case Grant::Kind::Proc: return {};   // devices.cc, proc.cc
+  }
+  return {};
+}
+
+}  // namespace
+
+Status plan_grants(Builder& b) {
+  std::vector<const Grant*> sorted;
+  for (const Grant& grant : b.spec.grants) sorted.push_back(&grant);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Grant* x, const Grant* y) {
+    auto depth = [](const std::string& path) { return std::count(path.begin(), path.end(), '/'); };
+    return depth(x->target.value) < depth(y->target.value);
+  });
+  for (const Grant* grant : sorted) IMMURE_TRY(one(b, *grant));
+  return {};
+}
+
+}  // namespace immure

@@ -1,0 +1,55 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+
+#include "kernel/sys.h"
+#include "plan/compile.h"
+
+namespace immure {
+namespace {
+
+PathFacts::Kind kind_of(uint32_t mode) {
+  switch (mode & 0170000) {
+    case 0100000: return PathFacts::Kind::File;
+    case 0040000: return PathFacts::Kind::Dir;
+    case 0120000: return PathFacts::Kind::Link;
+    case 0020000: return PathFacts::Kind::CharDevice;
+    case 0060000: return PathFacts::Kind::BlockDevice;
+    case 0010000: return PathFacts::Kind::Fifo;
+    default: return PathFacts::Kind::Socket;
+  }
+}
+
+}  // namespace
+
+PathFacts HostFiles::look(const std::string& path, bool follow_links) const {
+  PathFacts facts;
+  struct statx st {};
+  long r = sys::call(__NR_statx, AT_FDCWD, sys::arg(path.c_str()), follow_links ? 0 : AT_SYMLINK_NOFOLLOW,
+                     STATX_TYPE | STATX_MODE | STATX_INO | STATX_UID, sys::arg(&st));
+  if (r < 0) {
+    facts.error = static_cast<int>(-r);
+    return facts;
+  }
+  facts.kind = kind_of(st.stx_mode);
+  facts.device = uint64_t{st.stx_dev_major} << 32 | st.stx_dev_minor;
+  facts.inode = st.stx_ino;
+  facts.rdev_major = st.stx_rdev_major;
+  facts.rdev_minor = st.stx_rdev_minor;
+  facts.mode = st.stx_mode & 07777;
+  facts.uid = st.stx_uid;
+  return facts;
+}
+
+std::string HostFiles::read_link(const std::string& path) const {
+  char buffer[4096];
+  long n = sys::call(__NR_readlinkat, AT_FDCWD, sys::arg(path.c_str()), sys::arg(buffer), sizeof buffer);
+  return n <= 0 ? std::string() : std::string(buffer, static_cast<size_t>(n));
+}
+
+bool HostFiles::executable_path(const std::string& path) const {
+  PathFacts facts = look(path, true);
+  return facts.kind == PathFacts::Kind::File && (facts.mode & 0111) != 0;
+}
+
+}  // namespace immure

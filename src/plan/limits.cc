@@ -1,0 +1,58 @@
+// Resource limits of one process. What binds the whole jail is the control group (cgroup.cc); these are the
+// second line, and without a group the supervisor sums (sum_* of the plan).
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "plan/builder.h"
+
+namespace immure {
+namespace {
+
+constexpr uint64_t kDefaultFileSize = uint64_t{16} << 30;
+constexpr uint64_t kDefaultOpenFiles = 1024, kMostOpenFiles = 65536;
+
+// Never above what the caller may: a limit that is tighter already stays.
+void rlimit(Builder& b, int resource, uint64_t soft, uint64_t hard) {
+  hard = std::min(hard, b.host.hard_limits[static_cast<size_t>(resource)]);
+  soft = std::min(soft, hard);
+  Step& step = b.add(Op::Rlimit, Side::Child, Layer::Rlimits);
+  step.x = static_cast<uint64_t>(resource);
+  step.y = soft;
+  step.z = hard;
+  b.plan.rlimits.push_back({resource, soft, hard});
+}
+
+}  // namespace
+
+Status plan_limits(Builder& b) {
+  const Limits& limits = b.spec.limits;
+  if (b.wants(Layer::Rlimits)) {
+    if (!b.spec.has(Weaken::CoreDumps)) rlimit(b, RLIMIT_CORE, 0, 0);
+    uint64_t file_size = limits.file_size.value_or(kDefaultFileSize);
+    if (file_size != 0) rlimit(b, RLIMIT_FSIZE, file_size, file_size);
+    uint64_t open_files = limits.open_files.value_or(kDefaultOpenFiles);
+    if (open_files != 0) rlimit(b, RLIMIT_NOFILE, open_files, limits.open_files ? open_files : kMostOpenFiles);
+    uint64_t pids = limits.pids.value_or(kDefaultPids);
+    // Counted for each user namespace and each id; pid 1 and the program have the same one.
+    if (pids != 0 && b.user_ns) rlimit(b, RLIMIT_NPROC, pids, pids);
+    if (limits.cpu_time_ns && *limits.cpu_time_ns != 0) {
+      uint64_t seconds = (*limits.cpu_time_ns + 999999999) / 1000000000;
+      rlimit(b, RLIMIT_CPU, seconds, seconds + 1);
+    }
+    b.layer(Layer::Rlimits).mechanism = "file size, open files, processes, no core dumps";
+  }
+  b.plan.cpu_time_limit_ns = limits.cpu_time_ns.value_or(0);
+  b.plan.wall_limit_ns = limits.wall_time_ns.value_or(0);
+  b.plan.kill_after_ns = limits.kill_after_ns.value_or(0);
+  b.add(Op::Umask, Side::Child, Layer::Fds).x = 077;
+  b.add(Op::ResetInherited, Side::Child, Layer::Fds);
+  if (b.wants(Layer::Keyring)) {
+    b.add(Op::KeyringJoin, Side::Child, Layer::Keyring);
+    b.layer(Layer::Keyring).mechanism = "own session keyring; the key calls are denied";
+  }
+  return {};
+}
+
+}  // namespace immure

@@ -1,0 +1,208 @@
+// The jail's root: the system root (a tmpfs with the host's /usr in it) or a prepared one, seen through an
+// overlay whose layers are descriptors. And the turn to it.
+#include "base/text.h"
+#include "plan/builder.h"
+
+namespace immure {
+namespace {
+
+constexpr uint64_t kSkeletonBytes = 4 << 20, kSkeletonInodes = 2048;
+
+// The jail's own /etc: only ids that exist inside, no host names, nothing that is secret.
+Status synthesised_etc(Builder& b) {
+  const Plan& plan = b.plan;
+  std::string uid = num(plan.inside_uid), gid = num(plan.inside_gid);
+  std::string user = plan.inside_uid == 0 ? "root" : "jail";
+  std::string group = plan.inside_gid == 0 ? "root" : "jail";
+  std::string passwd = user + ":x:" + uid + ":" + gid + "::" + b.home + ":/bin/sh\n";
+  if (plan.inside_uid != 65534) passwd += "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n";
+  std::string groups = group + ":x:" + gid + ":\n";
+  if (plan.inside_gid != 65534) groups += "nogroup:x:65534:\n";
+  IMMURE_TRY(make_file(b, "/etc/passwd", passwd, kNoOrigin));
+  IMMURE_TRY(make_file(b, "/etc/group", groups, kNoOrigin));
+  IMMURE_TRY(make_file(b, "/etc/nsswitch.conf",
+                       "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",
+                       kNoOrigin));
+  return make_file(b, "/etc/hosts",
+                   "127.0.0.1 localhost " + b.spec.hostname + "\n::1 localhost ip6-localhost ip6-loopback\n", kNoOrigin);
+}
+
+Status bind_read_only(Builder& b, const std::string& source, const std::string& target) {
+  PathFacts facts = b.files.look(source, true);
+  if (facts.kind != PathFacts::Kind::Dir && facts.kind != PathFacts::Kind::File) return {};
+  bool dir = facts.kind == PathFacts::Kind::Dir;
+  IMMURE_TRY(make_point(b, target, dir ? PointKind::Directory : PointKind::File, kNoOrigin));
+  b.phase = Builder::Phase::Attach;
+  int8_t slot = host_tree(b, source, facts, kInert | uapi::kAttrRdonly, Layer::Root, kNoOrigin);
+  attach(b, slot, target, Layer::Root);
+  b.phase = Builder::Phase::Main;
+  expect_mount(b, target, {}, kInert | uapi::kAttrRdonly);
+  if (dir) b.regions.push_back({Builder::Region::Kind::Host, target, kNoSlot, source, {}});
+  return {};
+}
+
+Status copy_host_link(Builder& b, const std::string& path) {
+  PathFacts facts = b.files.look(path, false);
+  if (facts.kind == PathFacts::Kind::Link) {
+    make_link(b, path, b.files.read_link(path));
+    return {};
+  }
+  return facts.kind == PathFacts::Kind::Missing ? Status{} : bind_read_only(b, path, path);
+}
+
+Status system_root(Builder& b) {
+  if (b.files.look("/usr", true).kind != PathFacts::Kind::Dir)
+    return fail(Code::kBadRoot, "the system root cannot be made", "this host has no /usr", "name a root with --root DIR");
+  b.layer(Layer::Root).mechanism = "pivot_root into a read-only tmpfs with the host's /usr";
+  IMMURE_TRY(synthesised_etc(b));
+  if (grant_at(b, "/usr") == nullptr) IMMURE_TRY(bind_read_only(b, "/usr", "/usr"));
+  for (const char* path : {"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"}) IMMURE_TRY(copy_host_link(b, path));
+  for (const char* path : {"/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl"})
+    IMMURE_TRY(bind_read_only(b, path, path));
+  IMMURE_TRY(copy_host_link(b, "/etc/localtime"));
+  if (b.spec.net == Net::Host)
+    for (const char* path : {"/etc/resolv.conf", "/etc/services", "/etc/protocols"})
+      IMMURE_TRY(bind_read_only(b, path, path));
+  for (const char* path : {"/var", "/run", "/home", "/opt", "/srv", "/mnt"})
+    IMMURE_TRY(make_point(b, path, PointKind::Directory, kNoOrigin));
+  make_link(b, "/var/tmp", "../tmp");
+  make_link(b, "/var/run", "../run");
+  return {};
+}
+
+Status prepared_root(Builder& b) {
+  const std::string& path = b.spec.root.value;
+  PathFacts facts = b.files.look(path, true);
+  if (facts.kind == PathFacts::Kind::Missing)
+    return fail(Code::kBadRoot, "the root " + quoted(path) + " cannot be used", "it does not exist", "check --root", {},
+                facts.error != 0 ? facts.error : 2);
+  if (facts.kind != PathFacts::Kind::Dir)
+    return fail(Code::kBadRoot, "the root " + quoted(path) + " cannot be used", "it is not a directory", "check --root");
+  if (path == "/") return fail(Code::kBadRoot, "the host's own root is no jail", "--root / would show all of the host's files",
+                               "leave --root out: the system root has the host's programs and nothing of its users");
+  if (!b.spec.has(Weaken::HardLinks)) b.plan.look_at_root = path;
+  return {};
+}
+
+// The overlay: what immure makes above, the root below. A writable layer, when one is asked for, is discarded.
+struct Layers {
+  int8_t skeleton, root, upper = kNoSlot;
+};
+
+void layer_by_descriptor(Builder& b, int8_t fs, const Layers& layers) {
+  for (int8_t layer : {layers.skeleton, layers.root}) {
+    Step& step = b.add(Op::FsSetFd, Side::Child, Layer::Root, "lowerdir+");
+    step.a = fs;
+    step.b = layer;
+  }
+}
+
+// Before 6.13 a layer is a path, and must be a mount of this namespace: attached below where the root will be,
+// named by its descriptor, gone with the old root.
+void layer_by_path(Builder& b, int8_t fs, const Layers& layers) {
+  for (int8_t layer : {layers.skeleton, layers.root}) b.add(Op::AttachHere, Side::Child, Layer::Root).a = layer;
+  Step& step = b.add(Op::FsSetFdPath, Side::Child, Layer::Root, "lowerdir");
+  step.a = fs;
+  step.b = layers.skeleton;
+  step.x = static_cast<uint64_t>(layers.root);
+}
+
+void writable_layer(Builder& b, int8_t fs) {
+  uint64_t bytes = b.spec.limits.tmp_size.value_or(64 << 20);
+  int8_t upper = new_tmpfs(b, Side::Child, Layer::Root, bytes, bytes / 4096 + 64, "755", kInert);
+  if (!b.features.overlay_layer_fds) b.add(Op::AttachHere, Side::Child, Layer::Root).a = upper;
+  for (const char* name : {"upper", "work"}) {
+    Step& dir = b.add(Op::MakeDir, Side::Child, Layer::Root, name);
+    dir.a = upper;
+    dir.x = 0755;
+    int8_t slot = b.new_slot();
+    Step& open = b.add(Op::Open, Side::Child, Layer::Root, name);
+    open.a = upper;
+    open.out = slot;
+    open.x = 010000000 /* O_PATH */;
+    Step& set = b.add(b.features.overlay_layer_fds ? Op::FsSetFd : Op::FsSetFdPath, Side::Child, Layer::Root,
+                      name[0] == 'u' ? "upperdir" : "workdir");
+    set.a = fs;
+    set.b = slot;
+    set.x = kSlots;
+  }
+  b.add(Op::FsSetFlag, Side::Child, Layer::Root, "userxattr").a = fs;
+  b.writable.push_back("/");
+}
+
+void overlay_root(Builder& b, int8_t root) {
+  int8_t fs = b.new_slot();
+  b.add(Op::FsOpen, Side::Child, Layer::Root, "overlay").out = fs;
+  Layers layers{b.skeleton_slot, root};
+  if (b.features.overlay_layer_fds)
+    layer_by_descriptor(b, fs, layers);
+  else
+    layer_by_path(b, fs, layers);
+  if (b.spec.root_overlay) writable_layer(b, fs);
+  b.root_slot = b.new_slot();
+  Step& mount = b.add(Op::FsMount, Side::Child, Layer::Root);
+  mount.a = fs;
+  mount.out = b.root_slot;
+  mount.x = kInert | (b.spec.root_overlay ? 0 : uapi::kAttrRdonly);
+  b.layer(Layer::Root).mechanism = b.features.overlay_layer_fds ? "pivot_root into an overlay of detached layers"
+                                                                : "pivot_root into an overlay";
+}
+
+void emit(Builder& b, std::vector<Step>& steps) {
+  b.plan.steps.insert(b.plan.steps.end(), steps.begin(), steps.end());
+  steps.clear();
+}
+
+void attach_root(Builder& b) { b.add(Op::AttachHere, Side::Child, Layer::Root).a = b.root_slot; }
+
+}  // namespace
+
+Status plan_root(Builder& b) {
+  b.regions.push_back({Builder::Region::Kind::Skeleton, "/", kNoSlot, {}, {}});
+  b.add(Op::PrivatePropagation, Side::Child, Layer::MountNs);
+  b.skeleton_slot = new_tmpfs(b, Side::Child, Layer::Root, kSkeletonBytes, kSkeletonInodes, "755", kInert);
+  b.regions.front().slot = b.skeleton_slot;
+  // Attach steps name the root's slot before it is known which mount that will be.
+  b.root_slot = b.new_slot();
+  for (const char* path : {"/etc", "/proc", "/dev", "/tmp"})
+    IMMURE_TRY(make_point(b, path, PointKind::Directory, kNoOrigin));
+  return b.spec.root.value.empty() ? system_root(b) : prepared_root(b);
+}
+
+Status plan_pivot(Builder& b) {
+  emit(b, b.skeleton);
+  int8_t named = b.root_slot;
+  bool overlay = !b.spec.root.value.empty() || b.spec.root_overlay;
+  bool skeleton_is_root = b.spec.root.value.empty();
+  if (skeleton_is_root && b.spec.root_overlay)
+    return fail(Code::kBadRoot, "the system root has no discarded writable layer yet", "--overlay / needs --root DIR",
+                "use --tmpfs for the places that must be writable");
+  if (overlay) {
+    PathFacts facts = b.files.look(b.spec.root.value, true);
+    int8_t tree = b.new_slot();
+    Step& open = b.add(Op::OpenTree, b.source_side, Layer::Root, b.spec.root.value);
+    open.out = tree;
+    Step& expect = b.add(Op::ExpectInode, b.source_side, Layer::Root);
+    expect.a = tree;
+    expect.x = facts.device;
+    expect.y = facts.inode;
+    overlay_root(b, tree);
+  } else {
+    b.root_slot = b.skeleton_slot;
+  }
+  attach_root(b);
+  for (Step& step : b.attach)
+    if (step.b == named) step.b = b.root_slot;
+  emit(b, b.attach);
+  expect_mount(b, "/", overlay ? "overlay" : "tmpfs", kInert | (b.spec.root_overlay ? 0 : uapi::kAttrRdonly));
+  if (!overlay) {
+    Step& seal = b.add(Op::MountAttributes, Side::Child, Layer::Root);
+    seal.a = b.root_slot;
+    seal.x = uapi::kAttrRdonly;
+  }
+  b.add(Op::PivotRoot, Side::Child, Layer::Root).a = b.root_slot;
+  b.layer(Layer::Mounts).mechanism = "every mount nosuid and nodev, host files read-only unless granted";
+  return {};
+}
+
+}  // namespace immure

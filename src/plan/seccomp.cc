@@ -1,0 +1,73 @@
+#include "filter/filter.h"
+
+#include <cstring>
+
+#include "base/text.h"
+#include "plan/builder.h"
+
+namespace immure {
+namespace {
+
+std::vector<sock_filter> copy(std::span<const sock_filter> program) { return {program.begin(), program.end()}; }
+
+bool is_default(const JailSpec& spec) {
+  return spec.syscalls.empty() && !spec.has(Weaken::NestedUserns) && !spec.has(Weaken::Ptrace) &&
+         !spec.has(Weaken::Compat32);
+}
+
+Result<std::vector<sock_filter>> program_filter(Builder& b) {
+  if (is_default(b.spec)) return copy(filter::default_filter(b.plan.listener));
+  filter::Options options;
+  options.listener = b.plan.listener;
+  options.nested_userns = b.spec.has(Weaken::NestedUserns);
+  options.ptrace = b.spec.has(Weaken::Ptrace);
+  options.compat32 = b.spec.has(Weaken::Compat32);
+  for (const SyscallRule& rule : b.spec.syscalls) options.rules.push_back({rule.name, rule.allow});
+  auto policy = filter::default_policy(options);
+  if (!policy) {
+    Error error = policy.error();
+    if (error.origin.empty() && !b.spec.syscalls.empty()) error.origin = b.spec.origin_text(b.spec.syscalls.back().origin);
+    return tl::unexpected<Error>(std::move(error));
+  }
+  return filter::compile(*policy);
+}
+
+}  // namespace
+
+Status plan_seccomp(Builder& b) {
+  b.plan.filters.resize(2);
+  b.plan.filters[1] = copy(filter::init_filter());
+  if (!b.wants(Layer::Seccomp)) return {};
+  if (b.spec.seccomp == "none") {
+    b.layer(Layer::Seccomp).state = State::Off;
+    b.layer(Layer::Seccomp).reason = "--seccomp none";
+    b.weakened("--seccomp none: every system call reaches the kernel");
+    return {};
+  }
+  bool own = b.spec.seccomp == "strict" || b.spec.seccomp_fd >= 0;
+  b.plan.listener = b.features.seccomp_listener && !own;
+  if (b.spec.seccomp == "strict") {
+    auto program = filter::compile(filter::strict_policy(-1));
+    if (!program) return tl::unexpected<Error>(program.error());
+    b.plan.filters[0] = std::move(*program);
+    b.layer(Layer::Seccomp).mechanism = "read, write, exit, sigreturn";
+  } else if (b.spec.seccomp_fd >= 0) {
+    const std::string& bytes = b.spec.seccomp_program;
+    b.plan.filters[0].resize(bytes.size() / sizeof(sock_filter));
+    std::memcpy(b.plan.filters[0].data(), bytes.data(), b.plan.filters[0].size() * sizeof(sock_filter));
+    b.layer(Layer::Seccomp).mechanism = "the filter of " + quoted(b.spec.seccomp);
+  } else {
+    auto program = program_filter(b);
+    if (!program) return tl::unexpected<Error>(program.error());
+    b.plan.filters[0] = std::move(*program);
+    b.layer(Layer::Seccomp).mechanism = is_default(b.spec) ? "allow-list, native entry only" : "allow-list, changed by options";
+    for (const SyscallRule& rule : b.spec.syscalls)
+      if (rule.allow) b.weakened("--allow-syscall " + rule.name);
+  }
+  Step& load = b.add(Op::Seccomp, Side::Payload, Layer::Seccomp);
+  load.x = 0;
+  load.y = b.plan.listener ? 1 : 0;
+  return {};
+}
+
+}  // namespace immure

@@ -1,0 +1,88 @@
+#include "run/groups.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/text.h"
+#include "kernel/sys.h"
+
+namespace immure::run {
+namespace {
+
+Error cannot(const std::string& what, long error) {
+  return Error{Code::kLayer, static_cast<int>(-error), what, {}, "say --need cgroup=prefer to run without it", {}};
+}
+
+// A write whose file name begins with '?' may fail: not every kernel has swap accounting.
+Status write_all(const std::string& dir, const CgroupDir& spec) {
+  for (const auto& [file, value] : spec.writes) {
+    bool optional = file.front() == '?';
+    std::string path = dir + "/" + (optional ? file.substr(1) : file);
+    long fd = sys::open(AT_FDCWD, path.c_str(), O_WRONLY | O_CLOEXEC);
+    long n = fd < 0 ? fd : sys::write(static_cast<int>(fd), value.data(), value.size());
+    if (fd >= 0) sys::close(static_cast<int>(fd));
+    if (n < 0 && !optional) return tl::unexpected<Error>(cannot("the limit " + quoted(path) + " cannot be set", n));
+  }
+  return {};
+}
+
+}  // namespace
+
+Groups::~Groups() { remove(); }
+
+Result<Groups> Groups::make(const Plan& plan, int* slots) {
+  Groups groups;
+  if (plan.cgroup_leaf_first) IMMURE_TRY(cgroup_enter_leaf(plan.cgroup_parent, "immure-supervisor"));
+  if (!plan.cgroup_enable.empty()) IMMURE_TRY(enable_controllers(plan.cgroup_parent, plan.cgroup_enable));
+  groups.paths_.reserve(plan.cgroup.size());
+  for (const CgroupDir& dir : plan.cgroup) {
+    long r = sys::call(__NR_mkdirat, AT_FDCWD, sys::arg(dir.path.c_str()), 0755);
+    if (r < 0) {
+      Error error = cannot("the control group " + quoted(dir.path) + " cannot be made", r);
+      if (r == -EEXIST) {
+        error.why = "a jail of this name is alive, or its group was left behind";
+        error.how = "choose another --name; immure ps shows the living and collects the dead";
+      }
+      return tl::unexpected<Error>(std::move(error));
+    }
+    groups.paths_.push_back(dir.path);
+    groups.controllers_.push_back(dir.controller);
+    IMMURE_TRY(write_all(dir.path, dir));
+    std::string file = dir.controller == "unified" ? "/cgroup.procs" : "/tasks";
+    long fd = dir.into ? sys::open(AT_FDCWD, dir.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)
+                       : sys::open(AT_FDCWD, (dir.path + file).c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return tl::unexpected<Error>(cannot("the control group " + quoted(dir.path) + " cannot be joined", fd));
+    if (dir.into) {
+      groups.into_.reset(static_cast<int>(fd));
+    } else {
+      slots[dir.slot] = static_cast<int>(fd);
+      groups.joins_.emplace_back(static_cast<int>(fd));
+    }
+  }
+  return groups;
+}
+
+void Groups::close_descriptors() {
+  joins_.clear();
+  into_.reset();
+}
+
+CgroupUsage Groups::usage() const {
+  std::vector<CgroupRef> refs;
+  for (size_t i = 0; i < paths_.size(); i++) refs.push_back({paths_[i], controllers_[i]});
+  return read_usage(refs);
+}
+
+Status Groups::kill() const {
+  for (size_t i = 0; i < paths_.size(); i++) IMMURE_TRY(kill_group({paths_[i], controllers_[i]}));
+  return {};
+}
+
+void Groups::remove() {
+  close_descriptors();
+  for (size_t i = 0; i < paths_.size(); i++) (void)remove_group({paths_[i], controllers_[i]}, true);
+  paths_.clear();
+  controllers_.clear();
+}
+
+}  // namespace immure::run

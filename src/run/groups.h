@@ -1,0 +1,38 @@
+// The control groups of one run: made before the clone, removed when the jail has ended.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "kernel/cgroup.h"
+#include "plan/plan.h"
+
+namespace immure::run {
+
+class Groups {
+ public:
+  Groups() = default;
+  Groups(Groups&&) = default;
+  Groups& operator=(Groups&&) = default;
+  ~Groups();   // removes what was made
+
+  // Makes the plan's directories and writes their limits. The descriptors that the child joins by go into
+  // `slots`; into() is the one that clone3 takes.
+  static Result<Groups> make(const Plan& plan, int* slots);
+  int into() const { return into_.get(); }
+  void close_descriptors();
+  // The paths, alive as long as this object; for the watchdog and the state file.
+  const std::vector<std::string>& paths() const { return paths_; }
+  CgroupUsage usage() const;
+  Status kill() const;
+  void remove();
+
+ private:
+  std::vector<std::string> paths_, controllers_;
+  std::vector<UniqueFd> joins_;
+  UniqueFd into_;
+};
+
+}  // namespace immure::run

@@ -1,0 +1,290 @@
+#include "run/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/text.h"
+#include "kernel/sys.h"
+#include "run/diagnose.h"
+#include "run/hints.h"
+#include "run/look.h"
+#include "run/maps.h"
+#include "run/verify.h"
+#include "uapi/kernel.h"
+
+namespace immure::run {
+namespace {
+
+using child::Kind;
+using child::Message;
+
+// The errors after which it pays to find out what this host can do: what assume() took for granted is missing.
+bool worth_a_probe(Op op, int error) {
+  if (error == ENOSYS) return true;
+  bool mounts = op == Op::FsSetFd || op == Op::FsMount || op == Op::FsOpen || op == Op::OpenTree || op == Op::FsSet;
+  return (error == EPERM || error == EINVAL || error == EACCES) &&
+         (mounts || op == Op::Unshare || op == Op::WriteFile || op == Op::LandlockCreate || op == Op::Seccomp);
+}
+
+// The plan as the child sees it: arrays of pointers into the plan's arena.
+struct Image {
+  child::View view;
+  std::vector<char*> argv, envp;
+  std::vector<const char*> candidates;
+  std::vector<sock_fprog> filters;
+  std::vector<int> kept;
+  uint64_t* stamps = nullptr;
+  size_t stamps_size = 0;
+
+  Image(const Plan& plan, const LaunchOptions& options);
+  Image(const Image&) = delete;
+  ~Image() {
+    if (stamps != nullptr) munmap(stamps, stamps_size);
+  }
+};
+
+Image::Image(const Plan& plan, const LaunchOptions& options) {
+  auto list = [&](const std::vector<uint32_t>& offsets, std::vector<char*>& out) {
+    for (uint32_t offset : offsets) out.push_back(const_cast<char*>(plan.text(offset)));
+    out.push_back(nullptr);
+  };
+  list(plan.argv, argv);
+  list(plan.env, envp);
+  for (uint32_t offset : plan.candidates) candidates.push_back(plan.text(offset));
+  candidates.push_back(nullptr);
+  for (const auto& program : plan.filters)
+    filters.push_back({static_cast<unsigned short>(program.size()), const_cast<sock_filter*>(program.data())});
+  kept = plan.kept_fds;
+  kept.push_back(-1);
+  view.steps = plan.steps.data();
+  view.step_count = static_cast<uint32_t>(plan.steps.size());
+  view.arena = plan.arena.c_str();
+  view.argv = argv.data();
+  view.envp = envp.data();
+  view.candidates = candidates.data();
+  view.filters = filters.data();
+  view.kept_fds = kept.data();
+  view.own_arguments = options.own_arguments;
+  view.own_arguments_size = options.own_arguments_size;
+  for (int& fd : view.fds) fd = -1;
+  if (!options.step_times) return;
+  stamps_size = plan.steps.size() * sizeof(uint64_t);
+  void* memory = mmap(nullptr, stamps_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory != MAP_FAILED) view.stamps = stamps = static_cast<uint64_t*>(memory);
+}
+
+tl::unexpected<LaunchFailure> failed(Error error, bool retry = false) {
+  return tl::unexpected<LaunchFailure>(LaunchFailure{std::move(error), retry});
+}
+
+// One start, from the first descriptor to Running.
+class Launcher {
+ public:
+  Launcher(const Plan& plan, const JailSpec& spec, const LaunchOptions& options)
+      : plan_(plan), spec_(spec), options_(options), image_(plan, options) {}
+  tl::expected<Launched, LaunchFailure> start();
+
+ private:
+  using Step_ = tl::expected<void, LaunchFailure>;
+  Step_ prepare();
+  Step_ clone();
+  Step_ reach_gate();
+  Step_ reach_program();
+  tl::expected<Message, LaunchFailure> receive();
+  LaunchFailure step_failure(uint32_t index, int error);
+  int above_kept(int fd);
+  void close_sources();
+
+  const Plan& plan_;
+  const JailSpec& spec_;
+  const LaunchOptions& options_;
+  Image image_;
+  UniqueFd child_wire_;
+  std::vector<UniqueFd> sources_;
+  Launched jail_;
+};
+
+// Descriptors that the program's own numbers must not overwrite are moved above the highest of them.
+int Launcher::above_kept(int fd) {
+  int highest = 2;
+  for (int kept : plan_.kept_fds) highest = kept > highest ? kept : highest;
+  if (fd < 0 || plan_.kept_fds.empty()) return fd;
+  long moved = sys::call(__NR_fcntl, fd, F_DUPFD_CLOEXEC, highest + 1);
+  sys::close(fd);
+  return static_cast<int>(moved);
+}
+
+Launcher::Step_ Launcher::prepare() {
+  jail_.timings.begun = now_ns();
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    return failed(Error{Code::kSystem, errno, "no socket pair can be made", {}, "raise the limit of open files", {}});
+  jail_.wire.reset(pair[0]);
+  child_wire_.reset(above_kept(pair[1]));
+  image_.view.wire = child_wire_.get();
+  for (const auto& [slot, number] : plan_.passed_fds) {
+    long copy = sys::call(__NR_fcntl, number, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+      return failed(Error{Code::kBadValue, static_cast<int>(-copy), "--pass-fd " + num(static_cast<uint64_t>(number)) + " cannot be passed",
+                          "it is not open", "open it in the caller: immure run --pass-fd 5 … 5<FILE", {}});
+    image_.view.fds[slot] = above_kept(static_cast<int>(copy));
+    sources_.emplace_back(image_.view.fds[slot]);
+  }
+  if (child::run_steps(image_.view, Side::Parent) != 0) {
+    uint32_t index = image_.view.failed_step;
+    for (const Step& step : plan_.steps)
+      if (step.side == Side::Parent && step.out >= 0 && image_.view.fds[step.out] >= 0) sources_.emplace_back(image_.view.fds[step.out]);
+    return tl::unexpected<LaunchFailure>(step_failure(index, image_.view.failed_errno));
+  }
+  for (const Step& step : plan_.steps) {
+    if (step.side != Side::Parent || step.out < 0) continue;
+    int& fd = image_.view.fds[step.out];
+    if (step.op == Op::Open) fd = above_kept(fd);
+    sources_.emplace_back(fd);
+  }
+  auto groups = Groups::make(plan_, image_.view.fds);
+  if (!groups) return failed(groups.error());
+  jail_.groups = std::move(*groups);
+  if (options_.made_groups != nullptr) options_.made_groups(jail_.groups, options_.context);
+  jail_.timings.groups = now_ns();
+  return {};
+}
+
+Launcher::Step_ Launcher::clone() {
+  int pidfd = -1;
+  uapi::CloneArgs args{};
+  args.flags = plan_.clone_flags | uapi::kClonePidfd | uapi::kCloneClearSighand;
+  args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  if (jail_.groups.into() >= 0) {
+    args.flags |= uapi::kCloneIntoCgroup;
+    args.cgroup = static_cast<uint64_t>(jail_.groups.into());
+  }
+  long pid = sys::call(__NR_clone3, sys::arg(&args), sizeof args);
+  if (pid == 0) child::child_main(image_.view);
+  if (pid < 0) return failed(explain_clone(plan_, static_cast<int>(-pid)), true);
+  jail_.init = static_cast<int>(pid);
+  jail_.pidfd.reset(pidfd);
+  child_wire_.reset();
+  sources_.clear();
+  jail_.groups.close_descriptors();
+  jail_.timings.cloned = now_ns();
+  if (auto maps = write_maps(plan_, jail_.init); !maps) return failed(maps.error(), true);
+  Message message{Kind::MapsWritten, 0, 0, 0, 0, 0, 0};
+  child::send_message(jail_.wire.get(), message);
+  jail_.timings.mapped = now_ns();
+  return {};
+}
+
+LaunchFailure Launcher::step_failure(uint32_t index, int error) {
+  const Step& step = plan_.steps[index];
+  bool retry = worth_a_probe(step.op, error);
+  if (step.op != Op::Exec) return {explain_step(plan_, spec_, index, error), retry};
+  std::vector<std::string> candidates;
+  for (uint32_t offset : plan_.candidates) candidates.emplace_back(plan_.text(offset));
+  std::string root = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root";
+  UniqueFd root_fd(static_cast<int>(sys::open(AT_FDCWD, root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  if (!root_fd && jail_.proc) root_fd.reset(static_cast<int>(sys::open(jail_.proc.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  return {explain_exec(plan_.text(plan_.argv[0]), error, root_fd.get(), candidates), false};
+}
+
+tl::expected<Message, LaunchFailure> Launcher::receive() {
+  for (;;) {
+    Message message;
+    int fd = -1;
+    long n = child::receive_message(jail_.wire.get(), message, &fd);
+    UniqueFd received(fd);
+    if (n <= 0) {
+      int status = jail_.end();
+      std::string why = WIFSIGNALED(status) ? "signal " + num(static_cast<uint64_t>(WTERMSIG(status))) + " killed pid 1 of the jail"
+                                            : "pid 1 of the jail ended with status " + num(static_cast<uint64_t>(WEXITSTATUS(status)));
+      return failed(Error{Code::kSystem, 0, "the jail ended before its program started", why,
+                          "the memory limit may be too small for the set-up itself (--memory)", {}});
+    }
+    if (message.kind == Kind::Terminal) {
+      jail_.terminal = std::move(received);
+    } else if (message.kind == Kind::Listener) {
+      jail_.listener = std::move(received);
+    } else if (message.kind == Kind::StepFailed && message.step < plan_.steps.size()) {
+      LaunchFailure failure = step_failure(message.step, message.error);
+      jail_.end();
+      return tl::unexpected<LaunchFailure>(std::move(failure));
+    } else {
+      return message;
+    }
+  }
+}
+
+Launcher::Step_ Launcher::reach_gate() {
+  // The parent has nothing to do meanwhile: it looks through the root for links that lead outside.
+  if (!plan_.look_at_root.empty())
+    if (auto look = look_for_outside_links(plan_.look_at_root); !look) return failed(look.error());
+  auto message = receive();
+  if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
+  jail_.timings.gate = now_ns();
+  if (message->kind != Kind::AtGate)
+    return failed(Error{Code::kSystem, 0, "pid 1 of the jail said something unexpected", {}, {}, {}});
+  std::string root_proc = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root/proc";
+  jail_.proc.reset(static_cast<int>(sys::open(AT_FDCWD, root_proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  if (auto verified = verify_at_gate(plan_, jail_.init); !verified) return failed(verified.error());
+  jail_.timings.verified = now_ns();
+  return {};
+}
+
+Launcher::Step_ Launcher::reach_program() {
+  Message go{Kind::Go, 0, 0, 0, 0, 0, 0};
+  child::send_message(jail_.wire.get(), go);
+  auto message = receive();
+  if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
+  if (message->kind != Kind::Running)
+    return failed(Error{Code::kSystem, 0, "pid 1 of the jail said something unexpected", {}, {}, {}});
+  jail_.timings.running = now_ns();
+  if (image_.stamps != nullptr) jail_.timings.steps.assign(image_.stamps, image_.stamps + plan_.steps.size());
+  return {};
+}
+
+tl::expected<Launched, LaunchFailure> Launcher::start() {
+  for (Step_ (Launcher::*part)() : {&Launcher::prepare, &Launcher::clone, &Launcher::reach_gate, &Launcher::reach_program})
+    if (Step_ done = (this->*part)(); !done) {
+      jail_.end();
+      return tl::unexpected<LaunchFailure>(std::move(done.error()));
+    }
+  return std::move(jail_);
+}
+
+}  // namespace
+
+uint64_t now_ns() {
+  long t[2] = {0, 0};
+  sys::call(__NR_clock_gettime, 4 /* CLOCK_MONOTONIC_RAW */, sys::arg(t));
+  return static_cast<uint64_t>(t[0]) * 1'000'000'000U + static_cast<uint64_t>(t[1]);
+}
+
+Launched::Launched(Launched&& other) noexcept
+    : init(other.init), pidfd(std::move(other.pidfd)), wire(std::move(other.wire)), listener(std::move(other.listener)),
+      terminal(std::move(other.terminal)), proc(std::move(other.proc)), groups(std::move(other.groups)),
+      timings(std::move(other.timings)) {
+  other.init = -1;
+}
+
+Launched::~Launched() { end(); }
+
+int Launched::end() {
+  if (init <= 0) return 0;
+  int status = 0;
+  sys::call(__NR_kill, init, SIGKILL);
+  while (sys::call(__NR_wait4, init, sys::arg(&status), 0x40000000 /* __WALL */, 0) == -EINTR) {
+  }
+  init = -1;
+  return status;
+}
+
+tl::expected<Launched, LaunchFailure> launch(const Plan& plan, const JailSpec& spec, const LaunchOptions& options) {
+  return Launcher(plan, spec, options).start();
+}
+
+}  // namespace immure::run

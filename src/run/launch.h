@@ -1,0 +1,59 @@
+// Starts a plan: parent-side steps, clone3, id maps, the gate, Go. Returns when the program runs, or with the
+// reason why it does not; then nothing of it is left.
+#pragma once
+
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "child/child.h"
+#include "plan/plan.h"
+#include "run/groups.h"
+#include "spec/jail_spec.h"
+
+namespace immure::run {
+
+// The times of a start, CLOCK_MONOTONIC_RAW nanoseconds.
+struct Timings {
+  uint64_t begun = 0, groups = 0, cloned = 0, mapped = 0, gate = 0, verified = 0, running = 0;
+  std::vector<uint64_t> steps;   // of each step, when asked for
+};
+
+// A running jail. Move only. The destructor ends it: pid 1 is killed, and the kernel with it all the rest.
+struct Launched {
+  int init = -1;               // pid 1 of the jail, as the supervisor sees it: our child
+  UniqueFd pidfd, wire;
+  UniqueFd listener;           // seccomp notifications; none when not asked for
+  UniqueFd terminal;           // master side; none without one
+  UniqueFd proc;               // the jail's /proc, to sum what its processes use
+  Groups groups;
+  Timings timings;
+
+  Launched() = default;
+  Launched(Launched&& other) noexcept;
+  Launched& operator=(Launched&&) = delete;
+  ~Launched();
+  // Kills pid 1, waits for it; idempotent. Returns its wait status.
+  int end();
+};
+
+// What failed, with what is needed to say why: the step, and whether trying again with probed features may help.
+struct LaunchFailure {
+  Error error;
+  bool retry = false;          // a call that this kernel or this host refuses
+};
+
+struct LaunchOptions {
+  bool step_times = false;
+  char* own_arguments = nullptr;   // wiped in pid 1
+  uint64_t own_arguments_size = 0;
+  // Called when groups are made: the watchdog learns their paths.
+  void (*made_groups)(const Groups&, void*) = nullptr;
+  void* context = nullptr;
+};
+
+tl::expected<Launched, LaunchFailure> launch(const Plan& plan, const JailSpec& spec, const LaunchOptions& options);
+
+uint64_t now_ns();
+
+}  // namespace immure::run

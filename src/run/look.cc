@@ -1,0 +1,111 @@
+#include "run/look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "kernel/sys.h"
+
+namespace immure::run {
+namespace {
+
+struct Entry {
+  uint64_t inode;
+  int64_t offset;
+  uint16_t size;
+  uint8_t type;
+  char name[];
+};
+constexpr uint8_t kTypeUnknown = 0, kTypeDir = 4, kTypeFile = 8;
+constexpr unsigned kDeepest = 200;
+
+struct Linked {
+  uint64_t inode;
+  uint32_t links, seen;
+  std::string name;
+};
+
+struct Look {
+  uint64_t device = 0;
+  std::vector<Linked> linked;   // regular files with more than one link
+  std::vector<std::string> unread;
+
+  void file(int dir, const char* name, const std::string& path);
+  Status directory(int fd, const std::string& path, unsigned depth);
+};
+
+bool stat_of(int dir, const char* name, struct statx& st) {
+  return sys::call(__NR_statx, dir, sys::arg(name), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+                   STATX_TYPE | STATX_NLINK | STATX_INO, sys::arg(&st)) >= 0;
+}
+
+uint64_t device_of(const struct statx& st) { return uint64_t{st.stx_dev_major} << 32 | st.stx_dev_minor; }
+
+void Look::file(int dir, const char* name, const std::string& path) {
+  struct statx st {};
+  if (!stat_of(dir, name, st) || st.stx_nlink < 2 || device_of(st) != device) return;
+  linked.push_back({st.stx_ino, st.stx_nlink, 1, path + "/" + name});
+}
+
+Status Look::directory(int fd, const std::string& path, unsigned depth) {
+  if (depth > kDeepest)
+    return fail(Code::kBadRoot, "the root cannot be looked through", "directories are nested too deeply at " + quoted(path),
+                "say --weaken hard-links if you trust where the root comes from");
+  alignas(8) char buffer[8192];
+  for (;;) {
+    long n = sys::call(__NR_getdents64, fd, sys::arg(buffer), sizeof buffer);
+    if (n <= 0) return {};
+    for (long at = 0; at < n;) {
+      const auto* entry = reinterpret_cast<const Entry*>(buffer + at);
+      at += entry->size;
+      std::string_view name = entry->name;
+      if (name == "." || name == "..") continue;
+      uint8_t type = entry->type;
+      if (type == kTypeUnknown) {
+        struct statx st {};
+        if (stat_of(fd, entry->name, st))
+          type = (st.stx_mode & 0170000) == 0040000 ? kTypeDir : (st.stx_mode & 0170000) == 0100000 ? kTypeFile : 1;
+      }
+      if (type == kTypeFile) file(fd, entry->name, path);
+      if (type != kTypeDir) continue;
+      UniqueFd sub(static_cast<int>(sys::open(fd, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)));
+      struct statx st {};
+      // What this caller cannot read, the jail's identity cannot read either; another file system is not shown.
+      if (!sub || !stat_of(fd, entry->name, st) || device_of(st) != device) continue;
+      IMMURE_TRY(directory(sub.get(), path + "/" + std::string(name), depth + 1));
+    }
+  }
+}
+
+}  // namespace
+
+Status look_for_outside_links(const std::string& root) {
+  UniqueFd fd(static_cast<int>(sys::open(AT_FDCWD, root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  struct statx st {};
+  if (!fd || sys::call(__NR_statx, fd.get(), sys::arg(""), AT_EMPTY_PATH, STATX_INO, sys::arg(&st)) < 0)
+    return fail(Code::kBadRoot, "the root " + quoted(root) + " cannot be looked through", "it cannot be read",
+                "make it readable, or say --weaken hard-links if you trust where it comes from");
+  Look look;
+  look.device = device_of(st);
+  IMMURE_TRY(look.directory(fd.get(), {}, 0));
+  std::sort(look.linked.begin(), look.linked.end(), [](const Linked& a, const Linked& b) { return a.inode < b.inode; });
+  std::vector<std::string> outside;
+  for (size_t i = 0; i < look.linked.size();) {
+    size_t next = i;
+    while (next < look.linked.size() && look.linked[next].inode == look.linked[i].inode) next++;
+    if (next - i < look.linked[i].links) outside.push_back(quoted(look.linked[i].name));
+    i = next;
+  }
+  if (outside.empty()) return {};
+  std::string names = join(std::span(outside).first(std::min<size_t>(outside.size(), 3)), ", ");
+  return fail(Code::kBadRoot, "the root " + quoted(root) + " has files that also have names outside it",
+              names + (outside.size() > 3 ? " and " + num(outside.size() - 3) + " more" : "") + ": whoever holds the other name shares the file",
+              "copy such files (cp --no-preserve=links), or say --weaken hard-links");
+}
+
+}  // namespace immure::run

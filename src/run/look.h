@@ -1,0 +1,15 @@
+// A look through a prepared root for names of files that also have names outside it. Such a file can be read
+// (and, through a grant, written) by whoever holds the other name: a hard link is a door that no mount closes.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace immure::run {
+
+// kBadRoot with the first few names when a regular file has more links than the tree shows (S46, S48: counted by
+// device and inode, never by names alone). Stays on the root's file system; follows no link.
+Status look_for_outside_links(const std::string& root);
+
+}  // namespace immure::run

@@ -1,0 +1,45 @@
+// What became of each layer, in text for people and JSON for programs; and how the run ended.
+#pragma once
+
+#include <string>
+
+#include "base/text.h"
+#include "kernel/cgroup.h"
+#include "plan/plan.h"
+#include "run/launch.h"
+#include "spec/jail_spec.h"
+
+namespace immure::run {
+
+// How it ended, as the supervisor saw it.
+struct Outcome {
+  enum class KilledBy : uint8_t { Nobody, Memory, WallTime, CpuTime, Pids, Supervisor } killed_by = KilledBy::Nobody;
+  int wait_status = 0;
+  uint64_t wall_ns = 0, user_us = 0, system_us = 0, max_rss_kb = 0;
+  CgroupUsage usage;
+  int exit_status() const;
+};
+const char* text(Outcome::KilledBy by);   // "memory limit"; "" for Nobody
+
+// Colour on this descriptor: a terminal, and neither NO_COLOR nor TERM=dumb (CLICOLOR_FORCE wins).
+bool use_colour(int fd);
+
+// A table, a line a layer, and what was weakened. `colour` as the terminal allows.
+std::string layers_text(const Plan& plan, bool colour);
+void layers_json(JsonWriter& json, const Plan& plan);
+
+// The phases of a start and, when they were taken, the slowest steps.
+std::string timings_text(const Plan& plan, const Timings& timings);
+void timings_json(JsonWriter& json, const Plan& plan, const Timings& timings);
+
+// One document: schema "immure.run/1".
+struct RunReport {
+  const JailSpec& spec;
+  const Plan& plan;
+  const Timings& timings;
+  const Outcome& outcome;
+  std::string denied_json;   // an array, made by denied.h; empty: none
+};
+std::string run_json(const RunReport& report);
+
+}  // namespace immure::run

@@ -1,0 +1,239 @@
+#include "run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "kernel/ids.h"
+#include "kernel/sys.h"
+#include "plan/compile.h"
+#include "run/diagnose.h"
+#include "run/launch.h"
+#include "run/report.h"
+#include "run/state.h"
+#include "run/supervise.h"
+#include "run/verify.h"
+#include "run/watchdog.h"
+
+namespace immure::run {
+namespace {
+
+void say(std::string_view text) { (void)write_fd(2, text, "stderr"); }
+
+// A missing standard descriptor becomes /dev/null, or the next file that is opened would take its place. A
+// directory there would be a way out (S35): whoever holds one walks by fchdir(2).
+Status check_standard_descriptors() {
+  for (int fd = 0; fd < 3; fd++) {
+    struct stat st {};
+    if (fstat(fd, &st) != 0) {
+      int opened = open("/dev/null", O_RDWR);
+      if (opened != fd) return fail(Code::kSystem, "descriptor " + num(static_cast<uint64_t>(fd)) + " is closed", {}, {}, {}, errno);
+      continue;
+    }
+    if (S_ISDIR(st.st_mode) || (S_ISBLK(st.st_mode)))
+      return fail(Code::kBadValue, "descriptor " + num(static_cast<uint64_t>(fd)) + " of immure is a " + (S_ISDIR(st.st_mode) ? "directory" : "disk"),
+                  "the program would get it, and walk out of the jail with it", "redirect it to a file, a pipe or /dev/null");
+  }
+  return {};
+}
+
+Status check_passed(const Plan& plan) {
+  for (const auto& [slot, number] : plan.passed_fds) {
+    struct stat st {};
+    if (fstat(number, &st) == 0 && (S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode)))
+      return fail(Code::kBadValue, "--pass-fd " + num(static_cast<uint64_t>(number)) + " is a " + (S_ISDIR(st.st_mode) ? "directory" : "disk"),
+                  "whoever holds it walks out of the jail with it (S35)", "use --bind or --ro-bind");
+  }
+  return {};
+}
+
+// What is on the screen, for the descriptor of status: one JSON object a line.
+class StatusChannel {
+ public:
+  explicit StatusChannel(int fd) : fd_(fd) {}
+  void line(const JsonWriter& json) const {
+    if (fd_ >= 0) (void)write_fd(fd_, json.str() + "\n", "--status-fd");
+  }
+  bool wanted() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+class Run {
+ public:
+  Run(JailSpec spec, const RunOptions& options, const Caller& caller)
+      : spec_(std::move(spec)), options_(options), caller_(caller), status_(options.status_fd) {}
+  int run();
+
+ private:
+  int refuse(const Error& error, const char* stage);
+  Status plan_it(bool probed);
+  tl::expected<Launched, LaunchFailure> start();
+  Status publish(Launched& jail);
+  int running_pid(const Launched& jail) const;
+  void tell(const Outcome& outcome, const Timings& timings, Denied* denied);
+  void clean_up();
+
+  JailSpec spec_;
+  const RunOptions& options_;
+  const Caller& caller_;
+  StatusChannel status_;
+  Host host_;
+  Plan plan_;
+  Watched watched_;
+  long watchdog_ = -1;
+  std::string state_file_;
+};
+
+int Run::refuse(const Error& error, const char* stage) {
+  say(format(error));
+  int status = exit_status(error.code);
+  if (status_.wanted()) {
+    JsonWriter json;
+    json.begin_object();
+    json.text("stage", stage).number("code", status);
+    json.text("error", error.what).text("why", error.why).text("how", error.how).text("origin", error.origin);
+    json.number("errno", error.sys_errno);
+    status_.line(json.end_object());
+  }
+  return status;
+}
+
+Status Run::plan_it(bool probed) {
+  Features features = probed ? Features::probe() : Features::assume();
+  auto plan = compile(spec_, features, host_, RealHostFiles{}, caller_.environment);
+  if (!plan) return tl::unexpected<Error>(plan.error());
+  plan_ = std::move(*plan);
+  return check_passed(plan_);
+}
+
+tl::expected<Launched, LaunchFailure> Run::start() {
+  for (size_t i = 0; i < plan_.cgroup.size() && i < kWatchedPaths; i++) watched_.groups[i] = plan_.cgroup[i].path.c_str();
+  watched_.files[0] = state_file_.c_str();
+  if (watchdog_ <= 0) watchdog_ = start_watchdog(&watched_);
+  LaunchOptions options;
+  options.step_times = options_.timings;
+  options.own_arguments = caller_.own_arguments;
+  options.own_arguments_size = caller_.own_arguments_size;
+  return launch(plan_, spec_, options);
+}
+
+// The program, as this process sees it: pid 1's only child at this moment.
+int Run::running_pid(const Launched& jail) const {
+  std::string init = num(static_cast<uint64_t>(jail.init));
+  auto children = read_file("/proc/" + init + "/task/" + init + "/children", 4096);
+  if (!children) return 0;
+  size_t end = children->find(' ');
+  return static_cast<int>(parse_u64(children->substr(0, end)).value_or(0));
+}
+
+Status Run::publish(Launched& jail) {
+  IMMURE_TRY(write_state(state_file_, spec_, jail, caller_.words));
+  int pid = running_pid(jail);
+  if (pid > 0) IMMURE_TRY(verify_running(plan_, pid));
+  if (status_.wanted()) {
+    JsonWriter json;
+    json.begin_object();
+    json.text("stage", "running").text("name", spec_.name).number("init_pid", jail.init).number("pid", pid);
+    status_.line(json.end_object());
+  }
+  return {};
+}
+
+void Run::tell(const Outcome& outcome, const Timings& timings, Denied* denied) {
+  if (options_.json) {
+    std::string denied_json = denied != nullptr ? denied->json() : std::string();
+    say(run_json({spec_, plan_, timings, outcome, denied_json}) + "\n");
+  } else if (!options_.quiet) {
+    if (options_.timings) say(timings_text(plan_, timings));
+    if (denied != nullptr) say(denied->summary());
+    say(explain_death(outcome, plan_));
+  }
+  if (!status_.wanted()) return;
+  JsonWriter json;
+  json.begin_object();
+  json.text("stage", "exited").number("code", outcome.exit_status());
+  json.number("signal", WIFSIGNALED(outcome.wait_status) ? WTERMSIG(outcome.wait_status) : 0);
+  json.text("killed_by", text(outcome.killed_by));
+  status_.line(json.end_object());
+}
+
+void Run::clean_up() {
+  if (!state_file_.empty()) unlink(state_file_.c_str());
+  stop_watchdog(watchdog_);
+  watchdog_ = -1;
+}
+
+int Run::run() {
+  if (auto ok = check_standard_descriptors(); !ok) return refuse(ok.error(), "setup");
+  host_ = Host::observe();
+  if (spec_.id_range != 0 && !host_.privileged) observe_subids(host_);
+  if (spec_.name.empty()) spec_.name = "jail-" + num(host_.pid);
+  auto dir = state_dir();
+  if (!dir) return refuse(dir.error(), "setup");
+  state_file_ = state_path(*dir, spec_.name);
+  auto signals = watch_signals();
+  if (!signals) return refuse(signals.error(), "setup");
+
+  bool probed = false;
+  if (auto planned = plan_it(false); !planned) {
+    if (planned.error().code != Code::kLayer) return refuse(planned.error(), "setup");
+    probed = true;
+    if (planned = plan_it(true); !planned) return refuse(planned.error(), "setup");
+  }
+  auto jail = start();
+  if (!jail && jail.error().retry && !probed) {
+    if (auto again = plan_it(true); !again) {
+      clean_up();
+      return refuse(again.error(), "setup");
+    }
+    jail = start();
+  }
+  if (!jail) {
+    clean_up();
+    return refuse(jail.error().error, "setup");
+  }
+  if (options_.verbose && !options_.json) say("immure: jail " + quoted(spec_.name) + "\n" + layers_text(plan_, use_colour(2)));
+  std::optional<Terminal> terminal;
+  if (jail->terminal) {
+    auto started = Terminal::start(std::move(jail->terminal), plan_.pty_fds, &watched_.terminal);
+    if (!started) {
+      jail->end();
+      jail->groups.remove();
+      clean_up();
+      return refuse(started.error(), "setup");
+    }
+    terminal.emplace(std::move(*started));
+  }
+  std::optional<Denied> denied;
+  if (jail->listener) denied.emplace(jail->listener.get());
+  if (auto published = publish(*jail); !published) {
+    jail->end();
+    jail->groups.remove();
+    clean_up();
+    return refuse(published.error(), "setup");
+  }
+  auto outcome = supervise(plan_, *jail, signals->get(), terminal ? &*terminal : nullptr, denied ? &*denied : nullptr);
+  terminal.reset();
+  jail->end();
+  jail->groups.remove();
+  clean_up();
+  if (!outcome) return refuse(outcome.error(), "running");
+  tell(*outcome, jail->timings, denied ? &*denied : nullptr);
+  return outcome->exit_status();
+}
+
+}  // namespace
+
+int run_jail(JailSpec spec, const RunOptions& options, const Caller& caller) {
+  return Run(std::move(spec), options, caller).run();
+}
+
+}  // namespace immure::run

@@ -1,0 +1,210 @@
+#include "run/supervise.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "kernel/sys.h"
+#include "run/sampler.h"
+#include "run/verify.h"
+
+namespace immure::run {
+namespace {
+
+using child::Kind;
+using child::Message;
+
+constexpr int kWatchedSignals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP,
+                                   SIGCHLD, SIGPIPE, SIGTTOU, SIGTTIN};
+constexpr uint64_t kSampleEvery = 25'000'000, kNever = ~uint64_t{0};
+
+class Loop {
+ public:
+  Loop(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied)
+      : plan_(plan), jail_(jail), signals_(signals), terminal_(terminal), denied_(denied), begun_(now_ns()) {
+    if (plan_.wall_limit_ns != 0) wall_deadline_ = begun_ + plan_.wall_limit_ns;
+    sampling_ = plan_.sum_memory_limit != 0 || plan_.sum_pids_limit != 0 || plan_.cpu_time_limit_ns != 0;
+  }
+  Result<Outcome> run();
+
+ private:
+  int timeout() const;
+  void on_signals();
+  void on_signal(int number);
+  void on_wire();
+  void on_time();
+  void sample();
+  void forward(int number);
+  void stopped();
+  void kill_tree(Outcome::KilledBy by);
+
+  const Plan& plan_;
+  Launched& jail_;
+  int signals_;
+  Terminal* terminal_;
+  Denied* denied_;
+  uint64_t begun_, wall_deadline_ = kNever, kill_deadline_ = kNever, next_sample_ = 0;
+  bool sampling_ = false, exited_ = false, gone_ = false;
+  int interrupts_ = 0;
+  Outcome outcome_;
+};
+
+void Loop::forward(int number) {
+  Message message{Kind::Signal, 0, 0, number, 0, 0, 0};
+  child::send_message(jail_.wire.get(), message);
+}
+
+// pid 1 of the jail dies, and the kernel ends everything else in its pid namespace.
+void Loop::kill_tree(Outcome::KilledBy by) {
+  if (outcome_.killed_by == Outcome::KilledBy::Nobody) outcome_.killed_by = by;
+  sys::call(__NR_pidfd_send_signal, jail_.pidfd.get(), SIGKILL, 0, 0);
+  wall_deadline_ = kill_deadline_ = kNever;
+  sampling_ = false;
+}
+
+void Loop::stopped() {
+  if (terminal_ != nullptr) terminal_->suspend();
+  sys::call(__NR_kill, sys::call(__NR_getpid), SIGSTOP);   // until the shell lets us go on
+  if (terminal_ != nullptr) terminal_->resume();
+  forward(SIGCONT);
+}
+
+void Loop::on_signal(int number) {
+  switch (number) {
+    case SIGWINCH:
+      if (terminal_ != nullptr) terminal_->resized();
+      else forward(number);
+      return;
+    case SIGCHLD: case SIGPIPE: case SIGTTOU: case SIGTTIN: return;
+    case SIGCONT:
+      if (terminal_ != nullptr) terminal_->resume();
+      forward(number);
+      return;
+    case SIGINT: case SIGTERM:
+      if (++interrupts_ > 1 && number == SIGINT) {
+        kill_tree(Outcome::KilledBy::Supervisor);
+        return;
+      }
+      if (plan_.kill_after_ns != 0 && kill_deadline_ == kNever) kill_deadline_ = now_ns() + plan_.kill_after_ns;
+      forward(number);
+      return;
+    default: forward(number);
+  }
+}
+
+void Loop::on_signals() {
+  signalfd_siginfo info[8];
+  long n = sys::read(signals_, info, sizeof info);
+  for (long i = 0; i < n / static_cast<long>(sizeof info[0]); i++) on_signal(static_cast<int>(info[i].ssi_signo));
+}
+
+void Loop::on_wire() {
+  Message message;
+  long n = child::receive_message(jail_.wire.get(), message);
+  if (n == -EAGAIN) return;
+  if (n <= 0) {
+    gone_ = true;
+    return;
+  }
+  if (message.kind == Kind::Stopped) stopped();
+  if (message.kind != Kind::Exited) return;
+  exited_ = true;
+  outcome_.wait_status = message.value;
+  outcome_.user_us = message.utime_us;
+  outcome_.system_us = message.stime_us;
+  outcome_.max_rss_kb = message.max_rss_kb;
+}
+
+void Loop::sample() {
+  if (!jail_.proc) return;
+  TreeUse use = sum_tree(jail_.proc.get());
+  if (plan_.sum_memory_limit != 0 && use.resident > plan_.sum_memory_limit) kill_tree(Outcome::KilledBy::Memory);
+  if (plan_.sum_pids_limit != 0 && use.processes > plan_.sum_pids_limit + 1) kill_tree(Outcome::KilledBy::Pids);
+  if (plan_.cpu_time_limit_ns != 0 && use.cpu_ns > plan_.cpu_time_limit_ns) kill_tree(Outcome::KilledBy::CpuTime);
+}
+
+void Loop::on_time() {
+  uint64_t now = now_ns();
+  if (now >= wall_deadline_) {
+    wall_deadline_ = kNever;
+    if (plan_.kill_after_ns == 0) {
+      kill_tree(Outcome::KilledBy::WallTime);
+    } else {
+      outcome_.killed_by = Outcome::KilledBy::WallTime;
+      kill_deadline_ = now + plan_.kill_after_ns;
+      forward(SIGTERM);
+    }
+  }
+  if (now >= kill_deadline_) kill_tree(Outcome::KilledBy::Supervisor);
+  if (sampling_ && now >= next_sample_) {
+    next_sample_ = now + kSampleEvery;
+    sample();
+  }
+}
+
+// Milliseconds until something is due; -1: nothing is.
+int Loop::timeout() const {
+  uint64_t due = std::min(wall_deadline_, kill_deadline_);
+  if (sampling_) due = std::min(due, next_sample_);
+  int wait = -1;
+  if (due != kNever) {
+    uint64_t now = now_ns();
+    wait = due <= now ? 0 : static_cast<int>(std::min<uint64_t>((due - now) / 1'000'000 + 1, 60'000));
+  }
+  int tty = terminal_ != nullptr ? terminal_->timeout_ms() : -1;
+  if (tty >= 0 && (wait < 0 || tty < wait)) wait = tty;
+  return wait;
+}
+
+Result<Outcome> Loop::run() {
+  while (!gone_) {
+    pollfd fds[4 + Terminal::kPollFds];
+    fds[0] = {signals_, POLLIN, 0};
+    fds[1] = {jail_.wire.get(), POLLIN, 0};
+    fds[2] = {jail_.pidfd.get(), POLLIN, 0};
+    fds[3] = {denied_ != nullptr ? jail_.listener.get() : -1, POLLIN, 0};
+    size_t tty = terminal_ != nullptr ? terminal_->poll_set(fds + 4) : 0;
+    int ready = poll(fds, 4 + tty, timeout());
+    if (ready < 0 && errno != EINTR)
+      return fail(Code::kSystem, "the supervisor cannot wait for its jail", {}, {}, {}, errno);
+    if (fds[0].revents != 0) on_signals();
+    if ((fds[3].revents & POLLIN) != 0) denied_->serve();
+    if ((fds[3].revents & ~POLLIN) != 0) denied_ = nullptr;   // nobody is left under the filter
+    if (tty != 0) terminal_->handle(std::span<const pollfd>(fds + 4, tty));
+    if (fds[1].revents != 0) on_wire();
+    if (fds[2].revents != 0) gone_ = gone_ || fds[1].revents == 0;
+    on_time();
+  }
+  outcome_.wall_ns = now_ns() - begun_;
+  if (terminal_ != nullptr) terminal_->finish();
+  int status = jail_.end();
+  if (!exited_) outcome_.wait_status = status;
+  outcome_.usage = jail_.groups.usage();
+  if (outcome_.usage.oom_kills.value_or(0) > 0 && outcome_.killed_by == Outcome::KilledBy::Nobody &&
+      WIFSIGNALED(outcome_.wait_status))
+    outcome_.killed_by = Outcome::KilledBy::Memory;
+  return outcome_;
+}
+
+}  // namespace
+
+Result<UniqueFd> watch_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : kWatchedSignals) sigaddset(&set, number);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  UniqueFd fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) return fail(Code::kSystem, "signals cannot be watched", {}, {}, {}, errno);
+  return fd;
+}
+
+Result<Outcome> supervise(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied) {
+  return Loop(plan, jail, signals, terminal, denied).run();
+}
+
+}  // namespace immure::run

@@ -1,0 +1,165 @@
+#include "run/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/text.h"
+#include "kernel/mountinfo.h"
+#include "kernel/proc.h"
+#include "kernel/sys.h"
+#include "uapi/kernel.h"
+
+namespace immure::run {
+namespace {
+
+tl::unexpected<Error> differs(Layer layer, std::string planned, std::string seen) {
+  return fail(Code::kVerify, std::string("the jail is not as planned: ") + name(layer),
+              "planned " + planned + ", the kernel shows " + seen,
+              "nothing was started; please report it with the output of immure doctor");
+}
+
+struct NamespaceRow {
+  Layer layer;
+  uint64_t flag;
+  const char* file;
+};
+constexpr NamespaceRow kNamespaces[] = {
+    {Layer::UserNs, uapi::kCloneNewUser, "user"},   {Layer::MountNs, uapi::kCloneNewNs, "mnt"},
+    {Layer::PidNs, uapi::kCloneNewPid, "pid"},      {Layer::NetNs, uapi::kCloneNewNet, "net"},
+    {Layer::IpcNs, uapi::kCloneNewIpc, "ipc"},      {Layer::UtsNs, uapi::kCloneNewUts, "uts"},
+    {Layer::CgroupNs, uapi::kCloneNewCgroup, "cgroup"}, {Layer::TimeNs, uapi::kCloneNewTime, "time_for_children"},
+};
+
+uint64_t namespace_of(const char* who, const char* file) {
+  char path[64], target[64];
+  size_t n = 0;
+  for (const char* part : {"/proc/", who, "/ns/", file})
+    for (; *part != '\0'; part++) path[n++] = *part;
+  path[n] = '\0';
+  long length = sys::call(__NR_readlinkat, AT_FDCWD, sys::arg(path), sys::arg(target), sizeof target);
+  return length <= 0 ? 0 : parse_ns_link({target, static_cast<size_t>(length)});
+}
+
+Status verify_namespaces(const Plan& plan, const std::string& pid) {
+  uint64_t planned = plan.clone_flags | plan.unshare_flags;
+  for (const NamespaceRow& row : kNamespaces) {
+    if ((planned & row.flag) == 0) continue;
+    uint64_t jail = namespace_of(pid.c_str(), row.file), own = namespace_of("self", row.file);
+    if (jail == 0 || jail == own) return differs(row.layer, "a namespace of its own", jail == 0 ? "none" : "the caller's");
+  }
+  return {};
+}
+
+Status verify_status(const Plan& plan, const ProcStatus& status) {
+  for (int i = 0; i < 4; i++) {
+    if (status.uid[i] != plan.outside_uid || status.gid[i] != plan.outside_gid)
+      return differs(Layer::UserNs, "id " + num(plan.outside_uid) + ":" + num(plan.outside_gid),
+                     num(status.uid[i]) + ":" + num(status.gid[i]));
+  }
+  if (plan.layers[static_cast<size_t>(Layer::NoNewPrivs)].state == State::InForce && status.no_new_privs != 1)
+    return differs(Layer::NoNewPrivs, "1", num_signed(status.no_new_privs));
+  uint64_t any = status.cap_inheritable | status.cap_permitted | status.cap_effective | status.cap_bounding |
+                 status.cap_ambient;
+  if (!status.has_caps || (any & ~plan.caps) != 0)
+    return differs(Layer::Capabilities, "at most " + hex(plan.caps) + " in every set", hex(any));
+  return {};
+}
+
+Status verify_mounts(const Plan& plan, std::string_view mountinfo) {
+  size_t seen = 0;
+  MountReader reader(mountinfo);
+  std::vector<bool> found(plan.mounts.size());
+  while (auto entry = reader.next()) {
+    seen++;
+    if (!entry->propagation.empty() && entry->propagation != "unbindable")
+      return differs(Layer::Mounts, "private propagation", std::string(entry->propagation));
+    for (size_t i = 0; i < plan.mounts.size(); i++) {
+      const ExpectedMount& expected = plan.mounts[i];
+      if (!entry->is(expected.target)) continue;
+      found[i] = true;
+      if (!expected.fstype.empty() && entry->fstype != expected.fstype)
+        return differs(Layer::Mounts, expected.fstype + " at " + quoted(expected.target), std::string(entry->fstype));
+      if ((expected.attributes & ~entry->attributes()) != 0)
+        return differs(Layer::Mounts, "attributes " + hex(expected.attributes) + " at " + quoted(expected.target),
+                       hex(entry->attributes()));
+    }
+    // Whatever else is mounted is part of a recursive bind, or a cover: set-id bits and devices are dead on all.
+    bool node = (entry->attributes() & uapi::kAttrNodev) == 0;
+    bool below_dev = entry->target.starts_with("/dev/");
+    if ((entry->attributes() & uapi::kAttrNosuid) == 0 || (node && !below_dev))
+      return differs(Layer::Mounts, "nosuid and nodev at " + quoted(entry->target), std::string(entry->options));
+  }
+  for (size_t i = 0; i < found.size(); i++)
+    if (!found[i]) return differs(Layer::Mounts, "a mount at " + quoted(plan.mounts[i].target), "none");
+  return {};
+}
+
+Status verify_rlimits(const Plan& plan, int pid) {
+  for (const ExpectedRlimit& expected : plan.rlimits) {
+    uint64_t seen[2] = {0, 0};
+    long r = sys::call(__NR_prlimit64, pid, expected.resource, 0, sys::arg(seen));
+    if (r < 0 || seen[0] > expected.soft || seen[1] > expected.hard)
+      return differs(Layer::Rlimits, num(expected.soft) + " for resource " + num(static_cast<uint64_t>(expected.resource)),
+                     r < 0 ? errno_name(static_cast<int>(-r)) : num(seen[0]));
+  }
+  return {};
+}
+
+Status verify_groups(const Plan& plan, std::string_view cgroup) {
+  for (const CgroupDir& dir : plan.cgroup) {
+    std::string_view leaf = std::string_view(dir.path).substr(dir.path.rfind('/'));
+    bool joined = false;
+    std::string_view rest = cgroup, line;
+    while (next_line(rest, line)) {
+      auto entry = parse_cgroup_line(line);
+      if (!entry) continue;
+      bool same = dir.controller == "unified" ? entry->hierarchy == 0 : list_has(entry->controllers, dir.controller);
+      joined = joined || (same && entry->path.ends_with(leaf));
+    }
+    if (!joined) return differs(Layer::Cgroup, "membership of " + quoted(dir.path), "another group");
+  }
+  return {};
+}
+
+Result<std::string> read_proc(const std::string& path) {
+  std::string text;
+  long fd = sys::open(AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail(Code::kVerify, "cannot read " + quoted(path), {}, {}, {}, static_cast<int>(-fd));
+  char buffer[8192];
+  long n;
+  while ((n = sys::read(static_cast<int>(fd), buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<size_t>(n));
+  sys::close(static_cast<int>(fd));
+  if (n < 0) return fail(Code::kVerify, "cannot read " + quoted(path), {}, {}, {}, static_cast<int>(-n));
+  return text;
+}
+
+}  // namespace
+
+Status verify_at_gate(const Plan& plan, int pid) {
+  std::string number = num(static_cast<uint64_t>(pid)), proc = "/proc/" + number;
+  IMMURE_TRY(verify_namespaces(plan, number));
+  auto status = read_proc(proc + "/status");
+  if (!status) return tl::unexpected<Error>(status.error());
+  IMMURE_TRY(verify_status(plan, parse_status(*status)));
+  auto mounts = read_proc(proc + "/mountinfo");
+  if (!mounts) return tl::unexpected<Error>(mounts.error());
+  IMMURE_TRY(verify_mounts(plan, *mounts));
+  IMMURE_TRY(verify_rlimits(plan, pid));
+  if (plan.cgroup.empty()) return {};
+  auto cgroup = read_proc(proc + "/cgroup");
+  if (!cgroup) return tl::unexpected<Error>(cgroup.error());
+  return verify_groups(plan, *cgroup);
+}
+
+Status verify_running(const Plan& plan, int pid) {
+  auto text = read_proc("/proc/" + num(static_cast<uint64_t>(pid)) + "/status");
+  if (!text) return {};   // it has ended already
+  ProcStatus status = parse_status(*text);
+  if (status.state == 'Z' || status.state == 'X') return {};
+  IMMURE_TRY(verify_status(plan, status));
+  if (!plan.filters.empty() && !plan.filters[0].empty() && status.seccomp != 2)
+    return differs(Layer::Seccomp, "a filter", "mode " + num_signed(status.seccomp));
+  return {};
+}
+
+}  // namespace immure::run

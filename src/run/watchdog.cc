@@ -1,0 +1,77 @@
+#include "run/watchdog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include "kernel/sys.h"
+#include "uapi/kernel.h"
+
+namespace immure::run {
+namespace {
+
+alignas(64) char stack[16 * 1024];
+int parent_pid = 0;
+
+void nap() {
+  const long pause[2] = {0, 2'000'000};
+  sys::call(__NR_nanosleep, sys::arg(pause), 0);
+}
+
+// Members that are still dying keep a group: pid 1's parent-death signal ends them, in its own time.
+void remove_groups(const Watched& watched) {
+  for (const char* group : watched.groups) {
+    if (group == nullptr) continue;
+    for (int attempt = 0; attempt < 2000; attempt++) {
+      long r = sys::call(__NR_unlinkat, AT_FDCWD, sys::arg(group), AT_REMOVEDIR);
+      if (r != -EBUSY) break;
+      nap();
+    }
+  }
+}
+
+int watch(void* argument) {
+  const Watched& watched = *static_cast<const Watched*>(argument);
+  sys::call(__NR_prctl, PR_SET_NAME, sys::arg("immure-watch"), 0, 0, 0);
+  long parent = sys::call(__NR_pidfd_open, parent_pid, 0);
+  if (parent >= 0 && parent != 3) {
+    sys::call(__NR_dup3, parent, 3, O_CLOEXEC);
+    parent = 3;
+  }
+  sys::call(__NR_close_range, 4, ~0U, 0);
+  for (int fd = 0; fd < 3; fd++) {
+    KernelTermios modes;
+    if (sys::call(__NR_ioctl, fd, 0x5401 /* TCGETS */, sys::arg(&modes)) < 0) sys::close(fd);
+  }
+  // A pid that is gone already cannot be opened (ESRCH); else its end makes the descriptor readable.
+  while (parent >= 0 && sys::call(__NR_getppid) == parent_pid) {
+    pollfd wait{static_cast<int>(parent), POLLIN, 0};
+    sys::call(__NR_ppoll, sys::arg(&wait), 1, 0, 0, 8);
+  }
+  restore_now(&watched.terminal);
+  for (const char* file : watched.files)
+    if (file != nullptr) sys::call(__NR_unlinkat, AT_FDCWD, sys::arg(file), 0);
+  remove_groups(watched);
+  return 0;
+}
+
+}  // namespace
+
+long start_watchdog(Watched* watched) {
+  parent_pid = static_cast<int>(sys::call(__NR_getpid));
+  uapi::CloneArgs args{};
+  args.flags = uapi::kCloneVm;
+  args.stack = reinterpret_cast<uint64_t>(stack);
+  args.stack_size = sizeof stack;
+  return sys::clone_call(&args, sizeof args, watch, watched);
+}
+
+void stop_watchdog(long pid) {
+  if (pid <= 0) return;
+  sys::call(__NR_kill, pid, SIGKILL);
+  sys::call(__NR_wait4, pid, 0, 0x40000000 /* __WALL */, 0);
+}
+
+}  // namespace immure::run

@@ -1,0 +1,25 @@
+// Cleans up after a supervisor that could not: a process that shares the supervisor's memory, sleeps until the
+// supervisor has gone, then removes its control groups and its state file and gives the caller's terminal back.
+// It keeps no descriptor of the supervisor's but terminals among 0..2. What it reads must be filled in before
+// the thing exists (a path that is not there is passed over). Raw system calls only; nothing is allocated.
+#pragma once
+
+#include <cstdint>
+
+#include "run/terminal.h"
+
+namespace immure::run {
+
+inline constexpr int kWatchedPaths = 8;
+struct Watched {
+  const char* groups[kWatchedPaths] = {};   // control group directories
+  const char* files[kWatchedPaths] = {};    // files to unlink
+  SavedTerminal terminal;
+};
+
+// Starts it; its pid, or -errno. `watched` and what it points to stay alive as long as the process does.
+long start_watchdog(Watched* watched);
+// Ends it; the supervisor has cleaned up itself.
+void stop_watchdog(long pid);
+
+}  // namespace immure::run

@@ -1,0 +1,64 @@
+// Denied system calls: the filter sends them here (seccomp user notification), they are counted by name, and
+// come back to the program as EPERM. Calls that the filter allows never come here and cost nothing. None is
+// ever let through (no SECCOMP_USER_NOTIF_FLAG_CONTINUE): what the filter denied stays denied, whatever
+// memory says later. When the supervisor has gone, the kernel answers with ENOSYS by itself.
+//
+// Memory is fixed, the work of one serve() bounded: a program that floods waits for each answer and slows
+// itself. Source: seccomp_unotify(2); SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP since 6.6.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/text.h"
+
+namespace immure::run {
+
+struct DeniedCall {
+  uint32_t arch = 0;      // AUDIT_ARCH_…
+  uint32_t number = 0;    // as it came, x32 bit included
+  uint64_t detail = 0;    // of the arguments that decide, what calls are told apart by; see denied.cc
+  uint64_t args[6] = {};  // of the first one
+  uint64_t count = 0;
+  uint32_t first_pid = 0;  // as the supervisor numbers it
+};
+
+// "ptrace", "i386:ptrace", "x32:ptrace", "i386:4711".
+std::string call_name(uint32_t arch, uint32_t number);
+// With the argument that decides: "socket(AF_VSOCK)", "ioctl(TIOCSTI)", "clone(CLONE_NEWUSER)", "ptrace".
+std::string call_text(const DeniedCall& call);
+
+class Denied {
+ public:
+  static constexpr size_t kKinds = 64;  // rows of the table; what comes later is only counted
+  static constexpr int kPerServe = 64;  // answers in one serve()
+
+  Denied() = default;  // nothing to listen to
+  // The listener is the caller's and outlives this.
+  explicit Denied(int listener);
+
+  // Answers what waits, at most kPerServe; never waits itself.
+  void serve();
+  // One call, as serve() records it.
+  void record(uint32_t arch, uint32_t number, const uint64_t (&args)[6], uint32_t pid);
+
+  std::span<const DeniedCall> calls() const {
+    return {rows_.data(), used_};
+  }  // in the order of their first time
+  uint64_t total() const { return total_; }
+  // "denied: ptrace ×3, socket(AF_VSOCK) ×1 and 12 more"; the most frequent first, at most
+  // `names` of them. Empty when there was none.
+  std::string summary(size_t names = 12) const;
+  // [{"call":"socket","shown":"socket(AF_VSOCK)","arch":"x86_64","number":41,"args":["0x28",…],"count":3,"first_pid":7}]
+  std::string json() const;
+
+ private:
+  int listener_ = -1;
+  std::array<DeniedCall, kKinds> rows_{};
+  size_t used_ = 0;
+  uint64_t total_ = 0, beyond_ = 0;  // beyond: of kinds that had no row left
+};
+
+}  // namespace immure::run

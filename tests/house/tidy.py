@@ -1,0 +1,90 @@
+"""clang-tidy over src/, in TAP: tidy.py TOP BUILD [JOBS].
+
+A file whose text, headers, flags and rules are those of the last good run is not read again (BUILD/tidy holds the
+digests), so that the second run takes a second."""
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+TIDY = "clang-tidy-14"
+# What gcc understands and clang does not.
+GCC_ONLY = re.compile(r" (?:-Wno-restrict|-fno-tree-\S+|-fconserve-stack)(?= )")
+
+
+def dependencies(build):
+    """{object: [files]} as ninja knows them from the last build."""
+    result = subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True)
+    found, current = {}, None
+    for line in result.stdout.splitlines():
+        if match := re.match(r"(\S+): #deps", line):
+            current = found.setdefault(match.group(1), [])
+        elif line.startswith("    ") and current is not None:
+            current.append(os.path.join(build, line.strip()))
+    return found
+
+
+def digest_of(files, texts):
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode() + b"\0")
+    for name in sorted(set(files)):
+        with open(name, "rb") as file:
+            digest.update(name.encode() + b"\0" + file.read())
+    return digest.hexdigest()
+
+
+def main(top, build, jobs="2"):
+    if shutil.which(TIDY) is None:
+        print(f"ok - lint # SKIP {TIDY} is not installed")
+        return 0
+    top, build = os.path.realpath(top), os.path.realpath(build)
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+        entries = [entry for entry in json.load(file)
+                   if os.path.realpath(entry["file"]).startswith(os.path.join(top, "src/"))]
+    with open(os.path.join(top, ".clang-tidy"), encoding="utf-8") as file:
+        rules = file.read()
+    stamps = os.path.join(build, "tidy")
+    os.makedirs(stamps, exist_ok=True)
+    for entry in entries:
+        entry["command"] = GCC_ONLY.sub("", entry["command"])
+    with open(os.path.join(stamps, "compile_commands.json"), "w", encoding="utf-8") as file:
+        json.dump(entries, file)
+    known = dependencies(build)
+
+    def look(entry):
+        name = os.path.relpath(os.path.realpath(entry["file"]), top)
+        output = re.search(r" -o (\S+)", entry["command"])
+        everything = known.get(output.group(1), []) if output else []
+        needed = [dep for dep in everything if os.path.realpath(dep).startswith((top, build))]
+        digest = digest_of([entry["file"], *needed], [rules, entry["command"]])
+        stamp = os.path.join(stamps, name.replace("/", "."))
+        if needed and os.path.exists(stamp):
+            with open(stamp, encoding="utf-8") as file:
+                if file.read() == digest:
+                    return name, 0, ""
+        result = subprocess.run([TIDY, "-p", stamps, "--quiet", f"--config-file={top}/.clang-tidy", entry["file"]],
+                                capture_output=True, text=True)
+        if result.returncode == 0:
+            with open(stamp, "w", encoding="utf-8") as file:
+                file.write(digest)
+        return name, result.returncode, result.stdout + (result.stderr if result.returncode else "")
+
+    bad = 0
+    with concurrent.futures.ThreadPoolExecutor(int(jobs)) as pool:
+        for name, status, text in pool.map(look, entries):
+            for line in text.splitlines():
+                print(f"# {line}")
+            print(f"{'not ok' if status else 'ok'} - tidy {name}", flush=True)
+            bad += status != 0
+    if not entries:
+        print("not ok - tidy found no file in compile_commands.json")
+    return bad or not entries
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(*sys.argv[1:4]) else 0)

@@ -3,8 +3,9 @@ immure_room(uapi)
 immure_room(base)
 immure_room(kernel USES base uapi)
 immure_room(spec USES base)
-immure_room(filter USES base uapi spec)
-immure_room(input USES base kernel spec filter FULL toml.cc profile_files.cc oci_seccomp.cc)
+immure_room(filter USES base uapi spec TABLES defaults.cc GENERATED default_filter.inc)
+immure_room(input USES base kernel spec filter
+  FULL toml.cc profile.cc profile_json.cc profile_schema.cc profile_files.cc policy.cc oci_seccomp.cc)
 immure_room(plan USES base uapi kernel spec filter)
 immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, nothing else
 immure_room(run USES base uapi kernel spec plan child FULL)

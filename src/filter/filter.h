@@ -1,4 +1,6 @@
-// seccomp filters: from a policy to classic BPF, and back by evaluation. No system call is made here.
+// seccomp filters: from a policy to classic BPF, and back by evaluation. No system call is made here, nothing
+// is kept between calls, no global state: every function may be called from any thread, none from a signal
+// handler (they allocate).
 // Source: seccomp(2); Documentation/userspace-api/seccomp_filter.rst; kernel/seccomp.c for what the kernel's
 // allow bitmap understands (only loads of nr and arch, JA, JEQ/JGE/JGT/JSET, AND, RET).
 #pragma once
@@ -11,12 +13,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace immure::filter {
 
+// The entries of an x86-64 kernel. X32 shares x86-64's architecture and is told by bit 30 of the number: every
+// number from 0x40000000 on is taken as X32's.
 enum class Arch : uint8_t { X86_64, I386, X32 };
 
 // A verdict is the kernel's own number: SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | errno, SECCOMP_RET_USER_NOTIF …
@@ -24,13 +29,13 @@ using Verdict = uint32_t;
 constexpr Verdict kAllow = SECCOMP_RET_ALLOW;
 constexpr Verdict errno_verdict(int err) { return SECCOMP_RET_ERRNO | static_cast<uint32_t>(err & 0xffff); }
 
-// A test of one argument. Masked and compared as 64 bits unless `low32`, which looks at what the kernel looks
-// at for int-typed arguments (ioctl's request, socket's family): the low half only.
+// A test of one argument. Compared as 64 bits without sign unless `low32`, which looks at what the kernel looks
+// at for int-typed arguments (ioctl's request, socket's family): the low half only, of the value too.
 struct ArgTest {
   enum class Op : uint8_t { Eq, Ne, Lt, Le, Gt, Ge, MaskedEq } op = Op::Eq;
-  uint8_t index = 0;
+  uint8_t index = 0;                         // 0 to 5
   bool low32 = false;
-  uint64_t value = 0, mask = ~uint64_t{0};   // MaskedEq: (arg & mask) == value
+  uint64_t value = 0, mask = ~uint64_t{0};   // MaskedEq: (arg & mask) == value; the others do not look at mask
 };
 
 // All tests of a rule must hold; the first rule of a call that holds decides; else the call's `otherwise`.
@@ -39,53 +44,91 @@ struct Rule {
   Verdict verdict = kAllow;
 };
 struct CallPolicy {
-  uint32_t nr = 0;
+  uint32_t nr = 0;                 // X32: with the x32 bit
   std::vector<Rule> rules;
   Verdict otherwise = kAllow;
 };
 struct ArchPolicy {
   Arch arch = Arch::X86_64;
   std::vector<CallPolicy> calls;   // sorted by nr, each once
-  Verdict unlisted;                // known calls that are not listed
-  uint32_t first_unknown;          // numbers from here on are newer than the list:
-  Verdict unknown;                 //   ENOSYS, so that programs fall back
+  Verdict unlisted = SECCOMP_RET_KILL_PROCESS;  // known calls that are not listed
+  uint32_t first_unknown = 0;      // numbers from here on are newer than the list (X32: with the x32 bit):
+  Verdict unknown = SECCOMP_RET_KILL_PROCESS;   //   ENOSYS, so that programs fall back
 };
 struct Policy {
-  std::vector<ArchPolicy> arches;  // what is not listed is a foreign entry
-  Verdict foreign;
+  std::vector<ArchPolicy> arches;  // each at most once; what is not listed is a foreign entry
+  Verdict foreign = SECCOMP_RET_KILL_PROCESS;
 };
 
-// Names. `name` is empty for a number without one.
+// Names. `name` is empty for a number without one. Numbers of X32 are with the x32 bit.
 std::string_view syscall_name(Arch arch, uint32_t nr);
 std::optional<uint32_t> syscall_number(Arch arch, std::string_view name);
 uint32_t syscall_limit(Arch arch);       // one above the highest number known
-// "@mount" → its calls; nullopt for an unknown set.
+// "@mount" → its calls, of all architectures; nullopt for an unknown set.
 std::optional<std::span<const std::string_view>> named_set(std::string_view name);
 std::span<const std::string_view> named_sets();
-std::string nearest_name(std::string_view wrong);   // of calls and sets
+std::string nearest_name(std::string_view wrong);   // of calls and sets; empty when nothing is near
 
 // The default jail's policy, and what the options change of it.
+//
+// An allow-list (default_calls.inc). What is denied gives EPERM; a call that is not there (a newer one, a number
+// without a call, a foreign entry, clone3, the old asynchronous I/O) gives ENOSYS, so that programs fall back.
+//
+// Some calls are allowed by their arguments:
+//   clone        no flag that makes a namespace; CLONE_NEWUSER with nested_userns
+//   unshare      denied; with nested_userns: no flag that makes another namespace than a user namespace
+//   clone3       ENOSYS: its flags are in memory, where no filter looks
+//   socket       AF_UNIX; AF_INET and AF_INET6 with TCP or UDP; AF_NETLINK with NETLINK_ROUTE. No raw sockets
+//   socketpair   AF_UNIX
+//   socketcall   (i386) not SYS_SOCKET and SYS_SOCKETPAIR: their arguments are in memory
+//   ioctl        a list of requests: terminals, descriptors, interfaces' facts, reflinks; its low 32 bits, like the kernel
+//   prctl        not PR_SET_MM, PR_SET_PTRACER (unless ptrace) and a few more; EINVAL for options newer than the list
+//   personality  the plain one, and the question
+//   memfd_create MFD_EXEC gives EINVAL, as on kernels without it (memfd_exec: allowed)
+//   seccomp      with a listener: no second listener (EBUSY, as the kernel says); see below
+//
+// A rule "allow" for a call lifts its arguments' tests as well, with these exceptions, which no rule lifts:
+//   clone3       cannot be allowed: an error
+//   clone        a rule that allows `unshare` lifts clone's tests too (it is the same power); of both,
+//                CLONE_NEWUSER stays with nested_userns
+//   ioctl        TIOCSTI, TIOCLINUX, TIOCSETD and TIOCCONS stay denied: they reach the terminal's other users
+//   seccomp      the second listener stays refused: were the supervisor's gone, the program's own would be asked
+//                about every denied call, and could say "go on"
+// A rule "deny" gives the verdict of all denied calls, except clone3, which stays ENOSYS. A call that the launcher
+// needs after it has loaded the filter (launch_calls) cannot be denied: an error.
 struct Options {
   bool listener = false;        // denied calls go to the supervisor (USER_NOTIF) and come back as EPERM
-  bool nested_userns = false, ptrace = false, compat32 = false;
+  bool nested_userns = false, ptrace = false, compat32 = false, memfd_exec = false;
   std::vector<std::pair<std::string, bool>> rules;   // name or @set, allow; the later one wins
 };
+// Errors: kBadValue for a name that is neither a call nor a set, kFilter for the exceptions above.
 Result<Policy> default_policy(const Options& options);
-Policy strict_policy(int exec_fd);   // read, write, exit, sigreturn
+
+// read, write, exit, exit_group, sigreturn, and what a static program's start cannot do without (its thread
+// pointer); everything else ends the process. exec_fd ≥ 0: the program is started by execveat on that
+// close-on-exec descriptor and cannot start another; -1: by execve, which then stays open to it.
+Policy strict_policy(int exec_fd);
 Policy init_policy();                // what pid 1 of the jail needs: wait, kill, read, write, poll, exit
 
-// A balanced tree over ranges of numbers; equal neighbours are one leaf. Never more than BPF_MAXINSNS.
+// What the launcher calls between loading a filter and the program's first instruction.
+std::span<const std::string_view> launch_calls(bool listener);
+// kFilter when the policy would stop the launch itself.
+Status check_launch(const Policy& policy, bool listener);
+
+// A balanced tree over ranges of numbers; equal neighbours are one leaf. Never more than BPF_MAXINSNS: kFilter,
+// also for a policy that is not well-formed (calls out of order, an argument's index above 5).
 Result<std::vector<sock_filter>> compile(const Policy& policy);
 
 // What a policy says, from the policy: the model that the compiled filter is tested against.
 Verdict decide(const Policy& policy, const seccomp_data& call);
-// What a program says: a small interpreter of the instructions that seccomp allows.
-Result<Verdict> evaluate(std::span<const sock_filter> program, const seccomp_data& call);
-// How many instructions the evaluation takes.
+// What a program says: a small interpreter of the instructions that seccomp allows. kFilter for anything that
+// the kernel would not load. `steps`: how many instructions it took.
+Result<Verdict> evaluate(std::span<const sock_filter> program, const seccomp_data& call, unsigned* steps = nullptr);
+// One line an instruction: "   3  jge 0x3b, 4, 27"; jumps as the numbers of their lines.
 std::string disassemble(std::span<const sock_filter> program);
 std::string verdict_text(Verdict verdict);   // "allow", "errno EPERM", "notify"
 
-// The default policies, compiled when immure is built (gen/default_filter.inc): [0] plain, [1] with a listener.
+// The default policies, compiled when immure is built (gen/default_filter.inc).
 std::span<const sock_filter> default_filter(bool listener);
 std::span<const sock_filter> init_filter();
 

@@ -1,0 +1,23 @@
+# Tables that are written while immure is built, by tools that are built first. The start binary's build has none of
+# this: it takes the tables of the other build (IMMURE_GENERATED), whose target immure_generated makes them all.
+#
+# immure_table(file.inc TOOL target ARGS argument… DEPENDS file…): `TOOL ARGS… file.inc` writes the table. The file that
+# includes it is named under TABLES in cmake/rooms.cmake, the table itself under GENERATED.
+set(immure_tables)
+function(immure_table table)
+  cmake_parse_arguments(TABLE "" "TOOL" "ARGS;DEPENDS" ${ARGN})
+  set(output ${IMMURE_GENERATED}/${table})
+  add_custom_command(OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${IMMURE_GENERATED}
+    COMMAND ${TABLE_TOOL} ${TABLE_ARGS} ${output}
+    DEPENDS ${TABLE_TOOL} ${TABLE_DEPENDS}
+    COMMENT "Writing ${table}" VERBATIM)
+  set(immure_tables ${immure_tables} ${output} PARENT_SCOPE)
+endfunction()
+
+# The default jail's seccomp filters.
+add_executable(gen_filter tools/gen_filter.cc)
+target_link_libraries(gen_filter PRIVATE room_filter_core)
+immure_table(default_filter.inc TOOL gen_filter)
+
+add_custom_target(immure_generated DEPENDS ${immure_tables})

@@ -1,0 +1,39 @@
+// The default policy's tests of arguments: what of a weighed call is allowed. Values; no state.
+#pragma once
+
+#include <vector>
+
+#include "filter/filter.h"
+
+namespace immure::filter {
+
+// How the default jail treats a call; default_calls.inc says which one how.
+enum class Treatment : uint8_t {
+  Deny,
+  Allow,
+  Absent,  // ENOSYS
+  Clone,
+  Unshare,
+  Trace,   // allowed with the option ptrace
+  Ioctl,
+  Prctl,
+  Personality,
+  MemfdCreate,
+  Seccomp,
+  Socket,
+  Socketpair,
+  Socketcall,
+};
+
+struct Weighing {
+  const Options& options;
+  Arch arch;
+  Verdict denied;
+  bool unshare_allowed;   // by a rule of the user
+  bool allowed;           // the call itself, by a rule of the user
+};
+
+// The call's rules and its verdict otherwise; nr is left to the caller.
+CallPolicy weigh(Treatment treatment, const Weighing& weighing);
+
+}  // namespace immure::filter

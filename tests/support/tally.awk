@@ -1,6 +1,6 @@
 # Counts results in a log that speaks GoogleTest or TAP. Prints, separated by tabs:
 #   passed N, failed N, skipped N, failure NAME, skip NAME: REASON
-{ sub(/\r$/, "") }
+{ sub(/\r$/, ""); gsub(/\033\[[0-9;]*m/, "") }
 
 /^\[ RUN      \] / { running = $4; reason = ""; next }
 /^\[       OK \] / { ++passed; running = ""; next }

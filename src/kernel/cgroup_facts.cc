@@ -240,7 +240,7 @@ CgroupFacts::Unusable why_not_v1(const CgroupFacts::Controller& controller, int 
     out.remedy = "mount -t cgroup -o " + controller.name + " none /sys/fs/cgroup/" + controller.name;
   } else {
     out.reason = "the group " + controller.own_path + " belongs to another user";
-    out.remedy = "run immure as root; version 1 has no safe delegation to users";
+    out.remedy = "run immure as root, or boot with version 2 alone (systemd.unified_cgroup_hierarchy=1)";
   }
   return out;
 }

@@ -20,4 +20,10 @@ add_executable(gen_filter tools/gen_filter.cc)
 target_link_libraries(gen_filter PRIVATE room_filter_core)
 immure_table(default_filter.inc TOOL gen_filter)
 
+# The profiles that both programs carry.
+add_executable(gen_profiles tools/gen_profiles.cc)
+target_link_libraries(gen_profiles PRIVATE room_input_core)
+file(GLOB shipped_profiles CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/profiles/*.toml)
+immure_table(profiles.inc TOOL gen_profiles ARGS ${PROJECT_SOURCE_DIR}/profiles DEPENDS ${shipped_profiles})
+
 add_custom_target(immure_generated DEPENDS ${immure_tables})

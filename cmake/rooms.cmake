@@ -5,7 +5,8 @@ immure_room(kernel USES base uapi)
 immure_room(spec USES base)
 immure_room(filter USES base uapi spec TABLES defaults.cc GENERATED default_filter.inc)
 immure_room(input USES base kernel spec filter
-  FULL toml.cc profile.cc profile_json.cc profile_schema.cc profile_files.cc policy.cc oci_seccomp.cc)
+  FULL toml.cc profile.cc profile_json.cc profile_schema.cc profile_files.cc policy.cc oci_seccomp.cc
+  TABLES shipped_profiles.cc profile_files.cc GENERATED profiles.inc)
 immure_room(plan USES base uapi kernel spec filter)
 immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, nothing else
 immure_room(run USES base uapi kernel spec plan child FULL)

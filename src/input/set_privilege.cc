@@ -13,6 +13,15 @@ std::string did_you_mean(std::string_view nearest_word, std::string otherwise) {
   return nearest_word.empty() ? std::move(otherwise) : "did you mean " + std::string(nearest_word) + "?";
 }
 
+std::string listed(std::span<const std::string_view> words) {
+  std::string out;
+  for (std::string_view word : words) {
+    if (!out.empty()) out += ' ';
+    out += word;
+  }
+  return out;
+}
+
 Status id(Jail& jail, std::optional<uint32_t> JailSpec::*place, Field field, std::string_view option,
           std::string_view value, OriginId origin) {
   constexpr uint32_t kLargest = 0xfffffffe;
@@ -180,9 +189,8 @@ Status need(Jail& jail, std::string_view value, OriginId origin) {
   if (!layer) {
     std::array<std::string_view, kLayerCount> keys;
     for (size_t i = 0; i < keys.size(); ++i) keys[i] = key(static_cast<Layer>(i));
-    return bad_value(
-        "need", value, "LAYER=require|prefer|off",
-        did_you_mean(nearest(value.substr(0, equals), keys), "see immure explain for the layers"));
+    return bad_value("need", value, "LAYER=require|prefer|off",
+                     did_you_mean(nearest(value.substr(0, equals), keys), "the layers are: " + listed(keys)));
   }
   std::string_view said = equals == std::string_view::npos ? "require" : value.substr(equals + 1);
   for (Need one : {Need::Require, Need::Prefer, Need::Off}) {
@@ -203,13 +211,9 @@ Status weaken(Jail& jail, std::string_view value, OriginId origin) {
     std::optional<Weaken> one = weaken_from_key(part);
     if (!one) {
       std::array<std::string_view, kWeakenCount> keys;
-      std::string all;
-      for (size_t i = 0; i < keys.size(); ++i) {
-        keys[i] = key(static_cast<Weaken>(i));
-        all += (i == 0 ? "" : " ") + std::string(keys[i]);
-      }
+      for (size_t i = 0; i < keys.size(); ++i) keys[i] = key(static_cast<Weaken>(i));
       return bad_value("weaken", part, "name of a loosening",
-                       did_you_mean(nearest(part, keys), "there are: " + all));
+                       did_you_mean(nearest(part, keys), "there are: " + listed(keys)));
     }
     jail.spec.weakened[static_cast<size_t>(*one)] = true;
     jail.spec.weaken[static_cast<size_t>(*one)] = origin;

@@ -108,6 +108,7 @@ struct JailSpec {
   uint64_t caps_add = 0;
   std::string seccomp;                  // "": default; "none", "strict", or a file already compiled
   int seccomp_fd = -1;                  // compiled filter handed over by immure-full
+  std::string seccomp_program;          // what was read from it: instructions of 8 bytes
   std::vector<SyscallRule> syscalls;
   LandlockSpec landlock;
   Limits limits;

@@ -58,7 +58,8 @@ bool rules_narrow(const std::vector<SyscallRule>& before, const std::vector<Sysc
 }
 
 Status filter_narrows(const JailSpec& before, const JailSpec& after) {
-  bool same = before.seccomp == after.seccomp && before.seccomp_fd == after.seccomp_fd;
+  bool same = before.seccomp == after.seccomp && before.seccomp_fd == after.seccomp_fd &&
+              before.seccomp_program == after.seccomp_program;
   // strict allows four calls, fewer than anything else; no filter allows all, more than anything else.
   if (!same && after.seccomp != "strict" && before.seccomp != "none")
     return loosens("--seccomp", "the filters cannot be compared", from(after, Field::Seccomp));

@@ -1,0 +1,233 @@
+#include "input/profile_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "input/profile.h"
+#include "input/shipped_profiles.h"
+#include "spec/limits.h"
+#include "spec/merge.h"
+#include "spec/validate.h"
+
+namespace immure {
+namespace {
+
+constexpr std::string_view kEndings[] = {".toml", ".json"};
+constexpr size_t kLongestChain = 16;
+
+bool is_file_name(std::string_view text) {
+  return text.find('/') != std::string_view::npos || text.ends_with(".toml") || text.ends_with(".json");
+}
+
+tl::unexpected<Error> cannot(std::string_view shown_as, std::string why, std::string how, std::string origin,
+                             int err = 0) {
+  return fail(Code::kBadProfile, "cannot use the profile " + quoted(shown_as), std::move(why), std::move(how),
+              std::move(origin), err);
+}
+
+// Whoever can write a profile decides what the jail gives away: that must be the caller or root.
+Status check_trust(const struct stat& st, std::string_view shown_as, uint32_t uid,
+                   const std::string& origin) {
+  if (!S_ISREG(st.st_mode)) return cannot(shown_as, "it is no regular file", "name a file", origin);
+  if ((st.st_mode & S_IWOTH) != 0) {
+    return cannot(shown_as, "everybody may write to it", "chmod o-w " + std::string(shown_as), origin);
+  }
+  if (st.st_uid != 0 && st.st_uid != uid) {
+    return cannot(shown_as, "it belongs to the user id " + num(st.st_uid) + ", neither to you nor to root",
+                  "use a copy of your own, or change its owner", origin);
+  }
+  return {};
+}
+
+// Opened without waiting for a FIFO, and looked at by descriptor, so that what is checked is what is read.
+Result<ProfileText> load(const std::string& path, std::string shown_as, const ProfilePlaces& places,
+                         const std::string& origin) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd) return cannot(shown_as, "it cannot be opened", {}, origin, errno);
+  struct stat st = {};
+  if (::fstat(fd.get(), &st) != 0) return cannot(shown_as, "it cannot be looked at", {}, origin, errno);
+  if (Status trusted = check_trust(st, shown_as, places.uid, origin); !trusted)
+    return tl::unexpected<Error>(std::move(trusted.error()));
+  Result<std::string> text = read_fd(fd.get(), kLongestProfile, shown_as);
+  if (!text) return tl::unexpected<Error>(std::move(text.error()));
+  return ProfileText{std::move(*text), std::move(shown_as), std::string(path_folder(path)), places.home,
+                     path.ends_with(".json")};
+}
+
+// As the kernel will take it: ".." is left, since a link may stand before it.
+std::string beside(const std::string& folder, const std::string& name) {
+  return name.starts_with('/') ? name : folder + "/" + name;
+}
+
+struct Resolver {
+  const ProfilePlaces& places;
+  std::vector<std::string> chain = {};  // the files that are being read, to see a circle
+
+  // A name, from the given folder of the list on; behind the last one are the shipped profiles.
+  Result<std::vector<Word>> by_name(std::string_view name, size_t from, const std::string& origin);
+  Result<std::vector<Word>> by_file(const std::string& path, std::string shown_as, std::string_view name,
+                                    size_t behind, const std::string& origin);
+  tl::unexpected<Error> unknown(std::string_view name, const std::string& origin) const;
+};
+
+tl::unexpected<Error> Resolver::unknown(std::string_view name, const std::string& origin) const {
+  std::vector<std::string> names = profile_names(places);
+  std::vector<std::string_view> views(names.begin(), names.end());
+  std::string_view best = nearest(name, views);
+  std::string how = best.empty() ? "there are: " + join(names, " ") + "; or name a file, such as ./jail.toml"
+                                 : "did you mean " + std::string(best) + "?";
+  return fail(Code::kBadProfile, "there is no profile " + quoted(name), {}, std::move(how), origin);
+}
+
+Result<std::vector<Word>> Resolver::by_name(std::string_view name, size_t from, const std::string& origin) {
+  if (!valid_name(name)) return unknown(name, origin);
+  for (size_t i = from; i < places.folders.size(); ++i) {
+    for (std::string_view ending : kEndings) {
+      std::string path = places.folders[i] + "/" + std::string(name) + std::string(ending);
+      bool missing = ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+      if (!missing) return by_file(path, path, name, i + 1, origin);
+    }
+  }
+  std::optional<std::string_view> shipped = shipped_profile(name);
+  return shipped ? decode(*shipped) : unknown(name, origin);
+}
+
+Result<std::vector<Word>> Resolver::by_file(const std::string& path, std::string shown_as,
+                                            std::string_view name, size_t behind, const std::string& origin) {
+  std::string id = path_join(places.cwd, path);
+  if (std::find(chain.begin(), chain.end(), id) != chain.end() || chain.size() >= kLongestChain)
+    return cannot(shown_as, "what it extends leads back to itself", "take one \"extends\" out", origin);
+  Result<ProfileText> text = load(path, std::move(shown_as), places, origin);
+  if (!text) return tl::unexpected<Error>(std::move(text.error()));
+  Result<Profile> profile = read_profile_text(*text);
+  if (!profile) return tl::unexpected<Error>(std::move(profile.error()));
+
+  chain.push_back(id);
+  std::vector<Word> words;
+  for (const Profile::Base& base : profile->extends) {
+    std::string below = beside(text->folder, base.name);
+    Result<std::vector<Word>> more = is_file_name(base.name)
+                                         ? by_file(below, below, {}, 0, base.place)
+                                         : by_name(base.name, base.name == name ? behind : 0, base.place);
+    if (!more) return more;
+    words.insert(words.end(), more->begin(), more->end());
+  }
+  chain.pop_back();
+  if (Status changed = apply_changes(words, *profile); !changed)
+    return tl::unexpected<Error>(std::move(changed.error()));
+  return words;
+}
+
+Result<Jail> jail_of(std::span<const Word> words, std::span<const Word> more, std::span<const Word> last) {
+  Jail jail;
+  for (std::span<const Word> part : {words, more, last}) {
+    for (const Word& word : part) {
+      if (Status applied = apply(jail, word); !applied)
+        return tl::unexpected<Error>(std::move(applied.error()));
+    }
+  }
+  return jail;
+}
+
+Limits host_defaults() {
+  struct sysinfo info = {};
+  uint64_t memory = ::sysinfo(&info) == 0 ? uint64_t{info.totalram} * info.mem_unit : 0;
+  long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
+  return default_limits(memory, processors > 0 ? static_cast<unsigned>(processors) : 1);
+}
+
+// Is this argument of --profile the project's file itself?
+bool names_project(std::string_view profile, const ProfilePlaces& places) {
+  return is_file_name(profile) && path_join(places.cwd, profile) == path_join(places.cwd, places.project);
+}
+
+Status tighten(std::vector<Word>& words, const Parsed& parsed, const ProfilePlaces& places) {
+  bool missing = ::access(places.project.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+  if (places.project.empty() || missing) return {};
+  for (const std::string& profile : parsed.profiles) {
+    if (names_project(profile, places)) return {};
+  }
+  Resolver resolver{places};
+  Result<std::vector<Word>> project = resolver.by_file(places.project, places.project, {}, 0, {});
+  if (!project) return tl::unexpected<Error>(std::move(project.error()));
+  Result<Jail> before = jail_of(words, {}, parsed.words);
+  if (!before) return tl::unexpected<Error>(std::move(before.error()));
+  Result<Jail> after = jail_of(words, *project, parsed.words);
+  if (!after) return tl::unexpected<Error>(std::move(after.error()));
+  IMMURE_TRY(only_narrows(before->spec, after->spec, host_defaults()));
+  words.insert(words.end(), project->begin(), project->end());
+  return {};
+}
+
+}  // namespace
+
+ProfilePlaces ProfilePlaces::observe() {
+  ProfilePlaces places;
+  if (std::string user = user_profile_folder(); !user.empty()) places.folders.push_back(std::move(user));
+  places.folders.emplace_back(kSystemProfiles);
+  places.folders.emplace_back(kVendorProfiles);
+  places.project = kProjectProfile;
+  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') places.home = home;
+  char folder[4096];
+  if (::getcwd(folder, sizeof folder) != nullptr) places.cwd = folder;
+  places.uid = ::geteuid();
+  return places;
+}
+
+Result<std::vector<Word>> read_profile(std::string_view name_or_file, const ProfilePlaces& places) {
+  Resolver resolver{places};
+  std::string text(name_or_file);
+  std::string origin = "--profile " + printable(text);
+  if (is_file_name(text)) return resolver.by_file(text, text, {}, 0, origin);
+  return resolver.by_name(text, 0, origin);
+}
+
+Result<std::vector<Word>> words_of_files(const Parsed& parsed, const ProfilePlaces& places) {
+  std::vector<Word> words;
+  std::vector<std::string> profiles = parsed.profiles;
+  if (profiles.empty()) profiles.emplace_back("default");
+  for (const std::string& profile : profiles) {
+    Result<std::vector<Word>> more = read_profile(profile, places);
+    if (!more) return more;
+    words.insert(words.end(), more->begin(), more->end());
+  }
+  if (Status tightened = tighten(words, parsed, places); !tightened)
+    return tl::unexpected<Error>(std::move(tightened.error()));
+  return words;
+}
+
+std::vector<std::string> profile_names(const ProfilePlaces& places) {
+  std::vector<std::string> names;
+  for (const ShippedProfile& profile : shipped_profiles()) names.emplace_back(profile.name);
+  for (const std::string& folder : places.folders) {
+    DIR* dir = ::opendir(folder.c_str());
+    if (dir == nullptr) continue;
+    while (const dirent* entry = ::readdir(dir)) {
+      std::string_view name = entry->d_name;
+      for (std::string_view ending : kEndings) {
+        if (!name.ends_with(ending)) continue;
+        name.remove_suffix(ending.size());
+        if (valid_name(name)) names.emplace_back(name);
+        break;
+      }
+    }
+    ::closedir(dir);
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+}  // namespace immure

@@ -78,6 +78,9 @@ long file_op(const Step& step, View& view) {
     case Op::MakeFile:
       return put(dir, path, O_CREAT | O_EXCL, static_cast<unsigned>(step.x), text(view, step.t));
     case Op::MakeLink: return sys::call(__NR_symlinkat, sys::arg(text(view, step.t)), dir, sys::arg(path));
+    case Op::MakeNode:
+      return sys::call(__NR_mknodat, dir, sys::arg(path), static_cast<long>(step.x | S_IFCHR),
+                       static_cast<long>(step.y));
     case Op::WriteFile: {
       long r = put(dir, path, 0, 0, text(view, step.t));
       return step.x == 1 && r == -ENOENT ? 0 : r;

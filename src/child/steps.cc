@@ -13,7 +13,7 @@ using Handler = long (*)(const Step&, View&);
 Handler handler(Op op) {
   switch (op) {
     case Op::Open: case Op::ExpectInode: case Op::Close: case Op::MakeDir: case Op::MakeFile: case Op::MakeLink:
-    case Op::WriteFile:
+    case Op::MakeNode: case Op::WriteFile:
       return file_op;
     case Op::PrivatePropagation: case Op::OpenTree: case Op::FsOpen: case Op::FsSet: case Op::FsSetFlag:
     case Op::FsSetFd: case Op::FsSetFdPath: case Op::FsMount: case Op::MountAttributes: case Op::Attach:

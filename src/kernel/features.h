@@ -77,7 +77,7 @@ struct Host {
   std::vector<Range> uid_ranges, gid_ranges;   // /proc/self/{u,g}id_map
   std::vector<Range> subuids, subgids;         // what newuidmap grants this user
   uint64_t memory_bytes = 0;
-  std::array<uint64_t, 16> hard_limits;   // by resource number; only root may go above
+  std::array<uint64_t, 16> hard_limits{};   // by resource number; only root may go above
   unsigned processors = 1;
   std::string cwd;
   bool tty[3] = {false, false, false};

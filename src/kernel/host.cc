@@ -67,6 +67,11 @@ Host Host::observe() {
     read_map("/proc/self/gid_map", host.gid_ranges);
   }
   struct sysinfo info {};
+  for (size_t resource = 0; resource < host.hard_limits.size(); resource++) {
+    uint64_t limit[2] = {0, 0};
+    sys::call(__NR_prlimit64, 0, static_cast<long>(resource), 0, sys::arg(limit));
+    host.hard_limits[resource] = limit[1];
+  }
   if (!sys::failed(sys::call(__NR_sysinfo, sys::arg(&info)))) host.memory_bytes = info.totalram * info.mem_unit;
   host.processors = allowed_processors();
   char cwd[4096];

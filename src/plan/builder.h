@@ -20,6 +20,7 @@ struct Builder {
   // Who makes the trees of the host's files: the parent while it has the privilege to reach them all, else
   // the child in its own mount namespace.
   Side source_side = Side::Child;
+  Side root_side = Side::Child;     // who makes the root itself
   bool user_ns = true;
   int8_t root_slot = kNoSlot;       // the jail's root
   int8_t skeleton_slot = kNoSlot;   // the tmpfs in which mount points are made
@@ -36,7 +37,8 @@ struct Builder {
     std::string path;
     int8_t slot = kNoSlot;   // Tmpfs
     std::string source;      // Host: where the files come from
-    std::vector<std::string> made;  // Skeleton, Tmpfs: directories made so far
+    std::vector<std::string> made;  // Skeleton, Tmpfs: what was made so far
+    Side side = Side::Child; // who makes it
   };
   std::vector<Region> regions;
   std::vector<std::string> writable;  // mounts that the program may write to
@@ -47,6 +49,7 @@ struct Builder {
 
   uint32_t text(std::string_view value);
   int8_t new_slot() { return next_slot_++; }
+  // The reference is good until the next add().
   Step& add(Op op, Side side, Layer layer);
   Step& add(Op op, Side side, Layer layer, std::string_view s, std::string_view t = {});
   LayerPlan& layer(Layer l) { return plan.layers[static_cast<size_t>(l)]; }

@@ -72,6 +72,9 @@ Result<Plan> compile(const JailSpec& spec, const Features& features, const Host&
   b.plan.arena.push_back('\0');
   b.plan.steps.reserve(160);
   b.source_side = host.privileged ? Side::Parent : Side::Child;
+  // Before 6.13 the layers of an overlay must be mounts of the namespace that stacks them.
+  bool overlay = !spec.root.value.empty();
+  b.root_side = host.privileged && (!overlay || features.overlay_layer_fds) ? Side::Parent : Side::Child;
   start_layers(b);
 
   using Part = Status (*)(Builder&);

@@ -33,7 +33,15 @@ Status default_node(Builder& b, const Node& node) {
     return fail(Code::kLayer, std::string("the host's ") + node.path + " cannot be passed on",
                 "it is not the character device " + num(node.major) + ":" + num(node.minor),
                 "mend the host's /dev");
-  return bind_node(b, node.path, facts, kNoOrigin);
+  if (b.source_side == Side::Child) return bind_node(b, node.path, facts, kNoOrigin);
+  // Who may make device nodes makes them afresh: nothing of the host's /dev is passed on.
+  b.phase = Builder::Phase::Attach;
+  Step& make = b.add(Op::MakeNode, Side::Parent, Layer::Devices, std::string_view(node.path).substr(5));
+  make.a = b.devices_slot;
+  make.x = 0666;
+  make.y = node.major << 8 | node.minor;
+  b.phase = Builder::Phase::Main;
+  return {};
 }
 
 Status granted_nodes(Builder& b) {
@@ -75,7 +83,7 @@ Status own_tmpfs(Builder& b, const char* path, uint64_t bytes, uint64_t attribut
   attach(b, slot, path, Layer::Mounts);
   b.phase = Builder::Phase::Main;
   expect_mount(b, path, "tmpfs", attributes);
-  b.regions.push_back({Builder::Region::Kind::Tmpfs, path, slot, {}, {}});
+  b.regions.push_back({Builder::Region::Kind::Tmpfs, path, slot, {}, {}, Side::Child});
   b.writable.push_back(path);
   return {};
 }
@@ -92,10 +100,13 @@ void own_links(Builder& b) {
 
 Status plan_devices(Builder& b) {
   b.phase = Builder::Phase::Attach;
-  b.devices_slot = new_tmpfs(b, Side::Child, Layer::Devices, 65536, 64, "755", kOwnAttributes);
+  // Nodes that are bound bring their own mount; nodes that are made need one where devices work.
+  bool made = b.source_side == Side::Parent;
+  uint64_t attributes = made ? uapi::kAttrNosuid | uapi::kAttrNoexec : kOwnAttributes;
+  b.devices_slot = new_tmpfs(b, b.source_side, Layer::Devices, 65536, 64, "755", attributes);
   attach(b, b.devices_slot, "/dev", Layer::Devices);
   b.phase = Builder::Phase::Main;
-  b.regions.push_back({Builder::Region::Kind::Tmpfs, "/dev", b.devices_slot, {}, {}});
+  b.regions.push_back({Builder::Region::Kind::Tmpfs, "/dev", b.devices_slot, {}, {}, b.source_side});
   for (const Node& node : kNodes) IMMURE_TRY(default_node(b, node));
   if (b.plan.pty) IMMURE_TRY(default_node(b, kTty));
   IMMURE_TRY(granted_nodes(b));
@@ -111,7 +122,7 @@ Status plan_devices(Builder& b) {
   seal.a = b.devices_slot;
   seal.x = uapi::kAttrRdonly;
   b.phase = Builder::Phase::Main;
-  expect_mount(b, "/dev", "tmpfs", kOwnAttributes | uapi::kAttrRdonly);
+  expect_mount(b, "/dev", "tmpfs", attributes | uapi::kAttrRdonly);
   b.layer(Layer::Devices).mechanism = "null, zero, full, random, urandom, an own devpts and /dev/shm; nothing else";
   return {};
 }

@@ -48,7 +48,7 @@ Status bind(Builder& b, const Grant& grant) {
   attach(b, slot, target, Layer::Mounts, grant.origin);
   b.phase = Builder::Phase::Main;
   expect_mount(b, target, {}, attributes, grant.origin);
-  b.regions.push_back({Builder::Region::Kind::Host, target, kNoSlot, grant.source.value, {}});
+  b.regions.push_back({Builder::Region::Kind::Host, target, kNoSlot, grant.source.value, {}, Side::Child});
   if (writable) b.writable.push_back(target);
   if (is_door(*facts)) b.weakened("whoever is behind " + grant.source.value + " outside can be talked to");
   return {};
@@ -64,7 +64,7 @@ Status tmpfs(Builder& b, const Grant& grant) {
   attach(b, slot, target, Layer::Mounts, grant.origin);
   b.phase = Builder::Phase::Main;
   expect_mount(b, target, "tmpfs", attributes, grant.origin);
-  b.regions.push_back({Builder::Region::Kind::Tmpfs, target, slot, {}, {}});
+  b.regions.push_back({Builder::Region::Kind::Tmpfs, target, slot, {}, {}, Side::Child});
   b.writable.push_back(target);
   return {};
 }
@@ -120,7 +120,7 @@ Status overlay(Builder& b, const Grant& grant) {
   attach(b, mount, target, Layer::Mounts, grant.origin);
   b.phase = Builder::Phase::Main;
   expect_mount(b, target, "overlay", kInert, grant.origin);
-  b.regions.push_back({Builder::Region::Kind::Closed, target, kNoSlot, {}, {}});
+  b.regions.push_back({Builder::Region::Kind::Closed, target, kNoSlot, {}, {}, Side::Child});
   b.writable.push_back(target);
   return {};
 }

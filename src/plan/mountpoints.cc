@@ -41,7 +41,7 @@ void make_dir_once(Builder& b, Builder::Region& region, const std::string& rest,
     if (made == rest) return;
   region.made.push_back(rest);
   b.phase = phase_of(region);
-  Step& step = b.add(Op::MakeDir, Side::Child, layer, rest);
+  Step& step = b.add(Op::MakeDir, region.side, layer, rest);
   step.a = region.slot;
   step.x = 0755;
   b.phase = Builder::Phase::Main;
@@ -104,7 +104,7 @@ Status make_file(Builder& b, const std::string& path, std::string_view content, 
     if (made == rest) return {};
   region.made.push_back(rest);
   b.phase = phase_of(region);
-  Step& step = b.add(Op::MakeFile, Side::Child, Layer::Root, rest, content);
+  Step& step = b.add(Op::MakeFile, region.side, Layer::Root, rest, content);
   step.a = region.slot;
   step.x = 0644;
   step.origin = origin;
@@ -118,7 +118,7 @@ void make_link(Builder& b, const std::string& path, const std::string& target) {
   make_parents(b, region, rest, Layer::Root);
   region.made.push_back(rest);
   b.phase = phase_of(region);
-  b.add(Op::MakeLink, Side::Child, Layer::Root, rest, target).a = region.slot;
+  b.add(Op::MakeLink, region.side, Layer::Root, rest, target).a = region.slot;
   b.phase = Builder::Phase::Main;
 }
 
@@ -146,9 +146,10 @@ void attach(Builder& b, int8_t slot, const std::string& path, Layer layer, uint1
 int8_t host_tree(Builder& b, const std::string& source, const PathFacts& facts, uint64_t attributes, Layer layer,
                  uint16_t origin) {
   int8_t slot = b.new_slot();
+  uint64_t recursive = facts.kind == PathFacts::Kind::Dir ? 1 : 0;
   Step& open = b.add(Op::OpenTree, b.source_side, layer, source);
   open.out = slot;
-  open.x = facts.kind == PathFacts::Kind::Dir ? 1 : 0;
+  open.x = recursive;
   open.origin = origin;
   Step& expect = b.add(Op::ExpectInode, b.source_side, layer);
   expect.a = slot;
@@ -158,7 +159,7 @@ int8_t host_tree(Builder& b, const std::string& source, const PathFacts& facts, 
   Step& set = b.add(Op::MountAttributes, b.source_side, layer);
   set.a = slot;
   set.x = attributes;
-  set.z = open.x;
+  set.z = recursive;
   set.origin = origin;
   return slot;
 }

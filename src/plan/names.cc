@@ -11,6 +11,7 @@ const char* name(Op op) {
     case Op::MakeDir: return "mkdirat";
     case Op::MakeFile: return "openat(O_CREAT)";
     case Op::MakeLink: return "symlinkat";
+    case Op::MakeNode: return "mknodat";
     case Op::WriteFile: return "write";
     case Op::PrivatePropagation: return "mount(MS_REC|MS_PRIVATE)";
     case Op::OpenTree: return "open_tree(OPEN_TREE_CLONE)";

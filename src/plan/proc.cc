@@ -46,7 +46,7 @@ void mask_all(Builder& b) {
 
 Status plan_proc(Builder& b) {
   constexpr uint64_t kAttributes = kInert | uapi::kAttrNoexec;
-  b.regions.push_back({Builder::Region::Kind::Closed, "/proc", kNoSlot, {}, {}});
+  b.regions.push_back({Builder::Region::Kind::Closed, "/proc", kNoSlot, {}, {}, Side::Child});
   b.phase = Builder::Phase::Attach;
   int8_t fs = b.new_slot(), mount = b.new_slot();
   b.add(Op::FsOpen, Side::Child, Layer::Mounts, "proc").out = fs;

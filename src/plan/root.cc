@@ -37,7 +37,7 @@ Status bind_read_only(Builder& b, const std::string& source, const std::string& 
   attach(b, slot, target, Layer::Root);
   b.phase = Builder::Phase::Main;
   expect_mount(b, target, {}, kInert | uapi::kAttrRdonly);
-  if (dir) b.regions.push_back({Builder::Region::Kind::Host, target, kNoSlot, source, {}});
+  if (dir) b.regions.push_back({Builder::Region::Kind::Host, target, kNoSlot, source, {}, Side::Child});
   return {};
 }
 
@@ -91,7 +91,7 @@ struct Layers {
 
 void layer_by_descriptor(Builder& b, int8_t fs, const Layers& layers) {
   for (int8_t layer : {layers.skeleton, layers.root}) {
-    Step& step = b.add(Op::FsSetFd, Side::Child, Layer::Root, "lowerdir+");
+    Step& step = b.add(Op::FsSetFd, b.root_side, Layer::Root, "lowerdir+");
     step.a = fs;
     step.b = layer;
   }
@@ -109,30 +109,30 @@ void layer_by_path(Builder& b, int8_t fs, const Layers& layers) {
 
 void writable_layer(Builder& b, int8_t fs) {
   uint64_t bytes = b.spec.limits.tmp_size.value_or(64 << 20);
-  int8_t upper = new_tmpfs(b, Side::Child, Layer::Root, bytes, bytes / 4096 + 64, "755", kInert);
+  int8_t upper = new_tmpfs(b, b.root_side, Layer::Root, bytes, bytes / 4096 + 64, "755", kInert);
   if (!b.features.overlay_layer_fds) b.add(Op::AttachHere, Side::Child, Layer::Root).a = upper;
   for (const char* name : {"upper", "work"}) {
-    Step& dir = b.add(Op::MakeDir, Side::Child, Layer::Root, name);
+    Step& dir = b.add(Op::MakeDir, b.root_side, Layer::Root, name);
     dir.a = upper;
     dir.x = 0755;
     int8_t slot = b.new_slot();
-    Step& open = b.add(Op::Open, Side::Child, Layer::Root, name);
+    Step& open = b.add(Op::Open, b.root_side, Layer::Root, name);
     open.a = upper;
     open.out = slot;
     open.x = 010000000 /* O_PATH */;
-    Step& set = b.add(b.features.overlay_layer_fds ? Op::FsSetFd : Op::FsSetFdPath, Side::Child, Layer::Root,
+    Step& set = b.add(b.features.overlay_layer_fds ? Op::FsSetFd : Op::FsSetFdPath, b.root_side, Layer::Root,
                       name[0] == 'u' ? "upperdir" : "workdir");
     set.a = fs;
     set.b = slot;
     set.x = kSlots;
   }
-  b.add(Op::FsSetFlag, Side::Child, Layer::Root, "userxattr").a = fs;
+  b.add(Op::FsSetFlag, b.root_side, Layer::Root, "userxattr").a = fs;
   b.writable.push_back("/");
 }
 
 void overlay_root(Builder& b, int8_t root) {
   int8_t fs = b.new_slot();
-  b.add(Op::FsOpen, Side::Child, Layer::Root, "overlay").out = fs;
+  b.add(Op::FsOpen, b.root_side, Layer::Root, "overlay").out = fs;
   Layers layers{b.skeleton_slot, root};
   if (b.features.overlay_layer_fds)
     layer_by_descriptor(b, fs, layers);
@@ -140,7 +140,7 @@ void overlay_root(Builder& b, int8_t root) {
     layer_by_path(b, fs, layers);
   if (b.spec.root_overlay) writable_layer(b, fs);
   b.root_slot = b.new_slot();
-  Step& mount = b.add(Op::FsMount, Side::Child, Layer::Root);
+  Step& mount = b.add(Op::FsMount, b.root_side, Layer::Root);
   mount.a = fs;
   mount.out = b.root_slot;
   mount.x = kInert | (b.spec.root_overlay ? 0 : uapi::kAttrRdonly);
@@ -158,9 +158,9 @@ void attach_root(Builder& b) { b.add(Op::AttachHere, Side::Child, Layer::Root).a
 }  // namespace
 
 Status plan_root(Builder& b) {
-  b.regions.push_back({Builder::Region::Kind::Skeleton, "/", kNoSlot, {}, {}});
+  b.regions.push_back({Builder::Region::Kind::Skeleton, "/", kNoSlot, {}, {}, b.root_side});
   b.add(Op::PrivatePropagation, Side::Child, Layer::MountNs);
-  b.skeleton_slot = new_tmpfs(b, Side::Child, Layer::Root, kSkeletonBytes, kSkeletonInodes, "755", kInert);
+  b.skeleton_slot = new_tmpfs(b, b.root_side, Layer::Root, kSkeletonBytes, kSkeletonInodes, "755", kInert);
   b.regions.front().slot = b.skeleton_slot;
   // Attach steps name the root's slot before it is known which mount that will be.
   b.root_slot = b.new_slot();

@@ -27,6 +27,7 @@ enum class Op : uint8_t {
   MakeDir,         // mkdirat(a, s, mode x); an existing directory is fine
   MakeFile,        // create s below a with mode x, holding the text t
   MakeLink,        // symlink s below a, to t
+  MakeNode,        // character device s below a: mode x, number y
   WriteFile,       // write t to the path s (x: 1 = a missing file is fine)
   // mounts
   PrivatePropagation,  // "/" recursively private

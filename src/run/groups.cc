@@ -30,6 +30,17 @@ Status write_all(const std::string& dir, const CgroupDir& spec) {
 
 Groups::~Groups() { remove(); }
 
+Groups& Groups::operator=(Groups&& other) noexcept {
+  if (this == &other) return *this;
+  remove();
+  paths_ = std::move(other.paths_);
+  other.paths_.clear();   // they are this object's to remove now
+  controllers_ = std::move(other.controllers_);
+  joins_ = std::move(other.joins_);
+  into_ = std::move(other.into_);
+  return *this;
+}
+
 Result<Groups> Groups::make(const Plan& plan, int* slots) {
   Groups groups;
   if (plan.cgroup_leaf_first) IMMURE_TRY(cgroup_enter_leaf(plan.cgroup_parent, "immure-supervisor"));

@@ -14,8 +14,8 @@ namespace immure::run {
 class Groups {
  public:
   Groups() = default;
-  Groups(Groups&&) = default;
-  Groups& operator=(Groups&&) = default;
+  Groups(Groups&& other) noexcept { *this = std::move(other); }
+  Groups& operator=(Groups&& other) noexcept;
   ~Groups();   // removes what was made
 
   // Makes the plan's directories and writes their limits. The descriptors that the child joins by go into

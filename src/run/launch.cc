@@ -264,11 +264,20 @@ uint64_t now_ns() {
   return static_cast<uint64_t>(t[0]) * 1'000'000'000U + static_cast<uint64_t>(t[1]);
 }
 
-Launched::Launched(Launched&& other) noexcept
-    : init(other.init), pidfd(std::move(other.pidfd)), wire(std::move(other.wire)), listener(std::move(other.listener)),
-      terminal(std::move(other.terminal)), proc(std::move(other.proc)), groups(std::move(other.groups)),
-      timings(std::move(other.timings)) {
-  other.init = -1;
+Launched::Launched(Launched&& other) noexcept { *this = std::move(other); }
+
+Launched& Launched::operator=(Launched&& other) noexcept {
+  if (this == &other) return *this;
+  end();
+  init = std::exchange(other.init, -1);
+  pidfd = std::move(other.pidfd);
+  wire = std::move(other.wire);
+  listener = std::move(other.listener);
+  terminal = std::move(other.terminal);
+  proc = std::move(other.proc);
+  groups = std::move(other.groups);
+  timings = std::move(other.timings);
+  return *this;
 }
 
 Launched::~Launched() { end(); }

@@ -31,7 +31,7 @@ struct Launched {
 
   Launched() = default;
   Launched(Launched&& other) noexcept;
-  Launched& operator=(Launched&&) = delete;
+  Launched& operator=(Launched&& other) noexcept;
   ~Launched();
   // Kills pid 1, waits for it; idempotent. Returns its wait status.
   int end();

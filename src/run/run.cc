@@ -76,6 +76,7 @@ class Run {
   int refuse(const Error& error, const char* stage);
   Status plan_it(bool probed);
   tl::expected<Launched, LaunchFailure> start();
+  tl::expected<Launched, LaunchFailure> start_again_if_needed(bool probed);
   Status publish(Launched& jail);
   int running_pid(const Launched& jail) const;
   void tell(const Outcome& outcome, const Timings& timings, Denied* denied);
@@ -123,6 +124,15 @@ tl::expected<Launched, LaunchFailure> Run::start() {
   options.own_arguments = caller_.own_arguments;
   options.own_arguments_size = caller_.own_arguments_size;
   return launch(plan_, spec_, options);
+}
+
+// The first plan takes for granted what good hosts offer; when the kernel refuses a step, a second one is made
+// from what was found by trying. Nothing has run so far.
+tl::expected<Launched, LaunchFailure> Run::start_again_if_needed(bool probed) {
+  auto jail = start();
+  if (jail || !jail.error().retry || probed) return jail;
+  if (auto again = plan_it(true); !again) return tl::unexpected<LaunchFailure>(LaunchFailure{again.error(), false});
+  return start();
 }
 
 // The program, as this process sees it: pid 1's only child at this moment.
@@ -173,6 +183,7 @@ void Run::clean_up() {
 
 int Run::run() {
   if (auto ok = check_standard_descriptors(); !ok) return refuse(ok.error(), "setup");
+  umask(0);   // modes are meant as they are written; the program gets its own umask
   host_ = Host::observe();
   if (spec_.id_range != 0 && !host_.privileged) observe_subids(host_);
   if (spec_.name.empty()) spec_.name = "jail-" + num(host_.pid);
@@ -188,14 +199,7 @@ int Run::run() {
     probed = true;
     if (planned = plan_it(true); !planned) return refuse(planned.error(), "setup");
   }
-  auto jail = start();
-  if (!jail && jail.error().retry && !probed) {
-    if (auto again = plan_it(true); !again) {
-      clean_up();
-      return refuse(again.error(), "setup");
-    }
-    jail = start();
-  }
+  auto jail = start_again_if_needed(probed);
   if (!jail) {
     clean_up();
     return refuse(jail.error().error, "setup");

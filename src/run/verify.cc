@@ -85,7 +85,7 @@ Status verify_mounts(const Plan& plan, std::string_view mountinfo) {
     }
     // Whatever else is mounted is part of a recursive bind, or a cover: set-id bits and devices are dead on all.
     bool node = (entry->attributes() & uapi::kAttrNodev) == 0;
-    bool below_dev = entry->target.starts_with("/dev/");
+    bool below_dev = entry->target == "/dev" || entry->target.starts_with("/dev/");
     if ((entry->attributes() & uapi::kAttrNosuid) == 0 || (node && !below_dev))
       return differs(Layer::Mounts, "nosuid and nodev at " + quoted(entry->target), std::string(entry->options));
   }

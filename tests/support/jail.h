@@ -53,6 +53,7 @@ class Jail {
   Command command(const std::vector<std::string>& words) const;
   Command probe_command(const Actions& actions) const;
   Sights probe(const Actions& actions) const;
+  const std::vector<std::string>& words() const { return options_; }
 
  private:
   std::vector<std::string> options_;

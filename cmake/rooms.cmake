@@ -13,4 +13,4 @@ immure_room(run USES base uapi kernel spec plan child FULL)
 
 # The child's code must not call into libc or a runtime, so it is built without what would.
 target_compile_options(room_child PRIVATE -fno-stack-protector -fno-sanitize=all -fno-exceptions -fno-rtti
-  -fno-tree-loop-distribute-patterns)
+  $<$<CXX_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>)

@@ -34,9 +34,10 @@ View view(const JailSpec& spec, std::string_view path) {
   return out;
 }
 
+// `a` gives what `b` gives.
 bool same_thing(const Grant& a, const Grant& b) {
   return a.kind == b.kind && a.target.value == b.target.value && a.source.value == b.source.value &&
-         a.link == b.link && a.size == b.size && a.exec == b.exec;
+         a.link == b.link && a.size == b.size && a.exec == b.exec && (a.nofollow || !b.nofollow);
 }
 
 // What a grant without a size of its own gets; 0: no limit.
@@ -72,6 +73,8 @@ const char* narrows(const View& before, const View& after, const TmpSizes& sizes
   const Grant& grant = *after.grant;
   bool same_target = before.grant != nullptr && before.grant->target.value == grant.target.value;
   if (same_target && grant.skip_missing && !before.grant->skip_missing) return "it could be left out";
+  bool sized = grant.kind == Kind::Tmpfs || grant.kind == Kind::Overlay;
+  if (same_target && !sized && same_thing(grant, *before.grant)) return "";
   switch (grant.kind) {
     case Kind::Tmpfs:
     case Kind::Dir: return empty_folder_narrows(before.grant, grant, sizes);

@@ -19,11 +19,23 @@ namespace {
 
 // The knobs that doctor_findings.cc judges, and those that explain a missing namespace.
 constexpr const char* kSysctls[] = {
-    "fs.protected_hardlinks", "fs.protected_symlinks", "fs.protected_fifos", "fs.protected_regular",
-    "fs.suid_dumpable", "kernel.dmesg_restrict", "kernel.kptr_restrict", "kernel.unprivileged_bpf_disabled",
-    "kernel.perf_event_paranoid", "kernel.yama.ptrace_scope", "kernel.io_uring_disabled",
-    "kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns",
-    "user.max_user_namespaces", "vm.unprivileged_userfaultfd", "vm.memfd_noexec", "dev.tty.legacy_tiocsti",
+    "fs.protected_hardlinks",
+    "fs.protected_symlinks",
+    "fs.protected_fifos",
+    "fs.protected_regular",
+    "fs.suid_dumpable",
+    "kernel.dmesg_restrict",
+    "kernel.kptr_restrict",
+    "kernel.unprivileged_bpf_disabled",
+    "kernel.perf_event_paranoid",
+    "kernel.yama.ptrace_scope",
+    "kernel.io_uring_disabled",
+    "kernel.unprivileged_userns_clone",
+    "kernel.apparmor_restrict_unprivileged_userns",
+    "user.max_user_namespaces",
+    "vm.unprivileged_userfaultfd",
+    "vm.memfd_noexec",
+    "dev.tty.legacy_tiocsti",
 };
 
 std::optional<std::string> sysctl(std::string_view name) {
@@ -35,7 +47,8 @@ std::optional<std::string> sysctl(std::string_view name) {
   return *text;
 }
 
-// Only where the system keeps programs: a helper that runs with privilege is not taken from the caller's PATH.
+// Only where the system keeps programs: a helper that runs with privilege is not taken from the caller's
+// PATH.
 Checkup::Helper find_helper(const char* name) {
   Checkup::Helper helper{name, {}, false};
   for (const char* dir : {"/usr/bin/", "/bin/", "/usr/local/bin/", "/usr/sbin/", "/sbin/"}) {
@@ -44,7 +57,8 @@ Checkup::Helper find_helper(const char* name) {
     if (stat(path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) continue;
     char value[64];
     helper.path = path;
-    helper.privileged = (st.st_mode & S_ISUID) != 0 || getxattr(path.c_str(), "security.capability", value, sizeof value) > 0;
+    helper.privileged =
+        (st.st_mode & S_ISUID) != 0 || getxattr(path.c_str(), "security.capability", value, sizeof value) > 0;
     break;
   }
   return helper;
@@ -107,8 +121,10 @@ Checkup check_host() {
   JailSpec spec;
   spec.argv = {"/bin/sh", "-c", "true"};
   auto plan = compile(spec, c.features, c.host, RealHostFiles(), environ);
-  if (plan) c.plan = std::move(*plan);
-  else c.refusal = std::move(plan.error());
+  if (plan)
+    c.plan = std::move(*plan);
+  else
+    c.refusal = std::move(plan.error());
   return c;
 }
 
@@ -164,8 +180,10 @@ std::string doctor_json(const Checkup& c) {
   json.end_array();
   json.begin_object("sysctls");
   for (const auto& one : c.sysctls) {
-    if (one.value) json.text(one.name, *one.value);
-    else json.null(one.name);
+    if (one.value)
+      json.text(one.name, *one.value);
+    else
+      json.null(one.name);
   }
   json.end_object().end_object();
   return json.str() + "\n";
@@ -174,8 +192,10 @@ std::string doctor_json(const Checkup& c) {
 Result<int> doctor(std::span<char* const> args) {
   bool as_json = false, ci = false;
   for (std::string_view arg : args) {
-    if (arg == "--json") as_json = true;
-    else if (arg == "--ci") ci = true;
+    if (arg == "--json")
+      as_json = true;
+    else if (arg == "--ci")
+      ci = true;
     else if (arg == "--help" || arg == "-h") {
       IMMURE_TRY(say(kHelp));
       return 0;

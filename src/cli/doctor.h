@@ -1,5 +1,5 @@
-// `immure doctor`: what this host offers, found by trying; for each thing that is missing the cause and the one
-// line that mends it; and whether the default jail can be made here in full.
+// `immure doctor`: what this host offers, found by trying; for each thing that is missing the cause and the
+// one line that mends it; and whether the default jail can be made here in full.
 #pragma once
 
 #include <optional>
@@ -15,21 +15,22 @@
 
 namespace immure::cli {
 
-// Arguments behind "doctor". Writes to standard output. The value is the exit status: 0, or 1 when --ci is said and
-// the default jail cannot be made in full.
+// Arguments behind "doctor". Writes to standard output. The value is the exit status: 0, or 1 when --ci is
+// said and the default jail cannot be made in full.
 Result<int> doctor(std::span<char* const> args);
 
-// ---- the parts, for tests ------------------------------------------------------------------------------------
+// ---- the parts, for tests
+// ------------------------------------------------------------------------------------
 
 // Everything that was looked at; a value.
 struct Checkup {
-  std::string kernel, machine;     // "6.1.0-18-amd64", "x86_64"
+  std::string kernel, machine;  // "6.1.0-18-amd64", "x86_64"
   Features features;
   Host host;
   Surroundings around;
   struct Helper {
-    std::string name, path;        // path empty: not found
-    bool privileged = false;       // set-user-id or file capabilities: newuidmap works only so
+    std::string name, path;   // path empty: not found
+    bool privileged = false;  // set-user-id or file capabilities: newuidmap works only so
   };
   std::vector<Helper> helpers;
   struct Sysctl {
@@ -37,8 +38,8 @@ struct Checkup {
     std::optional<std::string> value;  // none: this kernel has no such knob, or it cannot be read
   };
   std::vector<Sysctl> sysctls;
-  std::optional<Plan> plan;        // of the default jail
-  std::optional<Error> refusal;    // why there is none
+  std::optional<Plan> plan;      // of the default jail
+  std::optional<Error> refusal;  // why there is none
 };
 Checkup check_host();
 
@@ -47,8 +48,8 @@ struct Finding {
   std::string_view section;
   std::string name;
   Verdict verdict = Verdict::Good;
-  std::string value;               // what there is
-  std::string why, how;            // of a Note or Bad
+  std::string value;     // what there is
+  std::string why, how;  // of a Note or Bad
 };
 std::vector<Finding> findings(const Checkup& checkup);
 

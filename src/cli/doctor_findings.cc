@@ -17,7 +17,8 @@ Finding poor(Verdict verdict, std::string_view section, std::string name, std::s
   return {section, std::move(name), verdict, std::move(value), std::move(why), std::move(how)};
 }
 
-// ---- host and caller -------------------------------------------------------------------------------------------
+// ---- host and caller
+// -------------------------------------------------------------------------------------------
 
 void host(const Checkup& c, std::vector<Finding>& out) {
   out.push_back(good("host", "kernel", "Linux " + c.kernel + " on " + c.machine));
@@ -26,14 +27,16 @@ void host(const Checkup& c, std::vector<Finding>& out) {
   out.push_back(good("host", "caller", caller));
   if (c.around.seccomp_filter)
     out.push_back(poor(Verdict::Note, "host", "filter", "the caller runs under a seccomp filter already",
-                       "what it refuses cannot be had in a jail either", "start immure outside of it, if something is missing below"));
+                       "what it refuses cannot be had in a jail either",
+                       "start immure outside of it, if something is missing below"));
   if (c.around.container) out.push_back(good("host", "container", "the caller is in a container"));
   if (c.around.chrooted)
     out.push_back(poor(Verdict::Bad, "host", "chroot", "the caller is in a chroot",
                        "the kernel gives no user namespaces in a chroot", "start immure outside of it"));
 }
 
-// ---- namespaces and calls -----------------------------------------------------------------------------------------
+// ---- namespaces and calls
+// -----------------------------------------------------------------------------------------
 
 struct NamespaceRow {
   const char* name;
@@ -41,16 +44,18 @@ struct NamespaceRow {
   bool required;
 };
 constexpr NamespaceRow kNamespaces[] = {
-    {"user", &Features::user_ns, true},    {"mount", &Features::mount_ns, true}, {"pid", &Features::pid_ns, true},
-    {"network", &Features::net_ns, true},  {"ipc", &Features::ipc_ns, true},     {"uts", &Features::uts_ns, true},
-    {"cgroup", &Features::cgroup_ns, true}, {"time", &Features::time_ns, false},
+    {"user", &Features::user_ns, true},         {"mount", &Features::mount_ns, true},
+    {"pid", &Features::pid_ns, true},           {"network", &Features::net_ns, true},
+    {"ipc", &Features::ipc_ns, true},           {"uts", &Features::uts_ns, true},
+    {"cgroup", &Features::cgroup_ns, true},     {"time", &Features::time_ns, false},
     {"own /proc", &Features::proc_mount, true},
 };
 
 void namespaces(const Checkup& c, std::vector<Finding>& out) {
   for (const NamespaceRow& row : kNamespaces) {
     const Fact& fact = c.features.*row.fact;
-    if (fact.ok) out.push_back(good("namespaces", row.name));
+    if (fact.ok)
+      out.push_back(good("namespaces", row.name));
     else
       out.push_back(poor(row.required ? Verdict::Bad : Verdict::Note, "namespaces", row.name,
                          fact.error != 0 ? errno_name(fact.error) : std::string(), fact.reason, fact.remedy));
@@ -70,9 +75,11 @@ constexpr CallRow kCalls[] = {
     {"openat2", &Features::openat2, "paths below a root are walked step by step", "5.6"},
     {"close_range", &Features::close_range, "descriptors are closed one by one", "5.9"},
     {"overlay for users", &Features::overlay_unprivileged, "a root is bound instead of laid over", "5.11"},
-    {"overlay by descriptor", &Features::overlay_layer_fds, "the mount table inside shows paths of the outside", "6.15"},
+    {"overlay by descriptor", &Features::overlay_layer_fds,
+     "the mount table inside shows paths of the outside", "6.15"},
     {"birth in a cgroup", &Features::clone_into_cgroup, "joining a control group costs milliseconds", "5.7"},
-    {"memfd_noexec", &Features::memfd_noexec, "executable files in memory are stopped by the filter alone", "6.3"},
+    {"memfd_noexec", &Features::memfd_noexec, "executable files in memory are stopped by the filter alone",
+     "6.3"},
     {"seccomp listener", &Features::seccomp_listener, "denied calls are not reported by name", "5.0"},
     {"time ns at exec", &Features::time_ns_on_exec, "the jail's clocks need one more process", "6.1"},
 };
@@ -83,25 +90,29 @@ void calls(const Checkup& c, std::vector<Finding>& out) {
       out.push_back(good("calls", row.name));
       continue;
     }
-    std::string how = c.around.seccomp_filter ? "if the kernel is new enough, the outer seccomp filter hides it; else "
-                                              : "";
+    std::string how = c.around.seccomp_filter
+                          ? "if the kernel is new enough, the outer seccomp filter hides it; else "
+                          : "";
     // A user has no say over this knob even where there is one: it belongs to the machine's root.
     if (row.field == &Features::memfd_noexec && !c.host.privileged) how = "start immure as root, on ";
-    out.push_back(poor(Verdict::Note, "calls", row.name, {}, row.lost, how + "a kernel from " + row.since + " on"));
+    out.push_back(
+        poor(Verdict::Note, "calls", row.name, {}, row.lost, how + "a kernel from " + row.since + " on"));
   }
 }
 
-// ---- security modules ---------------------------------------------------------------------------------------------
+// ---- security modules
+// ---------------------------------------------------------------------------------------------
 
 void modules(const Checkup& c, std::vector<Finding>& out) {
   int abi = c.features.landlock_abi;
   std::string value = "ABI " + num(static_cast<uint64_t>(abi));
   if (abi == 0) {
     bool known = list_has(c.features.lsm, "landlock");
-    out.push_back(poor(Verdict::Bad, "security modules", "Landlock", {},
-                       known ? "it is active, but its calls are refused here" : "it is not among the active modules",
-                       known ? "allow landlock_create_ruleset(2) in the outer seccomp filter"
-                             : "boot with lsm=landlock," + (c.features.lsm.empty() ? "…" : c.features.lsm)));
+    out.push_back(
+        poor(Verdict::Bad, "security modules", "Landlock", {},
+             known ? "it is active, but its calls are refused here" : "it is not among the active modules",
+             known ? "allow landlock_create_ruleset(2) in the outer seccomp filter"
+                   : "boot with lsm=landlock," + (c.features.lsm.empty() ? "…" : c.features.lsm)));
   } else if (abi < 6) {
     std::string lost = abi < 4 ? "no rules for TCP ports, " : "";
     if (abi < 5) lost += "no rules for device ioctls, ";
@@ -112,7 +123,8 @@ void modules(const Checkup& c, std::vector<Finding>& out) {
   }
   if (c.features.lsm.empty())
     out.push_back(poor(Verdict::Note, "security modules", "active", "not told",
-                       "neither the kernel nor securityfs lists them", "mount -t securityfs none /sys/kernel/security"));
+                       "neither the kernel nor securityfs lists them",
+                       "mount -t securityfs none /sys/kernel/security"));
   else
     out.push_back(good("security modules", "active", c.features.lsm));
   bool label = false;
@@ -123,7 +135,8 @@ void modules(const Checkup& c, std::vector<Finding>& out) {
                        "apt install apparmor, where the kernel has it"));
 }
 
-// ---- control groups -----------------------------------------------------------------------------------------------
+// ---- control groups
+// -----------------------------------------------------------------------------------------------
 
 const char* mode_name(CgroupMode mode) {
   switch (mode) {
@@ -168,16 +181,19 @@ void groups(const Checkup& c, std::vector<Finding>& out) {
     out.push_back(good(section, "kill and freeze", "v2, below " + facts.v2_path));
   } else {
     std::string freezer = place_of(facts, "freezer");
-    if (!freezer.empty()) out.push_back(good(section, "freeze", freezer));
+    if (!freezer.empty())
+      out.push_back(good(section, "freeze", freezer));
     else
-      out.push_back(poor(Verdict::Note, section, "kill and freeze", {}, "no group can be made in a tree that can do it",
-                         facts.unusable.empty() ? "mount -t cgroup2 none /sys/fs/cgroup" : facts.unusable[0].remedy));
+      out.push_back(
+          poor(Verdict::Note, section, "kill and freeze", {}, "no group can be made in a tree that can do it",
+               facts.unusable.empty() ? "mount -t cgroup2 none /sys/fs/cgroup" : facts.unusable[0].remedy));
   }
   if (facts.v2_leaf_first)
     out.push_back(good(section, "delegation", "the caller is alone in its group and steps aside in it"));
 }
 
-// ---- ids and helpers ------------------------------------------------------------------------------------------------
+// ---- ids and helpers
+// ------------------------------------------------------------------------------------------------
 
 std::string ranges_text(const std::vector<Host::Range>& ranges) {
   std::string out;
@@ -204,10 +220,11 @@ void ids(const Checkup& c, std::vector<Finding>& out) {
   for (const char* name : {"newuidmap", "newgidmap"}) {
     const Checkup::Helper* tool = helper(c, name);
     if (tool == nullptr || tool->path.empty())
-      out.push_back(poor(Verdict::Note, section, name, {}, "it is not installed, so --uid-range cannot be had",
-                         "apt install uidmap"));
+      out.push_back(poor(Verdict::Note, section, name, {},
+                         "it is not installed, so --uid-range cannot be had", "apt install uidmap"));
     else if (!tool->privileged)
-      out.push_back(poor(Verdict::Note, section, name, tool->path, "it has neither the set-user-id bit nor capabilities",
+      out.push_back(poor(Verdict::Note, section, name, tool->path,
+                         "it has neither the set-user-id bit nor capabilities",
                          "apt install --reinstall uidmap"));
     else
       out.push_back(good(section, name, tool->path));
@@ -231,19 +248,21 @@ void ids(const Checkup& c, std::vector<Finding>& out) {
 
 void network(const Checkup& c, std::vector<Finding>& out) {
   const Checkup::Helper* pasta = helper(c, "pasta");
-  if (pasta != nullptr && !pasta->path.empty()) out.push_back(good("helpers", "pasta", pasta->path));
+  if (pasta != nullptr && !pasta->path.empty())
+    out.push_back(good("helpers", "pasta", pasta->path));
   else
-    out.push_back(poor(Verdict::Note, "helpers", "pasta", {}, "a network of its own needs it; --net none does not",
-                       "apt install passt"));
+    out.push_back(poor(Verdict::Note, "helpers", "pasta", {},
+                       "a network of its own needs it; --net none does not", "apt install passt"));
 }
 
-// ---- knobs of the host ------------------------------------------------------------------------------------------------
+// ---- knobs of the host
+// ------------------------------------------------------------------------------------------------
 
 // The least value that is good, and what a lower one lets happen. They matter to every jail on the host.
 struct Knob {
   const char* name;
   uint64_t least;
-  bool nought_is_good;   // the other way round: only 0 is good
+  bool nought_is_good;  // the other way round: only 0 is good
   const char* why;
 };
 constexpr Knob kKnobs[] = {
@@ -254,7 +273,8 @@ constexpr Knob kKnobs[] = {
     {"fs.suid_dumpable", 0, true, "set-id programs leave core dumps"},
     {"kernel.dmesg_restrict", 1, false, "any user reads the kernel's log"},
     {"kernel.kptr_restrict", 1, false, "kernel addresses are shown"},
-    {"kernel.unprivileged_bpf_disabled", 1, false, "any user loads BPF programs (immure's filter denies it inside)"},
+    {"kernel.unprivileged_bpf_disabled", 1, false,
+     "any user loads BPF programs (immure's filter denies it inside)"},
     {"kernel.perf_event_paranoid", 2, false, "any user measures the kernel"},
     {"kernel.yama.ptrace_scope", 1, false, "a program may trace others of its user"},
     {"kernel.io_uring_disabled", 1, false, "any user may use io_uring (immure's filter denies it inside)"},
@@ -269,7 +289,8 @@ void knobs(const Checkup& c, std::vector<Finding>& out) {
       // perf_event_paranoid can be -1: that is less than any.
       auto value = parse_u64(*sysctl.value);
       bool fine = knob.nought_is_good ? value == 0 : value && *value >= knob.least;
-      if (fine) out.push_back(good("sysctls", knob.name, *sysctl.value));
+      if (fine)
+        out.push_back(good("sysctls", knob.name, *sysctl.value));
       else
         out.push_back(poor(Verdict::Note, "sysctls", knob.name, *sysctl.value, knob.why,
                            std::string("as root: sysctl -w ") + knob.name + "=" + num(knob.least)));
@@ -280,7 +301,8 @@ void knobs(const Checkup& c, std::vector<Finding>& out) {
 void jail(const Checkup& c, std::vector<Finding>& out) {
   const char* section = "the default jail";
   if (c.refusal) {
-    out.push_back(poor(Verdict::Bad, section, "cannot be made", {}, c.refusal->what + (c.refusal->why.empty() ? "" : ": " + c.refusal->why),
+    out.push_back(poor(Verdict::Bad, section, "cannot be made", {},
+                       c.refusal->what + (c.refusal->why.empty() ? "" : ": " + c.refusal->why),
                        c.refusal->how));
     return;
   }

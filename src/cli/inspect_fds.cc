@@ -14,8 +14,8 @@
 namespace immure::cli {
 namespace {
 
-constexpr SocketTable kTables[] = {SocketTable::Tcp, SocketTable::Tcp6,  SocketTable::Udp,
-                                   SocketTable::Udp6, SocketTable::Raw,   SocketTable::Raw6,
+constexpr SocketTable kTables[] = {SocketTable::Tcp,  SocketTable::Tcp6,    SocketTable::Udp,
+                                   SocketTable::Udp6, SocketTable::Raw,     SocketTable::Raw6,
                                    SocketTable::Unix, SocketTable::Netlink, SocketTable::Packet};
 
 // The sockets of a process's network namespace, and of the caller's: read once, when the first socket is met.
@@ -85,9 +85,9 @@ std::string link_of(int dir, const std::string& name) {
 }
 
 struct Root {
-  std::string path;        // as the caller sees it
+  std::string path;  // as the caller sees it
   int64_t mount_id = -1;
-  bool is_mount = true;    // false: a directory within a mount, as chroot(2) leaves it
+  bool is_mount = true;  // false: a directory within a mount, as chroot(2) leaves it
 };
 
 struct Stat {
@@ -102,8 +102,8 @@ struct Stat {
 // Follows the link of /proc to the open file itself, not to its path.
 Stat stat_of(int dir, const std::string& name) {
   Stat out;
-  long result = sys::call(__NR_statx, dir, sys::arg(name.c_str()), AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID,
-                          sys::arg(&out.value));
+  long result = sys::call(__NR_statx, dir, sys::arg(name.c_str()), AT_NO_AUTOMOUNT,
+                          STATX_BASIC_STATS | STATX_MNT_ID, sys::arg(&out.value));
   out.ok = !sys::failed(result);
   return out;
 }
@@ -138,12 +138,17 @@ bool has_path(FdKind kind) {
   return true;
 }
 
-// A mount id that is not in the process's own table belongs to another mount namespace, or to a mount that is above
-// its root: either way the process could not have opened it by a path.
+void add_note(FdView& fd, std::string_view text) {
+  if (!fd.note.empty()) fd.note += ", ";
+  fd.note += text;
+}
+
+// A mount id that is not in the process's own table belongs to another mount namespace, or to a mount that is
+// above its root: either way the process could not have opened it by a path.
 void classify(FdView& fd, const FdReader& reader, const Root& root) {
   if (!has_path(fd.kind)) return;
   if (!reader.mounts_known || fd.mount_id < 0) {
-    fd.note = "its mount cannot be told";
+    add_note(fd, "its mount cannot be told");
     return;
   }
   auto id = static_cast<uint64_t>(fd.mount_id);
@@ -151,11 +156,12 @@ void classify(FdView& fd, const FdReader& reader, const Root& root) {
   if (fd.mount_id == root.mount_id && !root.is_mount) {
     // A plain chroot: the same mount has both sides, so only the path tells them apart.
     fd.where = is_below(fd.target, root.path) ? Where::Inside : Where::Outside;
-    if (fd.where == Where::Outside) fd.note = "above the directory that is its root (a chroot, not a mount)";
+    if (fd.where == Where::Outside)
+      add_note(fd, "above the directory that is its root (a chroot, not a mount)");
     return;
   }
   fd.where = listed || fd.mount_id == root.mount_id ? Where::Inside : Where::Outside;
-  if (fd.where == Where::Outside) fd.note = "of a mount that is not in its mount table";
+  if (fd.where == Where::Outside) add_note(fd, "of a mount that is not in its mount table");
 }
 
 constexpr std::string_view kDeleted = " (deleted)";
@@ -200,7 +206,8 @@ Root root_of(const FdReader& reader) {
   return root;
 }
 
-FdView read_one(const FdReader& reader, int dir, const std::string& name, const Root& root, Sockets& sockets) {
+FdView read_one(const FdReader& reader, int dir, const std::string& name, const Root& root,
+                Sockets& sockets) {
   FdView fd;
   fd.number = static_cast<int>(parse_u64(name).value_or(0));
   take_link(fd, link_of(dir, name));
@@ -213,7 +220,8 @@ FdView read_one(const FdReader& reader, int dir, const std::string& name, const 
   if (fd.kind == FdKind::Socket) {
     auto open = fd.target.find('['), close = fd.target.find(']');
     if (open != std::string::npos && close != std::string::npos)
-      sockets.describe(parse_u64(std::string_view(fd.target).substr(open + 1, close - open - 1)).value_or(0), fd);
+      sockets.describe(parse_u64(std::string_view(fd.target).substr(open + 1, close - open - 1)).value_or(0),
+                       fd);
   }
   if (fd.kind == FdKind::Namespace) {
     fd.note = "a namespace: setns(2) leads there";

@@ -16,8 +16,8 @@
 namespace immure::cli {
 namespace {
 
-// A file of the process, by the descriptor of its directory: a number that is used again meanwhile cannot mix two
-// processes. Empty when it cannot be read.
+// A file of the process, by the descriptor of its directory: a number that is used again meanwhile cannot mix
+// two processes. Empty when it cannot be read.
 std::optional<std::string> file(int proc, const char* name) {
   UniqueFd fd(openat(proc, name, O_RDONLY | O_CLOEXEC));
   if (!fd) return std::nullopt;
@@ -41,21 +41,21 @@ uint64_t namespace_inode(int proc, std::string_view kind) {
 
 struct Kind {
   std::string_view name;
-  uint64_t first;   // the inode of the machine's first one; 0: it has no fixed number
+  uint64_t first;  // the inode of the machine's first one
 };
-// Source: include/linux/proc_ns.h.
+// Source: include/uapi/linux/nsfs.h. Those of mnt and net are fixed since 6.18 only; before, no namespace has
+// them.
 constexpr Kind kKinds[] = {
-    {"user", 0xeffffffd}, {"mnt", 0}, {"pid", 0xeffffffc}, {"net", 0}, {"ipc", 0xefffffff},
-    {"uts", 0xeffffffe}, {"cgroup", 0xeffffffb}, {"time", 0xeffffffa},
+    {"user", 0xeffffffd}, {"mnt", 0xeffffff8}, {"pid", 0xeffffffc},    {"net", 0xeffffff9},
+    {"ipc", 0xefffffff},  {"uts", 0xeffffffe}, {"cgroup", 0xeffffffb}, {"time", 0xeffffffa},
 };
 
-// The caller's pid 1 is the host's, as far as the caller can see; where it cannot be read, the fixed numbers tell.
+// The caller's pid 1 is the host's, as far as the caller can see; where it cannot be read, the fixed numbers
+// tell.
 Whose whose(uint64_t inode, const Kind& kind, uint64_t of_init) {
   if (inode == 0) return Whose::Unknown;
-  uint64_t callers = ns_inode(0, std::string(kind.name).c_str());
-  if (inode == of_init || (kind.first != 0 && inode == kind.first)) return Whose::Host;
-  if (inode == callers) return of_init == 0 && kind.first == 0 ? Whose::Caller : Whose::Caller;
-  return Whose::Own;
+  if (inode == of_init || inode == kind.first) return Whose::Host;
+  return inode == ns_inode(0, std::string(kind.name).c_str()) ? Whose::Caller : Whose::Own;
 }
 
 void read_namespaces(int proc, Inspection& out) {
@@ -76,6 +76,27 @@ std::optional<std::vector<IdRange>> read_map(int proc, const char* name) {
   return out;
 }
 
+void least(std::optional<uint64_t>& to, std::optional<uint64_t> from) {
+  if (from && (!to || *from < *to)) to = from;
+}
+
+// The limits of the groups above, up to the tree's root.
+void limits_above(const GroupView& group, CgroupLimits& out) {
+  std::string directory = group.directory;
+  std::string_view path = group.path;
+  while (path.size() > 1) {
+    size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos || directory.size() < path.size() - slash) return;
+    directory.resize(directory.size() - (path.size() - slash));
+    path = path.substr(0, slash);
+    CgroupRef ref[] = {{directory, group.controllers}};
+    CgroupLimits limits = read_limits(ref);
+    least(out.memory, limits.memory);
+    least(out.pids, limits.pids);
+    least(out.cpu_milli, limits.cpu_milli);
+  }
+}
+
 void read_groups(int proc, Inspection& out) {
   std::string text = file(proc, "cgroup").value_or(std::string());
   CgroupSources sources;
@@ -86,6 +107,11 @@ void read_groups(int proc, Inspection& out) {
   for (const GroupView& group : out.groups)
     if (!group.directory.empty()) refs.push_back({group.directory, group.controllers});
   out.limits = read_limits(refs);
+  out.effective.memory = out.limits.memory;
+  out.effective.pids = out.limits.pids;
+  out.effective.cpu_milli = out.limits.cpu_milli;
+  for (const GroupView& group : out.groups)
+    if (!group.directory.empty()) limits_above(group, out.effective);
   out.usage = read_usage(refs);
 }
 
@@ -108,8 +134,9 @@ std::vector<uint64_t> read_mounts(int proc, Inspection& out) {
   MountReader reader(*text);
   while (auto mount = reader.next()) {
     ids.push_back(mount->id);
-    out.mounts->push_back({mount->id, unescape(mount->target), unescape(mount->fstype), unescape(mount->source),
-                           std::string(mount->options), std::string(mount->propagation)});
+    out.mounts->push_back({mount->id, unescape(mount->target), unescape(mount->fstype),
+                           unescape(mount->source), std::string(mount->options),
+                           std::string(mount->propagation)});
   }
   std::sort(ids.begin(), ids.end());
   return ids;
@@ -142,13 +169,15 @@ Result<Inspection> look_at_process(int pid) {
   std::string path = "/proc/" + num_signed(pid);
   UniqueFd proc(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!proc)
-    return fail(Code::kNoJail, "cannot inspect process " + num_signed(pid), "there is no such process", "ps -e", {}, errno);
+    return fail(Code::kNoJail, "cannot inspect process " + num_signed(pid), "there is no such process",
+                "ps -e", {}, errno);
   Inspection out;
   out.pid = pid;
   out.status_text = file(proc.get(), "status").value_or(std::string());
   out.status = parse_status(out.status_text);
   if (out.status.pid < 0)
-    return fail(Code::kNoJail, "cannot inspect process " + num_signed(pid), "it has ended meanwhile", {}, {}, ESRCH);
+    return fail(Code::kNoJail, "cannot inspect process " + num_signed(pid), "it has ended meanwhile", {}, {},
+                ESRCH);
   std::string stat = file(proc.get(), "stat").value_or(std::string());
   if (auto parsed = parse_stat(stat)) out.start_ticks = parsed->start_ticks;
   out.name = std::string(out.status.name);

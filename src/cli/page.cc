@@ -7,7 +7,8 @@ namespace {
 
 constexpr size_t kMarkWidth = 6, kNameWidth = 22, kPairWidth = 16;
 
-// How many columns a text takes: a continuation byte of UTF-8 takes none. Wide characters are not in these tables.
+// How many columns a text takes: a continuation byte of UTF-8 takes none. Wide characters are not in these
+// tables.
 size_t columns(std::string_view text) {
   size_t n = 0;
   for (char c : text)
@@ -42,7 +43,8 @@ void Page::heading(std::string_view text) {
   out_ += '\n';
 }
 
-// Words are put on the line while they fit; a word longer than a line is not broken, so that it can be copied.
+// Words are put on the line while they fit; a word longer than a line is not broken, so that it can be
+// copied.
 void Page::wrapped(std::string_view text, size_t column, size_t used) {
   std::string safe = printable(text);
   std::string_view rest = safe;
@@ -54,6 +56,7 @@ void Page::wrapped(std::string_view text, size_t column, size_t used) {
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
     size_t size = columns(word);
     if (!first && at + 1 + size > width_) {
+      while (out_.back() == ' ') out_.pop_back();
       out_ += '\n';
       out_.append(column, ' ');
       at = column;

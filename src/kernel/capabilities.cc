@@ -11,14 +11,46 @@ namespace immure {
 namespace {
 
 constexpr std::string_view kNames[kKnownCapabilities] = {
-    "chown",          "dac_override",    "dac_read_search",  "fowner",       "fsetid",
-    "kill",           "setgid",          "setuid",           "setpcap",      "linux_immutable",
-    "net_bind_service", "net_broadcast", "net_admin",        "net_raw",      "ipc_lock",
-    "ipc_owner",      "sys_module",      "sys_rawio",        "sys_chroot",   "sys_ptrace",
-    "sys_pacct",      "sys_admin",       "sys_boot",         "sys_nice",     "sys_resource",
-    "sys_time",       "sys_tty_config",  "mknod",            "lease",        "audit_write",
-    "audit_control",  "setfcap",         "mac_override",     "mac_admin",    "syslog",
-    "wake_alarm",     "block_suspend",   "audit_read",       "perfmon",      "bpf",
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
     "checkpoint_restore",
 };
 
@@ -49,7 +81,8 @@ std::optional<unsigned> capability_number(std::string_view name) {
     if (same_word(name, kNames[n])) return n;
   unsigned number = 0;
   auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size() || name.empty() || number > 63) return std::nullopt;
+  if (error != std::errc() || end != name.data() + name.size() || name.empty() || number > 63)
+    return std::nullopt;
   return number;
 }
 

@@ -15,8 +15,9 @@ inline constexpr unsigned kKnownCapabilities = 41;
 std::span<const std::string_view> capability_names();  // "chown", …; index = number, without "cap_"
 // "CAP_NET_ADMIN", "cap_net_admin", "net_admin", "NET_ADMIN" or a number up to 63.
 std::optional<unsigned> capability_number(std::string_view name);
-std::string capability_name(unsigned number);           // "cap_net_admin"; "cap_57" when it has no name
-// "none", "all", "cap_chown cap_kill", or "all but cap_sys_admin" where that is shorter; `last` is the kernel's.
+std::string capability_name(unsigned number);  // "cap_net_admin"; "cap_57" when it has no name
+// "none", "all", "cap_chown cap_kill", or "all but cap_sys_admin" where that is shorter; `last` is the
+// kernel's.
 std::string capability_set(uint64_t set, unsigned last);
 
 struct CapabilitySets {

@@ -40,8 +40,8 @@ std::string file_of(std::string_view path, const char* file) {
 }
 
 tl::unexpected<Error> cannot(std::string_view verb, std::string_view path, int err, std::string how = {}) {
-  return fail(Code::kSystem, "cannot " + std::string(verb) + " the control group " + quoted(path), {}, std::move(how),
-              {}, err);
+  return fail(Code::kSystem, "cannot " + std::string(verb) + " the control group " + quoted(path), {},
+              std::move(how), {}, err);
 }
 
 Status write_text(const std::string& file, std::string_view group, std::string_view value) {
@@ -100,7 +100,8 @@ Status remove_tree(const CgroupRef& group, bool kill, uint64_t deadline, int dep
         IMMURE_TRY(remove_tree({below, group.controller}, kill, deadline, depth + 1));
       }
     if (kill) kill_members(path);
-    if (now() >= deadline) return cannot("remove", path, EBUSY, "processes are left in it: see cgroup.procs there");
+    if (now() >= deadline)
+      return cannot("remove", path, EBUSY, "processes are left in it: see cgroup.procs there");
     pause_ns(wait);
     if (wait < 20'000'000) wait *= 2;
   }

@@ -17,12 +17,21 @@ namespace immure {
 
 // What observe_cgroups() looks at; tests put a made-up tree there.
 struct CgroupSources {
-  std::string_view self_cgroup;            // text of /proc/self/cgroup
+  std::string_view self_cgroup;  // text of /proc/self/cgroup
   std::string_view base = "/sys/fs/cgroup";
   const char* mountinfo = "/proc/self/mountinfo";  // read only when a group is not below `base`
 };
 CgroupFacts cgroup_facts(const CgroupSources& sources);
 CgroupFacts observe_cgroups();
+
+// Where the groups of any process are: one entry a line of its /proc/PID/cgroup, given as
+// `sources.self_cgroup`.
+struct CgroupDirectory {
+  std::string controllers;  // "cpu,cpuacct", "name=systemd", "unified"
+  std::string path;         // as the kernel shows it
+  std::string directory;    // on this side; empty: the group is not visible here
+};
+std::vector<CgroupDirectory> cgroup_directories(const CgroupSources& sources);
 
 // One directory and what it is of: "memory", "cpu,cpuacct" … of version 1, or "unified".
 struct CgroupRef {
@@ -43,9 +52,9 @@ CgroupUsage read_usage(std::span<const CgroupRef> groups);
 inline constexpr uint64_t kNoLimit = ~uint64_t{0};
 struct CgroupLimits {
   std::optional<uint64_t> memory, swap, pids;
-  std::optional<uint64_t> cpu_milli;       // 1500 = one and a half processors
-  std::optional<uint64_t> cpu_weight;      // v2's cpu.weight, or v1's cpu.shares
-  std::string cpus;                        // cpuset list, "0-3"
+  std::optional<uint64_t> cpu_milli;   // 1500 = one and a half processors
+  std::optional<uint64_t> cpu_weight;  // v2's cpu.weight, or v1's cpu.shares
+  std::string cpus;                    // cpuset list, "0-3"
 };
 CgroupLimits read_limits(std::span<const CgroupRef> groups);
 
@@ -64,8 +73,8 @@ std::optional<bool> populated(const CgroupRef& group);
 Status freeze(const CgroupRef& group, bool frozen, uint64_t timeout_ns);
 // SIGKILL to all: cgroup.kill, or every member until there is none (v1, kernels before 5.14).
 Status kill_group(const CgroupRef& group);
-// Removes the directory and the groups below it. Members are killed first when `kill`. Retries while the kernel
-// still counts dying members, up to `timeout_ns`. A directory that is gone already is fine.
+// Removes the directory and the groups below it. Members are killed first when `kill`. Retries while the
+// kernel still counts dying members, up to `timeout_ns`. A directory that is gone already is fine.
 Status remove_group(const CgroupRef& group, bool kill, uint64_t timeout_ns = 2'000'000'000);
 
 // Parsers, pure. "key value" lines ("oom_kill 3"), and numbers where "max" is kNoLimit.

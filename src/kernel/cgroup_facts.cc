@@ -55,8 +55,8 @@ std::vector<std::string> words_of(const std::string& file) {
   return words(read_view(file.c_str(), buffer));
 }
 
-// A group that is not where trees usually hang: the mount whose root the group's path lies under. In a container
-// without a cgroup namespace the path is the host's and the mount shows only a part of the tree.
+// A group that is not where trees usually hang: the mount whose root the group's path lies under. In a
+// container without a cgroup namespace the path is the host's and the mount shows only a part of the tree.
 std::string through_mounts(std::string_view mountinfo, std::string_view controller, std::string_view path) {
   MountReader reader(mountinfo);
   while (auto mount = reader.next()) {
@@ -80,9 +80,9 @@ std::string through_mounts(std::string_view mountinfo, std::string_view controll
 struct Level {
   std::string path;
   std::vector<std::string> controllers, enabled;
-  bool root = false;       // the root group of the machine, which may hold processes
-  bool empty = false;      // holds no process itself
-  int error = 0;           // of writing there
+  bool root = false;   // the root group of the machine, which may hold processes
+  bool empty = false;  // holds no process itself
+  int error = 0;       // of writing there
   bool can_limit() const { return root || empty || !enabled.empty(); }
 };
 
@@ -191,7 +191,8 @@ bool in_v1(const CgroupFacts& facts, std::string_view name) {
   return false;
 }
 
-const CgroupFacts::Unusable* find(const std::vector<CgroupFacts::Unusable>& all, std::string_view controller) {
+const CgroupFacts::Unusable* find(const std::vector<CgroupFacts::Unusable>& all,
+                                  std::string_view controller) {
   for (const auto& one : all)
     if (one.controller == controller) return &one;
   return nullptr;
@@ -218,7 +219,8 @@ void explain_missing(CgroupFacts& facts, const std::string& top, const Choice& c
       missing.remedy = "mount -t cgroup2 none /sys/fs/cgroup";
     } else if (!among(words_of(top + "/cgroup.controllers"), name)) {
       missing.reason = "the kernel does not offer it in the unified tree";
-      missing.remedy = "boot with cgroup_enable=" + missing.controller + " systemd.unified_cgroup_hierarchy=1";
+      missing.remedy =
+          "boot with cgroup_enable=" + missing.controller + " systemd.unified_cgroup_hierarchy=1";
     } else if (!choice.denied.empty()) {
       missing.reason = choice.denied;
       missing.remedy = choice.remedy;
@@ -245,8 +247,10 @@ CgroupFacts::Unusable why_not_v1(const CgroupFacts::Controller& controller, int 
   return out;
 }
 
-// Keeps of the v1 groups those where the caller can make one; all of them when there is none. Returns the others.
-std::vector<CgroupFacts::Unusable> sift_v1(CgroupFacts& facts, const CgroupSources& sources, std::string& mountinfo) {
+// Keeps of the v1 groups those where the caller can make one; all of them when there is none. Returns the
+// others.
+std::vector<CgroupFacts::Unusable> sift_v1(CgroupFacts& facts, const CgroupSources& sources,
+                                           std::string& mountinfo) {
   std::vector<CgroupFacts::Unusable> denied;
   std::vector<CgroupFacts::Controller> good;
   for (auto& controller : facts.v1) {
@@ -261,8 +265,10 @@ std::vector<CgroupFacts::Unusable> sift_v1(CgroupFacts& facts, const CgroupSourc
         error = writable(found);
       }
     }
-    if (error == 0) good.push_back(controller);
-    else denied.push_back(why_not_v1(controller, error));
+    if (error == 0)
+      good.push_back(controller);
+    else
+      denied.push_back(why_not_v1(controller, error));
     if (error == 0 && among(kWanted, controller.name)) facts.v1_writable = true;
   }
   if (facts.v1_writable) facts.v1 = std::move(good);
@@ -305,6 +311,34 @@ CgroupFacts cgroup_facts(const CgroupSources& sources) {
                                 : (v2 ? CgroupMode::Hybrid : CgroupMode::V1);
   explain_missing(facts, v2 ? top : std::string(), choice, v1_denied);
   return facts;
+}
+
+std::vector<CgroupDirectory> cgroup_directories(const CgroupSources& sources) {
+  std::vector<CgroupDirectory> out;
+  std::string mountinfo, base(sources.base);
+  std::string_view rest = sources.self_cgroup, line;
+  while (next_line(rest, line)) {
+    auto group = parse_cgroup_line(line);
+    if (!group) continue;
+    bool unified = group->controllers.empty();
+    CgroupDirectory entry{
+        unified ? "unified" : std::string(group->controllers), std::string(group->path), {}};
+    std::string_view key = group->controllers;
+    if (key.starts_with("name=")) key.remove_prefix(5);
+    std::string tops[] = {unified ? base : base + "/" + std::string(key.substr(0, key.find(','))),
+                          base + "/unified"};
+    for (size_t i = 0; i < (unified ? 2u : 1u) && entry.directory.empty(); i++) {
+      std::string dir = append(tops[i], group->path);
+      if (exists(dir + "/cgroup.procs")) entry.directory = dir;
+    }
+    if (entry.directory.empty()) {
+      if (mountinfo.empty()) mountinfo = read_file(sources.mountinfo).value_or(std::string());
+      std::string_view first = group->controllers.substr(0, group->controllers.find(','));
+      entry.directory = through_mounts(mountinfo, first, group->path);
+    }
+    out.push_back(std::move(entry));
+  }
+  return out;
 }
 
 CgroupFacts observe_cgroups() {

@@ -105,8 +105,10 @@ void v1_limits(Files& files, std::string_view controllers, CgroupLimits& limits)
     bool none = quota_text.starts_with('-');
     auto quota = single_value(quota_text);
     auto period = files.single("cpu.cfs_period_us");
-    if (none) limits.cpu_milli = kNoLimit;
-    else if (quota && period && *period != 0) limits.cpu_milli = *quota * 1000 / *period;
+    if (none)
+      limits.cpu_milli = kNoLimit;
+    else if (quota && period && *period != 0)
+      limits.cpu_milli = *quota * 1000 / *period;
     limits.cpu_weight = files.single("cpu.shares");
   }
   if (list_has(controllers, "cpuset")) limits.cpus = std::string(files.text("cpuset.effective_cpus"));

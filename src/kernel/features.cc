@@ -15,14 +15,14 @@
 namespace immure {
 namespace {
 
-// A call that is there refuses the arguments in its own way; only one that is not there says ENOSYS. The arguments
-// are bad on purpose: sizes of nought, descriptors of -1, ranges that run backwards.
+// A call that is there refuses the arguments in its own way; only one that is not there says ENOSYS. The
+// arguments are bad on purpose: sizes of nought, descriptors of -1, ranges that run backwards.
 bool there(long nr, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0) {
   return sys::call(nr, a, b, c, d, e) != -ENOSYS;
 }
 
-// open_tree_attr(2) came with 6.15, as did overlay layers that are attached nowhere. Asking overlayfs itself needs
-// privilege over the mount namespace, which a user only has after the clone; probe() does that.
+// open_tree_attr(2) came with 6.15, as did overlay layers that are attached nowhere. Asking overlayfs itself
+// needs privilege over the mount namespace, which a user only has after the clone; probe() does that.
 constexpr long kOpenTreeAttr = 467;
 constexpr long kMfdNoexecSeal = 8;
 

@@ -38,7 +38,8 @@ unsigned allowed_processors() {
 }
 
 int lowest_free_fd() {
-  // fcntl on a low descriptor that is open; with all three closed the lowest free one is 3 or nothing matters.
+  // fcntl on a low descriptor that is open; with all three closed the lowest free one is 3 or nothing
+  // matters.
   for (long fd = 0; fd < 3; fd++) {
     long copy = sys::call(__NR_fcntl, fd, F_DUPFD_CLOEXEC, 3);
     if (sys::failed(copy)) continue;
@@ -72,7 +73,8 @@ Host Host::observe() {
     sys::call(__NR_prlimit64, 0, static_cast<long>(resource), 0, sys::arg(limit));
     host.hard_limits[resource] = limit[1];
   }
-  if (!sys::failed(sys::call(__NR_sysinfo, sys::arg(&info)))) host.memory_bytes = info.totalram * info.mem_unit;
+  if (!sys::failed(sys::call(__NR_sysinfo, sys::arg(&info))))
+    host.memory_bytes = info.totalram * info.mem_unit;
   host.processors = allowed_processors();
   char cwd[4096];
   // Outside the root the kernel says "(unreachable)/…"; that is no path to go to.

@@ -1,6 +1,6 @@
-// Names and numbers of users, groups and subordinate ids, read from the files themselves: no NSS, so no library
-// is loaded into a static program and no network is asked. Users of a directory service are therefore only
-// known by number. Source: passwd(5), group(5), subuid(5).
+// Names and numbers of users, groups and subordinate ids, read from the files themselves: no NSS, so no
+// library is loaded into a static program and no network is asked. Users of a directory service are therefore
+// only known by number. Source: passwd(5), group(5), subuid(5).
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ struct Group {
   uint32_t gid = 0;
 };
 
-// Pure parsers of one file's text. A line that is broken is passed over. The first match wins, as in nss_files.
+// Pure parsers of one file's text. A line that is broken is passed over. The first match wins, as in
+// nss_files.
 std::optional<User> find_user(std::string_view passwd, std::string_view name);
 std::optional<User> find_user(std::string_view passwd, uint32_t uid);
 std::optional<Group> find_group(std::string_view group, std::string_view name);
@@ -37,8 +38,8 @@ std::optional<User> user_by_uid(uint32_t uid);
 std::optional<Group> group_by_name(std::string_view name_or_number);
 std::optional<Group> group_by_gid(uint32_t gid);
 
-// What newuidmap and newgidmap grant the user `uid`: fills host.subuids and host.subgids. Not part of observe(),
-// since a start needs it only when a range of ids is asked for.
+// What newuidmap and newgidmap grant the user `uid`: fills host.subuids and host.subgids. Not part of
+// observe(), since a start needs it only when a range of ids is asked for.
 void observe_subids(Host& host);
 
 }  // namespace immure

@@ -18,9 +18,9 @@ struct LsmName {
   std::string_view name;
 };
 constexpr LsmName kLsms[] = {
-    {100, "capability"}, {101, "selinux"},  {102, "smack"}, {103, "tomoyo"},   {104, "apparmor"},
-    {105, "yama"},       {106, "loadpin"},  {107, "safesetid"}, {108, "lockdown"}, {109, "bpf"},
-    {110, "landlock"},   {111, "ima"},      {112, "evm"},   {113, "ipe"},
+    {100, "capability"}, {101, "selinux"}, {102, "smack"},     {103, "tomoyo"},   {104, "apparmor"},
+    {105, "yama"},       {106, "loadpin"}, {107, "safesetid"}, {108, "lockdown"}, {109, "bpf"},
+    {110, "landlock"},   {111, "ima"},     {112, "evm"},       {113, "ipe"},
 };
 
 }  // namespace

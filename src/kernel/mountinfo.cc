@@ -14,8 +14,8 @@ bool number(std::string_view text, T& out) {
   return error == std::errc() && end == text.data() + text.size() && !text.empty();
 }
 
-// The field up to the next single blank; fields may be empty (a filesystem with an empty source), so blanks are
-// not run together here.
+// The field up to the next single blank; fields may be empty (a filesystem with an empty source), so blanks
+// are not run together here.
 bool field(std::string_view& rest, std::string_view& out) {
   if (rest.data() == nullptr) return false;
   size_t end = rest.find(' ');
@@ -46,8 +46,8 @@ struct AttributeName {
   uint64_t bit;
 };
 constexpr AttributeName kAttributes[] = {
-    {"ro", uapi::kAttrRdonly},       {"nosuid", uapi::kAttrNosuid},   {"nodev", uapi::kAttrNodev},
-    {"noexec", uapi::kAttrNoexec},   {"noatime", uapi::kAttrNoatime}, {"nosymfollow", uapi::kAttrNosymfollow},
+    {"ro", uapi::kAttrRdonly},      {"nosuid", uapi::kAttrNosuid},   {"nodev", uapi::kAttrNodev},
+    {"noexec", uapi::kAttrNoexec},  {"noatime", uapi::kAttrNoatime}, {"nosymfollow", uapi::kAttrNosymfollow},
     {"idmapped", uapi::kAttrIdmap},
 };
 

@@ -1,6 +1,6 @@
-// The mount table of a process, read without a copy: /proc/PID/mountinfo. Views stay valid as long as the text.
-// Paths are escaped in the file (\040 for a blank); they stay so until unescape() or path_equal() is asked.
-// Source: proc_pid_mountinfo(5), fs/proc_namespace.c. Takes any bytes.
+// The mount table of a process, read without a copy: /proc/PID/mountinfo. Views stay valid as long as the
+// text. Paths are escaped in the file (\040 for a blank); they stay so until unescape() or path_equal() is
+// asked. Source: proc_pid_mountinfo(5), fs/proc_namespace.c. Takes any bytes.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +42,8 @@ class MountReader {
   unsigned bad_ = 0;
 };
 
-// Octal escapes as the kernel writes them: a backslash and exactly three octal digits up to \377. Anything else
-// stays as it is.
+// Octal escapes as the kernel writes them: a backslash and exactly three octal digits up to \377. Anything
+// else stays as it is.
 std::string unescape(std::string_view text);
 bool path_equal(std::string_view escaped, std::string_view plain);
 

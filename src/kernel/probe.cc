@@ -21,8 +21,8 @@
 #include "kernel/sys.h"
 #include "uapi/kernel.h"
 
-// Every trial runs in a child that ends at once, so that nothing of the caller changes. The children are copies of
-// a process that may have threads: they make raw system calls only.
+// Every trial runs in a child that ends at once, so that nothing of the caller changes. The children are
+// copies of a process that may have threads: they make raw system calls only.
 namespace immure {
 namespace {
 
@@ -37,7 +37,7 @@ struct Notes {
 
 struct Trial {
   Notes* notes;
-  uint64_t flags;      // namespaces to make first
+  uint64_t flags;  // namespaces to make first
   bool privileged;
   uint32_t uid, gid;
 };
@@ -159,14 +159,15 @@ int try_mount_setattr(const Trial& trial) {
   if (int error = enter(trial)) return error;
   if (int error = make_private()) return error;
   uapi::MountAttr attributes{uapi::kAttrNosuid, 0, 0, 0};
-  return error_of(sys::call(__NR_mount_setattr, AT_FDCWD, sys::arg("/"), uapi::kAtRecursive, sys::arg(&attributes),
-                            sizeof attributes));
+  return error_of(sys::call(__NR_mount_setattr, AT_FDCWD, sys::arg("/"), uapi::kAtRecursive,
+                            sys::arg(&attributes), sizeof attributes));
 }
 
 // A tmpfs over /proc of this child's own mount namespace, with two directories to lay over one another.
 int prepare_layers() {
   if (int error = make_private()) return error;
-  if (int error = error_of(sys::call(__NR_mount, sys::arg("immure"), sys::arg("/proc"), sys::arg("tmpfs"), 0, 0)))
+  if (int error =
+          error_of(sys::call(__NR_mount, sys::arg("immure"), sys::arg("/proc"), sys::arg("tmpfs"), 0, 0)))
     return error;
   for (const char* dir : {"/proc/a", "/proc/b"})
     if (int error = error_of(sys::call(__NR_mkdir, sys::arg(dir), 0755))) return error;
@@ -176,8 +177,8 @@ int prepare_layers() {
 int try_overlay(const Trial& trial) {
   if (int error = enter(trial)) return error;
   if (int error = prepare_layers()) return error;
-  return error_of(sys::call(__NR_mount, sys::arg("immure"), sys::arg("/proc/a"), sys::arg("overlay"), MS_RDONLY,
-                            sys::arg("lowerdir=/proc/a:/proc/b")));
+  return error_of(sys::call(__NR_mount, sys::arg("immure"), sys::arg("/proc/a"), sys::arg("overlay"),
+                            MS_RDONLY, sys::arg("lowerdir=/proc/a:/proc/b")));
 }
 
 // Layers that are copies of trees, attached nowhere, as the default jail's root has them.
@@ -201,8 +202,8 @@ int try_plain(const Trial& trial) { return enter(trial); }
 
 int do_nothing(void*) { return 0; }
 
-// With time namespaces armed, a child in the same memory cannot be in the new one before exec: kernels that do not
-// know how to move it there refuse to make it.
+// With time namespaces armed, a child in the same memory cannot be in the new one before exec: kernels that
+// do not know how to move it there refuse to make it.
 int try_time_on_exec(const Trial& trial) {
   if (int error = enter(trial)) return error;
   alignas(16) static char stack[16384];
@@ -266,9 +267,12 @@ struct Namespace {
   uint64_t flag;
 };
 constexpr Namespace kNamespaces[] = {
-    {&Features::mount_ns, "mount", uapi::kCloneNewNs},   {&Features::pid_ns, "pid", uapi::kCloneNewPid},
-    {&Features::net_ns, "net", uapi::kCloneNewNet},      {&Features::ipc_ns, "ipc", uapi::kCloneNewIpc},
-    {&Features::uts_ns, "uts", uapi::kCloneNewUts},      {&Features::cgroup_ns, "cgroup", uapi::kCloneNewCgroup},
+    {&Features::mount_ns, "mount", uapi::kCloneNewNs},
+    {&Features::pid_ns, "pid", uapi::kCloneNewPid},
+    {&Features::net_ns, "net", uapi::kCloneNewNet},
+    {&Features::ipc_ns, "ipc", uapi::kCloneNewIpc},
+    {&Features::uts_ns, "uts", uapi::kCloneNewUts},
+    {&Features::cgroup_ns, "cgroup", uapi::kCloneNewCgroup},
     {&Features::time_ns, "time", uapi::kCloneNewTime},
 };
 
@@ -300,8 +304,8 @@ Features Features::probe() {
   Surroundings around = observe_surroundings();
   void* shared = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return f;
-  Trial trial{static_cast<Notes*>(shared), 0, around.privileged, static_cast<uint32_t>(sys::call(__NR_geteuid)),
-              static_cast<uint32_t>(sys::call(__NR_getegid))};
+  Trial trial{static_cast<Notes*>(shared), 0, around.privileged,
+              static_cast<uint32_t>(sys::call(__NR_geteuid)), static_cast<uint32_t>(sys::call(__NR_getegid))};
   probe_namespaces(f, trial, around);
   probe_mounts(f, trial);
   trial.flags = uapi::kCloneNewTime;

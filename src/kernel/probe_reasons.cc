@@ -24,8 +24,8 @@ std::optional<uint64_t> sysctl(const char* path) {
 
 bool exists(const char* path) { return !sys::failed(sys::call(__NR_faccessat, AT_FDCWD, sys::arg(path), 0)); }
 
-// The root of a mount says so in its attributes (5.8); elsewhere "/" is only a directory in a mount, as chroot(2)
-// leaves it.
+// The root of a mount says so in its attributes (5.8); elsewhere "/" is only a directory in a mount, as
+// chroot(2) leaves it.
 bool is_chrooted() {
   constexpr unsigned long kAttrMountRoot = 0x2000;
   struct statx st {};
@@ -50,7 +50,8 @@ Fact no(int error, std::string reason, std::string remedy) {
 }
 
 constexpr const char* kOutsideFilter =
-    "start the container with a filter that allows it (docker, podman: --security-opt seccomp=FILE or unconfined)";
+    "start the container with a filter that allows it (docker, podman: --security-opt seccomp=FILE or "
+    "unconfined)";
 constexpr const char* kAppArmorRemedy = "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
 
 std::string by_errno(std::string_view what, int error) {
@@ -63,8 +64,9 @@ Fact refused(std::string_view what, int error, const Surroundings& around) {
   if (around.seccomp_filter)
     return no(error, "a seccomp filter that the caller runs under refuses it", kOutsideFilter);
   if (around.container)
-    return no(error, "the container that the caller runs in refuses it",
-              "give the container the right (docker, podman: --security-opt label=disable, apparmor=unconfined)");
+    return no(
+        error, "the container that the caller runs in refuses it",
+        "give the container the right (docker, podman: --security-opt label=disable, apparmor=unconfined)");
   return no(error, by_errno(what, error), "ask a security module: its name is in /proc/self/attr/current");
 }
 
@@ -88,16 +90,20 @@ Fact user_ns_fact(UserNsStage stage, int error, const Surroundings& around) {
   if (error == 0) return {};
   bool apparmor = around.apparmor_restricts.value_or(0) != 0 && !around.privileged;
   if (stage != UserNsStage::Create) {
-    if (apparmor) return no(error, "AppArmor takes all privilege away in a user namespace that a user makes", kAppArmorRemedy);
-    return refused(stage == UserNsStage::WriteMap ? "writing the id map fails with" : "its privilege is refused with",
-                   error, around);
+    if (apparmor)
+      return no(error, "AppArmor takes all privilege away in a user namespace that a user makes",
+                kAppArmorRemedy);
+    return refused(
+        stage == UserNsStage::WriteMap ? "writing the id map fails with" : "its privilege is refused with",
+        error, around);
   }
   if (error == ENOSYS && around.seccomp_filter)
     return no(error, "a seccomp filter that the caller runs under hides unshare(2)", kOutsideFilter);
   if (error == ENOSYS || error == EINVAL)
     return no(error, "the kernel was built without user namespaces", "a kernel with CONFIG_USER_NS=y");
   if (around.max_user_ns == 0)
-    return no(error, "sysctl user.max_user_namespaces is 0", "as root: sysctl -w user.max_user_namespaces=15000");
+    return no(error, "sysctl user.max_user_namespaces is 0",
+              "as root: sysctl -w user.max_user_namespaces=15000");
   if (error == ENOSPC || error == EUSERS)
     return no(error, "the limit of user namespaces is reached, or they are nested 32 deep",
               "as root: sysctl -w user.max_user_namespaces=65536");
@@ -125,10 +131,12 @@ Fact ns_fact(std::string_view kind, int error, const Fact& user, const Surroundi
   if (error == ENOSPC) {
     // The sysctl is named after the short form: user.max_mnt_namespaces.
     std::string key = "user.max_" + (kind == "mount" ? std::string("mnt") : name) + "_namespaces";
-    return no(error, "the limit of " + name + " namespaces is reached", "as root: sysctl -w " + key + "=65536");
+    return no(error, "the limit of " + name + " namespaces is reached",
+              "as root: sysctl -w " + key + "=65536");
   }
   if (around.apparmor_restricts.value_or(0) != 0 && !around.privileged)
-    return no(error, "AppArmor takes all privilege away in a user namespace that a user makes", kAppArmorRemedy);
+    return no(error, "AppArmor takes all privilege away in a user namespace that a user makes",
+              kAppArmorRemedy);
   return refused("unshare(2) fails with", error, around);
 }
 
@@ -137,11 +145,12 @@ Fact proc_mount_fact(int error, const Fact& user, const Surroundings& around) {
   if (!around.privileged && !user.ok)
     return no(error, "it needs a user namespace: " + user.reason, user.remedy);
   if (around.proc_masked && (error == EPERM || error == EACCES))
-    return no(error, "parts of /proc are covered here, so the kernel gives no uncovered one",
-              "show the container all of it (podman: --security-opt unmask=ALL; docker: systempaths=unconfined)");
-  if (error == EPERM || error == EACCES)
-    return refused("mounting procfs fails with", error, around);
-  return no(error, by_errno("mounting procfs fails with", error), "a kernel with CONFIG_PROC_FS=y and PID_NS=y");
+    return no(
+        error, "parts of /proc are covered here, so the kernel gives no uncovered one",
+        "show the container all of it (podman: --security-opt unmask=ALL; docker: systempaths=unconfined)");
+  if (error == EPERM || error == EACCES) return refused("mounting procfs fails with", error, around);
+  return no(error, by_errno("mounting procfs fails with", error),
+            "a kernel with CONFIG_PROC_FS=y and PID_NS=y");
 }
 
 }  // namespace immure

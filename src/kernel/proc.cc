@@ -1,9 +1,10 @@
 #include "kernel/proc.h"
 
-#include <cerrno>
-#include <charconv>
 #include <fcntl.h>
 #include <sys/resource.h>
+
+#include <cerrno>
+#include <charconv>
 
 #include "kernel/sys.h"
 
@@ -124,15 +125,24 @@ void status_caps(ProcStatus& status, std::string_view key, std::string_view valu
 }
 
 void status_number(ProcStatus& status, std::string_view key, std::string_view value) {
-  if (key == "Tgid") take(value, status.tgid);
-  else if (key == "Pid") take(value, status.pid);
-  else if (key == "PPid") take(value, status.ppid);
-  else if (key == "TracerPid") take(value, status.tracer);
-  else if (key == "Threads") take(value, status.threads);
-  else if (key == "NoNewPrivs") take(value, status.no_new_privs);
-  else if (key == "Seccomp") take(value, status.seccomp);
-  else if (key == "Seccomp_filters") take(value, status.seccomp_filters);
-  else if (key == "Umask") take(value, status.umask, 8);
+  if (key == "Tgid")
+    take(value, status.tgid);
+  else if (key == "Pid")
+    take(value, status.pid);
+  else if (key == "PPid")
+    take(value, status.ppid);
+  else if (key == "TracerPid")
+    take(value, status.tracer);
+  else if (key == "Threads")
+    take(value, status.threads);
+  else if (key == "NoNewPrivs")
+    take(value, status.no_new_privs);
+  else if (key == "Seccomp")
+    take(value, status.seccomp);
+  else if (key == "Seccomp_filters")
+    take(value, status.seccomp_filters);
+  else if (key == "Umask")
+    take(value, status.umask, 8);
 }
 
 }  // namespace
@@ -148,15 +158,24 @@ ProcStatus parse_status(std::string_view text) {
     // The name is the one field whose blanks belong to it: one tab stands before it.
     if (key == "Name") status.name = value.starts_with('\t') ? value.substr(1) : value;
     value = trimmed(value);
-    if (key == "State" && !value.empty()) status.state = value.front();
-    else if (key == "Uid") take_four(value, status.uid);
-    else if (key == "Gid") take_four(value, status.gid);
-    else if (key == "Groups") status.groups = value;
-    else if (key == "NSpid") status.ns_pid = value;
-    else if (key == "VmHWM") take_kilobytes(value, status.memory_peak);
-    else if (key == "VmRSS") take_kilobytes(value, status.resident);
-    else if (key.size() == 6 && (key.starts_with("Cap") || key.starts_with("Sig"))) status_caps(status, key, value);
-    else status_number(status, key, value);
+    if (key == "State" && !value.empty())
+      status.state = value.front();
+    else if (key == "Uid")
+      take_four(value, status.uid);
+    else if (key == "Gid")
+      take_four(value, status.gid);
+    else if (key == "Groups")
+      status.groups = value;
+    else if (key == "NSpid")
+      status.ns_pid = value;
+    else if (key == "VmHWM")
+      take_kilobytes(value, status.memory_peak);
+    else if (key == "VmRSS")
+      take_kilobytes(value, status.resident);
+    else if (key.size() == 6 && (key.starts_with("Cap") || key.starts_with("Sig")))
+      status_caps(status, key, value);
+    else
+      status_number(status, key, value);
   }
   return status;
 }
@@ -207,7 +226,8 @@ std::optional<LimitLine> parse_limit_line(std::string_view line) {
   LimitLine result;
   result.name = line.substr(0, end);
   std::string_view rest = line.substr(end);
-  if (!take_limit(next_word(rest), result.soft) || !take_limit(next_word(rest), result.hard)) return std::nullopt;
+  if (!take_limit(next_word(rest), result.soft) || !take_limit(next_word(rest), result.hard))
+    return std::nullopt;
   for (const LimitName& limit : kLimits)
     if (limit.shown == result.name) result.resource = limit.resource;
   return result;
@@ -227,12 +247,18 @@ FdInfo parse_fdinfo(std::string_view text) {
     if (colon == std::string_view::npos) continue;
     std::string_view key = line.substr(0, colon);
     std::string_view value = trimmed(line.substr(colon + 1));
-    if (key == "pos") take(value, info.position);
-    else if (key == "flags") take(value, info.flags, 8);
-    else if (key == "mnt_id") take(value, info.mount_id);
-    else if (key == "ino") take(value, info.inode);
-    else if (key == "Pid") take(value, info.pid);
-    else if (info.first_extra.empty() && key != "lock") info.first_extra = line;
+    if (key == "pos")
+      take(value, info.position);
+    else if (key == "flags")
+      take(value, info.flags, 8);
+    else if (key == "mnt_id")
+      take(value, info.mount_id);
+    else if (key == "ino")
+      take(value, info.inode);
+    else if (key == "Pid")
+      take(value, info.pid);
+    else if (info.first_extra.empty() && key != "lock")
+      info.first_extra = line;
   }
   return info;
 }

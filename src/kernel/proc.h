@@ -23,19 +23,19 @@ std::string_view next_word(std::string_view& rest);
 
 // /proc/PID/status. A field that the kernel does not show keeps its default.
 struct ProcStatus {
-  std::string_view name;                 // as written there: \n and \\ are escaped
+  std::string_view name;  // as written there: \n and \\ are escaped
   char state = '?';
   int32_t pid = -1, tgid = -1, ppid = -1, tracer = 0;
-  uint32_t uid[4] = {0, 0, 0, 0};        // real, effective, saved, filesystem
+  uint32_t uid[4] = {0, 0, 0, 0};  // real, effective, saved, filesystem
   uint32_t gid[4] = {0, 0, 0, 0};
-  std::string_view groups;               // decimal numbers between blanks
-  std::string_view ns_pid;               // this process's number in each pid namespace, outermost first
+  std::string_view groups;                 // decimal numbers between blanks
+  std::string_view ns_pid;                 // this process's number in each pid namespace, outermost first
   uint64_t memory_peak = 0, resident = 0;  // bytes
   uint32_t threads = 0;
   uint64_t cap_inheritable = 0, cap_permitted = 0, cap_effective = 0, cap_bounding = 0, cap_ambient = 0;
   bool has_caps = false;
-  int no_new_privs = -1;                 // -1: not shown
-  int seccomp = -1;                      // 0 none, 1 strict, 2 filter
+  int no_new_privs = -1;  // -1: not shown
+  int seccomp = -1;       // 0 none, 1 strict, 2 filter
   int seccomp_filters = -1;
   int umask = -1;
   uint64_t signals_blocked = 0, signals_ignored = 0;
@@ -53,14 +53,14 @@ struct ProcStat {
   std::string_view name;
   char state = '?';
   int32_t pid = -1, ppid = -1, pgrp = -1, session = -1;
-  uint64_t start_ticks = 0;              // since boot, in clock ticks: with the pid it names a process for ever
+  uint64_t start_ticks = 0;  // since boot, in clock ticks: with the pid it names a process for ever
 };
 std::optional<ProcStat> parse_stat(std::string_view text);
 
 // One line of /proc/PID/cgroup: "4:memory:/path", "0::/path".
 struct CgroupLine {
-  uint32_t hierarchy = 0;                // 0: the unified tree
-  std::string_view controllers;          // "cpu,cpuacct", "name=systemd", "" for the unified tree
+  uint32_t hierarchy = 0;        // 0: the unified tree
+  std::string_view controllers;  // "cpu,cpuacct", "name=systemd", "" for the unified tree
   std::string_view path;
 };
 std::optional<CgroupLine> parse_cgroup_line(std::string_view line);
@@ -68,8 +68,8 @@ std::optional<CgroupLine> parse_cgroup_line(std::string_view line);
 // One line of /proc/PID/limits. kUnlimited is what the kernel calls unlimited.
 inline constexpr uint64_t kUnlimited = ~uint64_t{0};
 struct LimitLine {
-  std::string_view name;                 // "Max open files"
-  int resource = -1;                     // RLIMIT_…; -1: a name that is not known
+  std::string_view name;  // "Max open files"
+  int resource = -1;      // RLIMIT_…; -1: a name that is not known
   uint64_t soft = 0, hard = 0;
 };
 std::optional<LimitLine> parse_limit_line(std::string_view line);
@@ -79,11 +79,11 @@ std::string_view limit_name(int resource);
 // /proc/PID/fdinfo/N: what every descriptor has, and what the special ones add.
 struct FdInfo {
   uint64_t position = 0;
-  uint32_t flags = 0;                    // O_… as open(2) got them, O_CLOEXEC included
+  uint32_t flags = 0;  // O_… as open(2) got them, O_CLOEXEC included
   int64_t mount_id = -1;
-  uint64_t inode = 0;                    // 0: a kernel before 5.14
-  int64_t pid = -1;                      // of a pidfd; -1: not one, or the process is gone
-  std::string_view first_extra;          // the first line that is none of the above: "eventfd-count: …"
+  uint64_t inode = 0;            // 0: a kernel before 5.14
+  int64_t pid = -1;              // of a pidfd; -1: not one, or the process is gone
+  std::string_view first_extra;  // the first line that is none of the above: "eventfd-count: …"
 };
 FdInfo parse_fdinfo(std::string_view text);
 

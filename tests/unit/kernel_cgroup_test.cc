@@ -1,5 +1,3 @@
-#include "kernel/cgroup.h"
-
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <signal.h>
@@ -11,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "kernel/cgroup.h"
 
 namespace immure {
 namespace {
@@ -181,7 +181,8 @@ TEST_F(CgroupFactsTest, Version1WithCoMountedControllers) {
   for (const char* dir : {"cpu/jobs", "cpuacct/jobs", "memory/jobs/a b", "pids", "devices", "freezer"})
     fs::create_directories(base_ + "/" + dir);
   CgroupFacts facts = look(
-      "6:cpu,cpuacct:/jobs\n5:memory:/jobs/a b\n4:pids:/\n3:devices:/\n2:freezer:/\n1:name=systemd:/x\ngarbage\n");
+      "6:cpu,cpuacct:/jobs\n5:memory:/jobs/a "
+      "b\n4:pids:/\n3:devices:/\n2:freezer:/\n1:name=systemd:/x\ngarbage\n");
   EXPECT_EQ(facts.mode, CgroupMode::V1);
   EXPECT_TRUE(facts.v1_writable);
   ASSERT_EQ(facts.v1.size(), 6u);
@@ -218,7 +219,8 @@ TEST_F(CgroupFactsTest, APathThatOnlyTheMountTableExplains) {
   fs::create_directories(base_ + "/elsewhere/mem dir/sub");
   write("mountinfo", "40 30 0:30 /docker/123 " + base_ +
                          "/elsewhere/mem\\040dir rw,nosuid - cgroup cgroup rw,memory\n"
-                         "41 30 0:31 /docker/12 " + base_ + "/wrong rw - cgroup cgroup rw,memory\n");
+                         "41 30 0:31 /docker/12 " +
+                         base_ + "/wrong rw - cgroup cgroup rw,memory\n");
   CgroupFacts facts = look("2:memory:/docker/123/sub\n");
   ASSERT_EQ(facts.v1.size(), 1u);
   EXPECT_EQ(facts.v1[0].own_path, base_ + "/elsewhere/mem dir/sub");
@@ -244,8 +246,24 @@ TEST_F(CgroupFactsTest, NoTreeAtAll) {
   }
 }
 
+TEST_F(CgroupFactsTest, DirectoriesOfAnyProcess) {
+  for (const char* dir : {"cpu/jobs", "systemd/x"}) write(std::string(dir) + "/cgroup.procs", "");
+  v2("unified/a b", "hugetlb", "", "1\n");
+  std::string mounts = base_ + "/mountinfo";
+  auto all = cgroup_directories(
+      {"4:cpu,cpuacct:/jobs\n3:memory:/gone\n1:name=systemd:/x\n0::/a b\n", base_, mounts.c_str()});
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(all[0].controllers, "cpu,cpuacct");
+  EXPECT_EQ(all[0].directory, base_ + "/cpu/jobs");
+  EXPECT_EQ(all[1].directory, "") << "a group that is not visible has no directory";
+  EXPECT_EQ(all[1].path, "/gone");
+  EXPECT_EQ(all[2].directory, base_ + "/systemd/x");
+  EXPECT_EQ(all[3].controllers, "unified");
+  EXPECT_EQ(all[3].directory, base_ + "/unified/a b");
+}
+
 TEST_F(CgroupFactsTest, AnyBytesAsTheOwnGroup) {
-  rc::check([this](const std::string& text) { (void)look(text); });
+  EXPECT_TRUE(rc::check([this](const std::string& text) { (void)look(text); }));
 }
 
 TEST(CgroupParseTest, Values) {
@@ -259,16 +277,19 @@ TEST(CgroupParseTest, Values) {
   EXPECT_FALSE(flat_value("max\n", "max"));
   EXPECT_EQ(cpu_max_milli("50000 100000\n"), 500u);
   EXPECT_EQ(cpu_max_milli("max 100000\n"), kNoLimit);
-  for (const char* bad : {"", "50000", "50000 0", "x 1", "18446744073709551615 1"}) EXPECT_FALSE(cpu_max_milli(bad));
+  for (const char* bad : {"", "50000", "50000 0", "x 1", "18446744073709551615 1"})
+    EXPECT_FALSE(cpu_max_milli(bad));
 }
 
 TEST(CgroupParseTest, InputAndOutput) {
   uint64_t read = 0, written = 0;
-  sum_io_stat("254:0 rbytes=100 wbytes=7 rios=1 wios=1 dbytes=0 dios=0\n8:0 rbytes=1 wbytes=2\nodd\n", read, written);
+  sum_io_stat("254:0 rbytes=100 wbytes=7 rios=1 wios=1 dbytes=0 dios=0\n8:0 rbytes=1 wbytes=2\nodd\n", read,
+              written);
   EXPECT_EQ(read, 101u);
   EXPECT_EQ(written, 9u);
   read = written = 0;
-  sum_blkio("254:0 Read 10\n254:0 Write 20\n254:0 Sync 30\n254:0 Total 30\n8:0 Read 1\nTotal 31\n", read, written);
+  sum_blkio("254:0 Read 10\n254:0 Write 20\n254:0 Sync 30\n254:0 Total 30\n8:0 Read 1\nTotal 31\n", read,
+            written);
   EXPECT_EQ(read, 11u);
   EXPECT_EQ(written, 20u);
 }
@@ -332,7 +353,8 @@ TEST_F(CgroupFactsTest, UsageAndLimitsOfBothVersions) {
   EXPECT_EQ(usage.cpu_ns, 9000u);
 }
 
-// ---- on this machine -------------------------------------------------------------------------------------------
+// ---- on this machine
+// -------------------------------------------------------------------------------------------
 
 // The first group that this caller can make here, of either version.
 struct RealGroup {
@@ -346,7 +368,8 @@ std::vector<RealGroup> real_groups() {
   if (facts.v2_writable) out.push_back({facts.v2_path + name, "unified"});
   if (facts.v1_writable)
     for (const auto& controller : facts.v1)
-      if (controller.name == "pids" || controller.name == "freezer") out.push_back({controller.own_path + name, controller.name});
+      if (controller.name == "pids" || controller.name == "freezer")
+        out.push_back({controller.own_path + name, controller.name});
   return out;
 }
 

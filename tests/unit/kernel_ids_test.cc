@@ -1,9 +1,8 @@
-#include "kernel/ids.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "kernel/capabilities.h"
+#include "kernel/ids.h"
 #include "kernel/proc.h"
 
 namespace immure {
@@ -30,7 +29,8 @@ TEST(IdsTest, UsersByNameAndNumber) {
   EXPECT_EQ(anna->shell, "");
   EXPECT_EQ(find_user(kPasswd, 1000u)->name, "anna");
   EXPECT_EQ(find_user(kPasswd, "1234")->uid, 77u) << "the last line needs no newline";
-  for (const char* none : {"", "broken", "short", "+nis", "Anna", "ann"}) EXPECT_FALSE(find_user(kPasswd, none)) << none;
+  for (const char* none : {"", "broken", "short", "+nis", "Anna", "ann"})
+    EXPECT_FALSE(find_user(kPasswd, none)) << none;
   EXPECT_FALSE(find_user(kPasswd, 7u)) << "a user needs a name";
 }
 

@@ -1,5 +1,3 @@
-#include "kernel/probe.h"
-
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -8,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "kernel/probe.h"
 #include "kernel/proc.h"
 
 namespace immure {
@@ -15,7 +14,9 @@ namespace {
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-Fact create(int error, const Surroundings& around) { return user_ns_fact(UserNsStage::Create, error, around); }
+Fact create(int error, const Surroundings& around) {
+  return user_ns_fact(UserNsStage::Create, error, around);
+}
 
 TEST(ProbeReasonTest, NothingFailed) {
   EXPECT_TRUE(create(0, {}).ok);
@@ -118,10 +119,12 @@ TEST(ProbeReasonTest, NoRefusalIsSilent) {
   }
 }
 
-// ---- on this machine -------------------------------------------------------------------------------------------
+// ---- on this machine
+// -------------------------------------------------------------------------------------------
 
 TEST(ProbeTest, ATrialLeavesTheCallerAsItWas) {
-  const char* kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time_for_children", "pid_for_children"};
+  const char* kinds[] = {
+      "user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time_for_children", "pid_for_children"};
   uint64_t before[9];
   for (int i = 0; i < 9; i++) before[i] = ns_inode(0, kinds[i]);
   char status_text[4096];

@@ -1,5 +1,3 @@
-#include "kernel/proc.h"
-
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -9,6 +7,8 @@
 
 #include <cerrno>
 #include <string>
+
+#include "kernel/proc.h"
 
 namespace immure {
 namespace {
@@ -141,12 +141,14 @@ TEST(ProcTest, CgroupLines) {
   EXPECT_EQ(line->controllers, "name=systemd");
   EXPECT_EQ(line->path, "/");
   EXPECT_EQ(parse_cgroup_line("0::/../../other")->path, "/../../other");
-  for (const char* bad : {"", ":", "::", "0:", "0::", "x::/a", "0:memory", "0:memory:relative", "4294967296::/"})
+  for (const char* bad :
+       {"", ":", "::", "0:", "0::", "x::/a", "0:memory", "0:memory:relative", "4294967296::/"})
     EXPECT_FALSE(parse_cgroup_line(bad)) << bad;
 }
 
 TEST(ProcTest, Limits) {
-  auto limit = parse_limit_line("Max open files            1024                 524288               files     ");
+  auto limit =
+      parse_limit_line("Max open files            1024                 524288               files     ");
   ASSERT_TRUE(limit);
   EXPECT_EQ(limit->resource, RLIMIT_NOFILE);
   EXPECT_EQ(limit->soft, 1024u);
@@ -158,8 +160,10 @@ TEST(ProcTest, Limits) {
   limit = parse_limit_line("Max brand new thing       1                    2                    things    ");
   ASSERT_TRUE(limit);
   EXPECT_EQ(limit->resource, -1);
-  EXPECT_FALSE(parse_limit_line("Limit                     Soft Limit           Hard Limit           Units     "));
-  for (const char* bad : {"", "  ", "Max open files", "Max open files  x y"}) EXPECT_FALSE(parse_limit_line(bad));
+  EXPECT_FALSE(
+      parse_limit_line("Limit                     Soft Limit           Hard Limit           Units     "));
+  for (const char* bad : {"", "  ", "Max open files", "Max open files  x y"})
+    EXPECT_FALSE(parse_limit_line(bad));
   EXPECT_EQ(limit_name(RLIMIT_CORE), "core");
   EXPECT_EQ(limit_name(4711), "");
 }
@@ -229,7 +233,7 @@ TEST(ProcTest, SmallReadsAreCutAndErrorsAreNegative) {
 }
 
 TEST(ProcTest, NoParserMindsAnyBytes) {
-  rc::check([](const std::string& text) {
+  EXPECT_TRUE(rc::check([](const std::string& text) {
     (void)parse_status(text);
     (void)parse_stat(text);
     (void)parse_cgroup_line(text);
@@ -237,7 +241,7 @@ TEST(ProcTest, NoParserMindsAnyBytes) {
     (void)parse_fdinfo(text);
     (void)parse_ns_link(text);
     (void)parse_id_map_line(text);
-  });
+  }));
 }
 
 }  // namespace

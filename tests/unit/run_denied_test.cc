@@ -104,8 +104,8 @@ TEST(DeniedTable, Json) {
             "\"args\":[\"0x28\",\"0x1\",\"0x0\",\"0x0\",\"0x0\",\"0x0\"],\"count\":1,\"first_pid\":11}]");
 }
 
-// ---- with a real filter
-// ----------------------------------------------------------------------------------------- A child whose
+// ---- with a real filter -------------------------------------------------------------------------
+// A child whose
 // getppid and socket(AF_VSOCK) go to a listener; the listener's descriptor arrives by SCM_RIGHTS.
 struct Filtered {
   pid_t pid = -1;

@@ -191,8 +191,7 @@ TEST(Hints, SingleNamespaceIsExplainedByWhatTheHostSays) {
   EXPECT_EQ(error.code, Code::kLayer);
 }
 
-// ---- clone
-// --------------------------------------------------------------------------------------------------------
+// ---- clone --------------------------------------------------------------------------------------
 Plan clone_plan(uint64_t flags) {
   Plan plan;
   plan.clone_flags = flags;

@@ -69,7 +69,6 @@ Result<Terminal> Terminal::start(UniqueFd master, unsigned pty_fds, SavedTermina
                 ENOTTY);
   Terminal terminal(std::move(master), saved);
   terminal.choose_lines(pty_fds, caller);
-  terminal.copy_modes();
   terminal.sync_mode();
   return Result<Terminal>(std::move(terminal));
 }
@@ -98,16 +97,7 @@ void Terminal::choose_lines(unsigned pty_fds, const int (&caller)[3]) {
   }
   shared_ = stdin_ours_ && keyboard_.tty && !ours(1) && is_pipe(caller[1]);
   claimed_ = stdin_ours_ && !shared_;
-}
-
-// The program finds its terminal as its caller had it: erase key, UTF-8, size.
-void Terminal::copy_modes() {
-  const Line& line = keyboard_.tty ? keyboard_ : screen_;
-  if (!line.tty || !tty::get_mode(line.fd(), at_start_)) return;
-  KernelTermios inner = at_start_;
-  inner.lflag &= ~uint32_t{EXTPROC};
-  tty::set_mode(master_.get(), inner);
-  resized();
+  if (keyboard_.tty) tty::get_mode(keyboard_.fd(), at_start_);
 }
 
 size_t Terminal::poll_set(pollfd* out) const {

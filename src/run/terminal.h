@@ -56,14 +56,26 @@ struct SavedTerminal {
 // From the background too. Async-signal-safe: raw system calls, no errno, no allocation.
 void restore_now(const SavedTerminal* saved);
 
+// Our own standard descriptors; tests have others.
+inline constexpr int kCallerFds[3] = {0, 1, 2};
+
+// Gives the pair the modes and the size of the caller's terminal, so that the program finds erase key, UTF-8
+// and lines as its caller had them. Before the program runs: what it sets itself must not be overwritten.
+// `pty_fds` as in Terminal::start().
+void dress_terminal(int master, unsigned pty_fds, const int (&caller)[3] = kCallerFds);
+
+// Stops this process and the rest of its process group, as the terminal's Ctrl-Z would have: a pipeline stops
+// as a whole. Returns after SIGCONT; at once where there is no shell to continue it (the kernel does not stop
+// an orphaned process group). Call suspend() before, resume() afterwards.
+void stop_own_group();
+
 class Terminal {
  public:
   static constexpr size_t kPollFds = 3;
-  static constexpr int kCallerFds[3] = {0, 1, 2};
 
   // `pty_fds`: bits 0..2, which standard descriptors of the program are the pseudo terminal; our own ones,
-  // which may be terminals or (--tty) may not, are behind them. Copies modes and size of the caller's
-  // terminal to the pair. `saved` must outlive the Terminal. Fails only when the master is none (ENOTTY).
+  // which may be terminals or (--tty) may not, are behind them. `saved` must outlive the Terminal. Fails only
+  // when the master is none (ENOTTY).
   static Result<Terminal> start(UniqueFd master, unsigned pty_fds, SavedTerminal* saved,
                                 const int (&caller)[3] = kCallerFds);
   Terminal(Terminal&&) noexcept = default;
@@ -114,7 +126,6 @@ class Terminal {
 
   Terminal(UniqueFd master, SavedTerminal* saved) : master_(std::move(master)), restorer_(saved) {}
   void choose_lines(unsigned pty_fds, const int (&caller)[3]);
-  void copy_modes();
   void sync_mode();
   void enter_raw(bool keep_output_processing);
   bool in_foreground() const;

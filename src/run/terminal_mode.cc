@@ -61,6 +61,34 @@ void restore_now(const SavedTerminal* saved) {
   sys::call(__NR_rt_sigprocmask, SIG_SETMASK, sys::arg(&before), 0, 8);
 }
 
+void dress_terminal(int master, unsigned pty_fds, const int (&caller)[3]) {
+  KernelTermios mode{};
+  winsize size{};
+  for (int n = 0; n < 3; n++) {
+    if ((pty_fds >> n & 1) == 0 || !tty::get_mode(caller[n], mode)) continue;
+    mode.lflag &= ~uint32_t{EXTPROC};
+    tty::set_mode(master, mode);
+    if (tty::ioctl(caller[n], TIOCGWINSZ, &size) == 0) tty::ioctl(master, TIOCSWINSZ, &size);
+    return;
+  }
+}
+
+void stop_own_group() {
+  // Whatever is done with SIGTSTP otherwise, a descriptor or another handler: for now it is the kernel's own.
+  struct sigaction by_default {
+  }, before{};
+  by_default.sa_handler = SIG_DFL;
+  sigset_t stop, mask;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTSTP);
+  sigaction(SIGTSTP, &by_default, &before);
+  sigprocmask(SIG_BLOCK, &stop, &mask);
+  kill(0, SIGTSTP);
+  sigprocmask(SIG_UNBLOCK, &stop, nullptr);  // stops here
+  sigprocmask(SIG_SETMASK, &mask, nullptr);
+  sigaction(SIGTSTP, &before, nullptr);
+}
+
 void Terminal::Restorer::restore() {
   if (saved_ == nullptr) return;
   restore_now(saved_);

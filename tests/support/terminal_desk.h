@@ -106,12 +106,14 @@ struct Desk {
 
   Result<Terminal> start(unsigned pty_fds, int in, int out, int err) {
     int fds[3] = {in, out, err};
+    dress_terminal(inner.master.get(), pty_fds, fds);
     return Terminal::start(UniqueFd(dup(inner.master.get())), pty_fds, &saved, fds);
   }
   Result<Terminal> start() { return start(7, caller(), caller(), caller()); }
   // The only master left is the Terminal's, so that closing it hangs the pair up.
   Result<Terminal> start_alone(unsigned pty_fds, int in, int out, int err) {
     int fds[3] = {in, out, err};
+    dress_terminal(inner.master.get(), pty_fds, fds);
     return Terminal::start(std::move(inner.master), pty_fds, &saved, fds);
   }
   bool restored() { return same(before, mode_of(caller())); }

@@ -194,5 +194,58 @@ TEST(TerminalJobs, RestoreWorksFromTheBackground) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(TerminalJobs, WholeGroupStopsAndGoesOn) {
+  Desk s;
+  pid_t leader = fork();
+  if (leader == 0) {
+    setsid();
+    pid_t job = fork();
+    if (job == 0) {
+      setpgid(0, 0);
+      pid_t partner = fork();  // the rest of the pipeline
+      if (partner == 0) {
+        pause();
+        _exit(0);
+      }
+      sigset_t blocked;
+      sigemptyset(&blocked);
+      sigaddset(&blocked, SIGTSTP);
+      sigprocmask(SIG_BLOCK, &blocked, nullptr);
+      stop_own_group();
+      sigset_t now, pending;
+      sigprocmask(SIG_SETMASK, nullptr, &now);
+      sigpending(&pending);
+      bool as_before = sigismember(&now, SIGTSTP) == 1 && sigismember(&pending, SIGTSTP) == 0;
+      int status = 0;
+      bool both = waitpid(partner, &status, WUNTRACED | WCONTINUED | WNOHANG) == partner;
+      kill(partner, SIGKILL);
+      _exit(!as_before ? 2 : both ? 0 : 3);
+    }
+    int status = 0;
+    if (waitpid(job, &status, WUNTRACED) != job || !WIFSTOPPED(status)) _exit(10);
+    usleep(50000);  // until the partner has stopped as well
+    kill(-job, SIGCONT);
+    waitpid(job, &status, 0);
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 11);
+  }
+  int status = 0;
+  waitpid(leader, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(TerminalJobs, WhereNobodyWouldContinueItNothingStops) {
+  pid_t leader = fork();
+  if (leader == 0) {
+    setsid();  // a process group without a parent in its session
+    alarm(5);
+    stop_own_group();
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(leader, &status, WUNTRACED), leader);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  if (WIFSTOPPED(status)) kill(leader, SIGKILL);
+}
+
 }  // namespace
 }  // namespace immure::run

@@ -69,6 +69,9 @@ Result<Terminal> Terminal::start(UniqueFd master, unsigned pty_fds, SavedTermina
                 ENOTTY);
   Terminal terminal(std::move(master), saved);
   terminal.choose_lines(pty_fds, caller);
+  // Late is better than never, as long as it undoes nothing of the program's.
+  if (is_undressed(terminal.master_.get())) dress_terminal(terminal.master_.get(), pty_fds, caller);
+  terminal.resized();
   terminal.sync_mode();
   return Result<Terminal>(std::move(terminal));
 }

@@ -18,3 +18,7 @@ uint64_t now_ns();
 short poll_now(int fd, short events);  // revents
 
 }  // namespace immure::run::tty
+
+namespace immure::run {
+bool is_undressed(int master);
+}

@@ -73,6 +73,13 @@ void dress_terminal(int master, unsigned pty_fds, const int (&caller)[3]) {
   }
 }
 
+// A pair as the kernel makes it: nobody, and no program, has set anything yet.
+bool is_undressed(int master) {
+  KernelTermios mode{};
+  return tty::get_mode(master, mode) && mode.iflag == (ICRNL | IXON) && mode.oflag == (OPOST | ONLCR) &&
+         mode.lflag == (ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN);
+}
+
 void stop_own_group() {
   // Whatever is done with SIGTSTP otherwise, a descriptor or another handler: for now it is the kernel's own.
   struct sigaction by_default {

@@ -37,6 +37,24 @@ TEST(Terminal, CallerBecomesRawAndTheProgramGetsItsModesAndSize) {
   EXPECT_TRUE(s.restored());
 }
 
+TEST(Terminal, LateStartDressesAnUntouchedPairButNeverAProgramsOwnModes) {
+  for (bool touched : {false, true}) {
+    Desk s;
+    termios wanted = s.before;
+    wanted.c_cc[VERASE] = 8;
+    ASSERT_EQ(tcsetattr(s.caller(), TCSANOW, &wanted), 0);
+    if (touched) make_raw(s.program());  // it was faster
+    int fds[3] = {s.caller(), s.caller(), s.caller()};
+    auto terminal = Terminal::start(UniqueFd(dup(s.inner.master.get())), 7, &s.saved, fds);
+    ASSERT_TRUE(terminal);
+    if (touched) {
+      EXPECT_TRUE(is_raw(s.program()));
+    } else {
+      EXPECT_EQ(mode_of(s.program()).c_cc[VERASE], 8);
+    }
+  }
+}
+
 TEST(Terminal, EveryByteGoesBothWaysUnchanged) {
   Desk s;
   auto terminal = s.start();

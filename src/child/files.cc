@@ -70,7 +70,9 @@ long file_op(const Step& step, View& view) {
       return keep(view, step.out, fd);
     }
     case Op::ExpectInode: return expect_inode(dir, step.x, step.y);
-    case Op::Close: return sys::close(dir);
+    case Op::Close:
+      view.fds[step.a] = -1;
+      return sys::close(dir);
     case Op::MakeDir: {
       long r = sys::call(__NR_mkdirat, dir, sys::arg(path), static_cast<long>(step.x));
       return r == -EEXIST ? 0 : r;

@@ -67,6 +67,7 @@ Status plan_namespaces(Builder& b);   // namespaces.cc
 Status plan_cgroup(Builder& b);       // cgroup.cc
 Status plan_root(Builder& b);         // root.cc: the root, up to where things are mounted in it
 Status plan_proc(Builder& b);         // proc.cc
+Status plan_masks(Builder& b);        // proc.cc: after the pivot
 Status plan_devices(Builder& b);      // devices.cc
 Status plan_grants(Builder& b);       // grants.cc
 Status plan_pivot(Builder& b);        // root.cc
@@ -97,6 +98,7 @@ void expect_mount(Builder& b, std::string target, std::string fstype, uint64_t a
 bool is_below(const std::string& path, const std::string& directory);  // or equal
 const Grant* grant_at(const Builder& b, std::string_view path);
 
+inline constexpr const char* kEmptyDirectory = "/dev/mqueue";   // covers masked directories
 inline constexpr uint64_t kDefaultPids = 512;
 inline constexpr uint64_t kInert = uapi::kAttrNosuid | uapi::kAttrNodev;
 

@@ -125,11 +125,12 @@ std::string limits_text(const Wanted& w) {
 Status plan_cgroup(Builder& b) {
   Wanted w = wanted(b);
   const CgroupFacts& facts = b.features.cgroup;
-  auto sum_instead = [&] {
-    b.plan.sum_memory_limit = w.memory;
-    b.plan.sum_pids_limit = w.pids;
-  };
-  if (!b.wants(Layer::Cgroup)) return {};
+  b.plan.memory_limit = w.memory;
+  b.plan.pids_limit = w.pids;
+  if (!b.wants(Layer::Cgroup)) {
+    b.plan.supervisor_sums = true;
+    return {};
+  }
   if (w.memory == 0 && w.pids == 0 && w.cpus_milli == 0) {
     b.layer(Layer::Cgroup).mechanism = "no group: no limit asks for one";
     return {};
@@ -139,14 +140,14 @@ Status plan_cgroup(Builder& b) {
   if (!v1 && !v2) {
     if (w.cpus_milli != 0 && b.spec.limits.cpus_milli)
       return fail(Code::kLayer, "--cpus cannot be had here", why_none(facts), remedy(facts));
-    sum_instead();
+    b.plan.supervisor_sums = true;
     b.layer(Layer::Cgroup).mechanism = "the supervisor sums what the jail's processes use, and ends it at the limit";
     return b.lacks(Layer::Cgroup, State::Weaker, why_none(facts), remedy(facts));
   }
   std::string missing = v1 ? plan_v1(b, w) : plan_v2(b, w);
   b.layer(Layer::Cgroup).mechanism = std::string(v1 ? "version 1: " : "version 2: ") + limits_text(w);
   if (missing.empty()) return {};
-  sum_instead();
+  b.plan.supervisor_sums = true;
   return b.lacks(Layer::Cgroup, State::Weaker, "controllers that cannot be had: " + missing, remedy(facts));
 }
 

@@ -110,7 +110,7 @@ Status plan_devices(Builder& b) {
   for (const Node& node : kNodes) IMMURE_TRY(default_node(b, node));
   if (b.plan.pty) IMMURE_TRY(default_node(b, kTty));
   IMMURE_TRY(granted_nodes(b));
-  IMMURE_TRY(make_point(b, "/dev/pts", PointKind::Directory, kNoOrigin));
+  for (const char* path : {"/dev/pts", kEmptyDirectory}) IMMURE_TRY(make_point(b, path, PointKind::Directory, kNoOrigin));
   own_links(b);
   own_devpts(b);
   uint64_t tmp = b.spec.limits.tmp_size.value_or(kDefaultTmp);

@@ -31,6 +31,7 @@ Status plan_limits(Builder& b) {
   if (b.wants(Layer::Rlimits)) {
     if (!b.spec.has(Weaken::CoreDumps)) rlimit(b, RLIMIT_CORE, 0, 0);
     uint64_t file_size = limits.file_size.value_or(kDefaultFileSize);
+    b.plan.file_size_limit = file_size;
     if (file_size != 0) rlimit(b, RLIMIT_FSIZE, file_size, file_size);
     uint64_t open_files = limits.open_files.value_or(kDefaultOpenFiles);
     if (open_files != 0) rlimit(b, RLIMIT_NOFILE, open_files, limits.open_files ? open_files : kMostOpenFiles);

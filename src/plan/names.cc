@@ -24,7 +24,7 @@ const char* name(Op op) {
     case Op::MountAttributes: return "mount_setattr";
     case Op::Attach: return "move_mount";
     case Op::AttachHere: return "move_mount";
-    case Op::Mask: return "open_tree+move_mount";
+    case Op::Mask: return "mount(MS_BIND)";
     case Op::RebindReadOnly: return "open_tree+mount_setattr+move_mount";
     case Op::PivotRoot: return "pivot_root+umount2(MNT_DETACH)";
     case Op::AwaitMaps: return "recvmsg";
@@ -58,7 +58,7 @@ const char* name(Op op) {
     case Op::LandlockEnforce: return "landlock_restrict_self";
     case Op::MoveFd: return "dup3";
     case Op::CloseRange: return "close_range";
-    case Op::VerifyFds: return "getdents64(/proc/self/fd)";
+    case Op::VerifyFds: return "fcntl(F_GETFD)";
     case Op::Seccomp: return "seccomp";
     case Op::Exec: return "execve";
   }

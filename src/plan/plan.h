@@ -77,7 +77,8 @@ struct Plan {
   bool pty = false;
   unsigned pty_fds = 0;          // bits 0..2: which standard descriptors are terminals
   uint64_t wall_limit_ns = 0, kill_after_ns = 0;
-  uint64_t sum_memory_limit = 0, sum_pids_limit = 0;  // what the supervisor sums where there is no cgroup
+  uint64_t memory_limit = 0, pids_limit = 0, file_size_limit = 0;  // of the jail; 0: none
+  bool supervisor_sums = false;    // no control group holds these: the supervisor adds up and ends the jail
   uint64_t cpu_time_limit_ns = 0;  // of the whole tree
 
   std::vector<ExpectedMount> mounts;

@@ -50,6 +50,8 @@ Status plan_privilege(Builder& b) {
     b.add(Op::NoNewPrivs, Side::Child, Layer::NoNewPrivs);
     b.layer(Layer::NoNewPrivs).mechanism = "set; set-id bits and file capabilities give nothing";
   }
+  if (b.wants(Layer::Lsm))
+    IMMURE_TRY(b.lacks(Layer::Lsm, State::Missing, "immure sets no label of AppArmor or SELinux; the caller's stays", {}));
   // After the parent has read what it wants to know of pid 1, nobody else may: not its memory, not its files.
   b.add(Op::Dumpable, Side::AfterGate, Layer::PidNs).x = 0;
   return {};

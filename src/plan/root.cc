@@ -138,6 +138,8 @@ void overlay_root(Builder& b, int8_t root) {
     layer_by_descriptor(b, fs, layers);
   else
     layer_by_path(b, fs, layers);
+  // A lower layer is not ours: what its extended attributes say of other places is not followed.
+  b.add(Op::FsSet, b.root_side, Layer::Root, "redirect_dir", "nofollow").a = fs;
   if (b.spec.root_overlay) writable_layer(b, fs);
   b.root_slot = b.new_slot();
   Step& mount = b.add(Op::FsMount, b.root_side, Layer::Root);

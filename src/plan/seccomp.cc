@@ -44,15 +44,19 @@ Status plan_seccomp(Builder& b) {
     b.weakened("--seccomp none: every system call reaches the kernel");
     return {};
   }
-  bool own = b.spec.seccomp == "strict" || b.spec.seccomp_fd >= 0;
+  // A file's filter has been compiled by now; a name without one must not become the default by accident.
+  bool own = !b.spec.seccomp.empty();
   b.plan.listener = b.features.seccomp_listener && !own;
   if (b.spec.seccomp == "strict") {
     auto program = filter::compile(filter::strict_policy(-1));
     if (!program) return tl::unexpected<Error>(program.error());
     b.plan.filters[0] = std::move(*program);
     b.layer(Layer::Seccomp).mechanism = "read, write, exit, sigreturn";
-  } else if (b.spec.seccomp_fd >= 0) {
+  } else if (own) {
     const std::string& bytes = b.spec.seccomp_program;
+    if (bytes.empty())
+      return fail(Code::kFilter, "the filter of " + quoted(b.spec.seccomp) + " has not been compiled", {}, {},
+                  b.spec.origin_text(b.spec.set_by_word(Field::Seccomp)));
     b.plan.filters[0].resize(bytes.size() / sizeof(sock_filter));
     std::memcpy(b.plan.filters[0].data(), bytes.data(), b.plan.filters[0].size() * sizeof(sock_filter));
     b.layer(Layer::Seccomp).mechanism = "the filter of " + quoted(b.spec.seccomp);

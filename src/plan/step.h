@@ -41,7 +41,7 @@ enum class Op : uint8_t {
   MountAttributes, // mount_setattr(a, set x, clear y, recursive when z, user namespace b when b >= 0)
   Attach,          // mount a on the path s below b, symbolic links refused; x: 1 = a missing target is fine
   AttachHere,      // mount a on "/" of the child's own view, before the pivot
-  Mask,            // a's mount is copied over the path s below b; a missing path is fine
+  Mask,            // bind s over t, paths of the jail after the pivot; a missing t is fine
   RebindReadOnly,  // the path s below b becomes a read-only mount of itself; a missing path is fine
   PivotRoot,       // a becomes the root, the old one is detached, cwd is "/"
   // namespaces
@@ -80,7 +80,7 @@ enum class Op : uint8_t {
   // descriptors and the end
   MoveFd,          // descriptor in slot a becomes number x, not close-on-exec
   CloseRange,      // from x on: close-on-exec
-  VerifyFds,       // /proc/self/fd: whatever would survive the exec is below 3 or one of the plan's kept ones
+  VerifyFds,       // what would survive the exec is below 3 or one of the plan's kept ones
   Seccomp,         // filter x; y: 1 = ask for a listener and send it
   Exec,            // candidates, arguments and environment of the plan
 };

@@ -97,7 +97,7 @@ class Launcher {
   tl::expected<Message, LaunchFailure> receive();
   LaunchFailure step_failure(uint32_t index, int error);
   int above_kept(int fd);
-  void close_sources();
+  void own_sources();
 
   const Plan& plan_;
   const JailSpec& spec_;
@@ -134,24 +134,26 @@ Launcher::Step_ Launcher::prepare() {
     image_.view.fds[slot] = above_kept(static_cast<int>(copy));
     sources_.emplace_back(image_.view.fds[slot]);
   }
-  if (child::run_steps(image_.view, Side::Parent) != 0) {
-    uint32_t index = image_.view.failed_step;
-    for (const Step& step : plan_.steps)
-      if (step.side == Side::Parent && step.out >= 0 && image_.view.fds[step.out] >= 0) sources_.emplace_back(image_.view.fds[step.out]);
-    return tl::unexpected<LaunchFailure>(step_failure(index, image_.view.failed_errno));
-  }
-  for (const Step& step : plan_.steps) {
-    if (step.side != Side::Parent || step.out < 0) continue;
-    int& fd = image_.view.fds[step.out];
-    if (step.op == Op::Open) fd = above_kept(fd);
-    sources_.emplace_back(fd);
-  }
+  int failed_step = child::run_steps(image_.view, Side::Parent);
+  own_sources();
+  if (failed_step != 0) return tl::unexpected<LaunchFailure>(step_failure(image_.view.failed_step, failed_step));
   auto groups = Groups::make(plan_, image_.view.fds);
   if (!groups) return failed(groups.error());
   jail_.groups = std::move(*groups);
   if (options_.made_groups != nullptr) options_.made_groups(jail_.groups, options_.context);
   jail_.timings.groups = now_ns();
   return {};
+}
+
+// What the parent's steps left open. A descriptor that a step has used up stands as -1 in its slot.
+void Launcher::own_sources() {
+  for (const Step& step : plan_.steps) {
+    if (step.side != Side::Parent || step.out < 0) continue;
+    int& fd = image_.view.fds[step.out];
+    if (fd < 0) continue;
+    if (step.op == Op::Open) fd = above_kept(fd);
+    sources_.emplace_back(fd);
+  }
 }
 
 Launcher::Step_ Launcher::clone() {
@@ -184,12 +186,10 @@ LaunchFailure Launcher::step_failure(uint32_t index, int error) {
   const Step& step = plan_.steps[index];
   bool retry = worth_a_probe(step.op, error);
   if (step.op != Op::Exec) return {explain_step(plan_, spec_, index, error), retry};
-  std::vector<std::string> candidates;
-  for (uint32_t offset : plan_.candidates) candidates.emplace_back(plan_.text(offset));
   std::string root = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root";
   UniqueFd root_fd(static_cast<int>(sys::open(AT_FDCWD, root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
   if (!root_fd && jail_.proc) root_fd.reset(static_cast<int>(sys::open(jail_.proc.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC)));
-  return {explain_exec(plan_.text(plan_.argv[0]), error, root_fd.get(), candidates), false};
+  return {explain_exec(plan_, error, root_fd.get()), false};
 }
 
 tl::expected<Message, LaunchFailure> Launcher::receive() {
@@ -223,6 +223,7 @@ Launcher::Step_ Launcher::reach_gate() {
   // The parent has nothing to do meanwhile: it looks through the root for links that lead outside.
   if (!plan_.look_at_root.empty())
     if (auto look = look_for_outside_links(plan_.look_at_root); !look) return failed(look.error());
+  if (auto verified = verify_early(plan_, jail_.init); !verified) return failed(verified.error());
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
   jail_.timings.gate = now_ns();

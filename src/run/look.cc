@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "kernel/sys.h"
+#include "uapi/kernel.h"
 
 namespace immure::run {
 namespace {
@@ -73,10 +74,10 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
       }
       if (type == kTypeFile) file(fd, entry->name, path);
       if (type != kTypeDir) continue;
-      UniqueFd sub(static_cast<int>(sys::open(fd, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)));
-      struct statx st {};
+      uapi::OpenHow how{O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, uapi::kResolveNoXdev};
+      UniqueFd sub(static_cast<int>(sys::call(__NR_openat2, fd, sys::arg(entry->name), sys::arg(&how), sizeof how)));
       // What this caller cannot read, the jail's identity cannot read either; another file system is not shown.
-      if (!sub || !stat_of(fd, entry->name, st) || device_of(st) != device) continue;
+      if (sub.get() < 0) continue;
       IMMURE_TRY(directory(sub.get(), path + "/" + std::string(name), depth + 1));
     }
   }

@@ -62,20 +62,20 @@ void usage_json(JsonWriter& json, const CgroupUsage& usage) {
 }  // namespace
 
 int Outcome::exit_status() const {
-  if (killed_by == KilledBy::WallTime) return 124;
+  if (killed_by == EndedBy::WallTime) return 124;
   if (WIFSIGNALED(wait_status)) return 128 + WTERMSIG(wait_status);
-  if (killed_by != KilledBy::Nobody && !WIFEXITED(wait_status)) return 128 + SIGKILL;
+  if (killed_by != EndedBy::Itself && !WIFEXITED(wait_status)) return 128 + SIGKILL;
   return WEXITSTATUS(wait_status);
 }
 
-const char* text(Outcome::KilledBy by) {
+const char* text(EndedBy by) {
   switch (by) {
-    case Outcome::KilledBy::Nobody: return "";
-    case Outcome::KilledBy::Memory: return "memory limit";
-    case Outcome::KilledBy::WallTime: return "time limit";
-    case Outcome::KilledBy::CpuTime: return "processor time limit";
-    case Outcome::KilledBy::Pids: return "process limit";
-    case Outcome::KilledBy::Supervisor: return "supervisor";
+    case EndedBy::Itself: return "";
+    case EndedBy::MemoryLimit: return "memory limit";
+    case EndedBy::WallTime: return "time limit";
+    case EndedBy::CpuTime: return "processor time limit";
+    case EndedBy::PidsLimit: return "process limit";
+    case EndedBy::Supervisor: return "supervisor";
   }
   return "";
 }
@@ -175,7 +175,7 @@ std::string run_json(const RunReport& report) {
     json.number("signal", WTERMSIG(outcome.wait_status));
   else
     json.null("signal");
-  if (outcome.killed_by == Outcome::KilledBy::Nobody)
+  if (outcome.killed_by == EndedBy::Itself)
     json.null("killed_by");
   else
     json.text("killed_by", text(outcome.killed_by));

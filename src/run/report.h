@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "kernel/cgroup.h"
 #include "plan/plan.h"
+#include "run/diagnose.h"
 #include "run/launch.h"
 #include "spec/jail_spec.h"
 
@@ -13,13 +14,14 @@ namespace immure::run {
 
 // How it ended, as the supervisor saw it.
 struct Outcome {
-  enum class KilledBy : uint8_t { Nobody, Memory, WallTime, CpuTime, Pids, Supervisor } killed_by = KilledBy::Nobody;
+  EndedBy killed_by = EndedBy::Itself;
   int wait_status = 0;
   uint64_t wall_ns = 0, user_us = 0, system_us = 0, max_rss_kb = 0;
+  uint64_t memory_seen = 0;    // the most that the supervisor summed; 0: it did not
   CgroupUsage usage;
   int exit_status() const;
 };
-const char* text(Outcome::KilledBy by);   // "memory limit"; "" for Nobody
+const char* text(EndedBy by);   // "memory limit"; "" for Itself
 
 // Colour on this descriptor: a terminal, and neither NO_COLOR nor TERM=dumb (CLICOLOR_FORCE wins).
 bool use_colour(int fd);

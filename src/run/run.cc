@@ -77,8 +77,10 @@ class Run {
   Status plan_it(bool probed);
   tl::expected<Launched, LaunchFailure> start();
   tl::expected<Launched, LaunchFailure> start_again_if_needed(bool probed);
-  Status publish(Launched& jail);
+  Status publish(const Launched& jail);
   int running_pid(const Launched& jail) const;
+  Status verify_started(const Launched& jail) const;
+  std::string death(const Outcome& outcome, const Denied* denied) const;
   void tell(const Outcome& outcome, const Timings& timings, Denied* denied);
   void clean_up();
 
@@ -144,17 +146,41 @@ int Run::running_pid(const Launched& jail) const {
   return static_cast<int>(parse_u64(children->substr(0, end)).value_or(0));
 }
 
-Status Run::publish(Launched& jail) {
+Status Run::publish(const Launched& jail) {
   IMMURE_TRY(write_state(state_file_, spec_, jail, caller_.words));
-  int pid = running_pid(jail);
-  if (pid > 0) IMMURE_TRY(verify_running(plan_, pid));
-  if (status_.wanted()) {
-    JsonWriter json;
-    json.begin_object();
-    json.text("stage", "running").text("name", spec_.name).number("init_pid", jail.init).number("pid", pid);
-    status_.line(json.end_object());
-  }
+  if (!status_.wanted()) return {};
+  JsonWriter json;
+  json.begin_object();
+  json.text("stage", "running").text("name", spec_.name).number("init_pid", jail.init).number("pid", running_pid(jail));
+  status_.line(json.end_object());
   return {};
+}
+
+// A listener can only have come from a filter that is in force; without one the kernel is asked.
+Status Run::verify_started(const Launched& jail) const {
+  if (jail.listener) return {};
+  int pid = running_pid(jail);
+  return pid > 0 ? verify_running(plan_, pid) : Status{};
+}
+
+std::string Run::death(const Outcome& outcome, const Denied* denied) const {
+  DeathFacts facts;
+  facts.wait_status = outcome.wait_status;
+  facts.by = outcome.killed_by;
+  facts.summed = plan_.supervisor_sums;
+  facts.memory_limit = plan_.memory_limit;
+  facts.memory_peak = outcome.usage.memory_peak.value_or(outcome.memory_seen);
+  facts.oom_kills = outcome.usage.oom_kills.value_or(0);
+  facts.pids_limit = plan_.pids_limit;
+  facts.pids_refused = outcome.usage.pids_limit_hits.value_or(0);
+  facts.wall_limit_ns = plan_.wall_limit_ns;
+  facts.cpu_limit_ns = plan_.cpu_time_limit_ns;
+  facts.kill_after_ns = plan_.kill_after_ns;
+  facts.file_size_limit = plan_.file_size_limit;
+  if (denied != nullptr && !denied->calls().empty()) facts.denied_call = call_text(denied->calls().back());
+  std::string text;
+  for (const Note& note : explain_death(facts)) text += format(note);
+  return text;
 }
 
 void Run::tell(const Outcome& outcome, const Timings& timings, Denied* denied) {
@@ -163,8 +189,8 @@ void Run::tell(const Outcome& outcome, const Timings& timings, Denied* denied) {
     say(run_json({spec_, plan_, timings, outcome, denied_json}) + "\n");
   } else if (!options_.quiet) {
     if (options_.timings) say(timings_text(plan_, timings));
-    if (denied != nullptr) say(denied->summary());
-    say(explain_death(outcome, plan_));
+    if (denied != nullptr && denied->total() != 0) say("immure: " + denied->summary() + "\n");
+    say(death(outcome, denied));
   }
   if (!status_.wanted()) return;
   JsonWriter json;
@@ -218,13 +244,25 @@ int Run::run() {
   }
   std::optional<Denied> denied;
   if (jail->listener) denied.emplace(jail->listener.get());
-  if (auto published = publish(*jail); !published) {
+  if (auto verified = verify_started(*jail); !verified) {
     jail->end();
     jail->groups.remove();
     clean_up();
-    return refuse(published.error(), "setup");
+    return refuse(verified.error(), "setup");
   }
-  auto outcome = supervise(plan_, *jail, signals->get(), terminal ? &*terminal : nullptr, denied ? &*denied : nullptr);
+  struct Alive {
+    Run& run;
+    const Launched& jail;
+  } alive{*this, *jail};
+  SuperviseOptions how;
+  how.when_alive = [](void* context) {
+    auto& now = *static_cast<Alive*>(context);
+    return now.run.publish(now.jail);
+  };
+  how.context = &alive;
+  if (status_.wanted()) how.alive_after_ns = 0;
+  how.usage = options_.json || options_.verbose;
+  auto outcome = supervise(plan_, *jail, signals->get(), terminal ? &*terminal : nullptr, denied ? &*denied : nullptr, how);
   terminal.reset();
   jail->end();
   jail->groups.remove();

@@ -25,10 +25,11 @@ constexpr uint64_t kSampleEvery = 25'000'000, kNever = ~uint64_t{0};
 
 class Loop {
  public:
-  Loop(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied)
-      : plan_(plan), jail_(jail), signals_(signals), terminal_(terminal), denied_(denied), begun_(now_ns()) {
+  Loop(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied, const SuperviseOptions& options)
+      : plan_(plan), jail_(jail), signals_(signals), terminal_(terminal), denied_(denied), options_(options), begun_(now_ns()) {
+    alive_at_ = begun_ + options_.alive_after_ns;
     if (plan_.wall_limit_ns != 0) wall_deadline_ = begun_ + plan_.wall_limit_ns;
-    sampling_ = plan_.sum_memory_limit != 0 || plan_.sum_pids_limit != 0 || plan_.cpu_time_limit_ns != 0;
+    sampling_ = plan_.supervisor_sums || plan_.cpu_time_limit_ns != 0;
   }
   Result<Outcome> run();
 
@@ -41,17 +42,19 @@ class Loop {
   void sample();
   void forward(int number);
   void stopped();
-  void kill_tree(Outcome::KilledBy by);
+  void kill_tree(EndedBy by);
 
   const Plan& plan_;
   Launched& jail_;
   int signals_;
   Terminal* terminal_;
   Denied* denied_;
-  uint64_t begun_, wall_deadline_ = kNever, kill_deadline_ = kNever, next_sample_ = 0;
+  const SuperviseOptions& options_;
+  uint64_t begun_, alive_at_ = kNever, wall_deadline_ = kNever, kill_deadline_ = kNever, next_sample_ = 0;
   bool sampling_ = false, exited_ = false, gone_ = false;
   int interrupts_ = 0;
   Outcome outcome_;
+  Status failure_;
 };
 
 void Loop::forward(int number) {
@@ -60,8 +63,8 @@ void Loop::forward(int number) {
 }
 
 // pid 1 of the jail dies, and the kernel ends everything else in its pid namespace.
-void Loop::kill_tree(Outcome::KilledBy by) {
-  if (outcome_.killed_by == Outcome::KilledBy::Nobody) outcome_.killed_by = by;
+void Loop::kill_tree(EndedBy by) {
+  if (outcome_.killed_by == EndedBy::Itself) outcome_.killed_by = by;
   sys::call(__NR_pidfd_send_signal, jail_.pidfd.get(), SIGKILL, 0, 0);
   wall_deadline_ = kill_deadline_ = kNever;
   sampling_ = false;
@@ -87,7 +90,7 @@ void Loop::on_signal(int number) {
       return;
     case SIGINT: case SIGTERM:
       if (++interrupts_ > 1 && number == SIGINT) {
-        kill_tree(Outcome::KilledBy::Supervisor);
+        kill_tree(EndedBy::Supervisor);
         return;
       }
       if (plan_.kill_after_ns != 0 && kill_deadline_ == kNever) kill_deadline_ = now_ns() + plan_.kill_after_ns;
@@ -123,24 +126,31 @@ void Loop::on_wire() {
 void Loop::sample() {
   if (!jail_.proc) return;
   TreeUse use = sum_tree(jail_.proc.get());
-  if (plan_.sum_memory_limit != 0 && use.resident > plan_.sum_memory_limit) kill_tree(Outcome::KilledBy::Memory);
-  if (plan_.sum_pids_limit != 0 && use.processes > plan_.sum_pids_limit + 1) kill_tree(Outcome::KilledBy::Pids);
-  if (plan_.cpu_time_limit_ns != 0 && use.cpu_ns > plan_.cpu_time_limit_ns) kill_tree(Outcome::KilledBy::CpuTime);
+  outcome_.memory_seen = std::max(outcome_.memory_seen, use.resident);
+  bool sums = plan_.supervisor_sums;
+  if (sums && plan_.memory_limit != 0 && use.resident > plan_.memory_limit) kill_tree(EndedBy::MemoryLimit);
+  if (sums && plan_.pids_limit != 0 && use.processes > plan_.pids_limit) kill_tree(EndedBy::PidsLimit);
+  if (plan_.cpu_time_limit_ns != 0 && use.cpu_ns > plan_.cpu_time_limit_ns) kill_tree(EndedBy::CpuTime);
 }
 
 void Loop::on_time() {
   uint64_t now = now_ns();
+  if (now >= alive_at_) {
+    alive_at_ = kNever;
+    failure_ = options_.when_alive(options_.context);
+    if (!failure_) kill_tree(EndedBy::Supervisor);
+  }
   if (now >= wall_deadline_) {
     wall_deadline_ = kNever;
     if (plan_.kill_after_ns == 0) {
-      kill_tree(Outcome::KilledBy::WallTime);
+      kill_tree(EndedBy::WallTime);
     } else {
-      outcome_.killed_by = Outcome::KilledBy::WallTime;
+      outcome_.killed_by = EndedBy::WallTime;
       kill_deadline_ = now + plan_.kill_after_ns;
       forward(SIGTERM);
     }
   }
-  if (now >= kill_deadline_) kill_tree(Outcome::KilledBy::Supervisor);
+  if (now >= kill_deadline_) kill_tree(EndedBy::Supervisor);
   if (sampling_ && now >= next_sample_) {
     next_sample_ = now + kSampleEvery;
     sample();
@@ -149,7 +159,7 @@ void Loop::on_time() {
 
 // Milliseconds until something is due; -1: nothing is.
 int Loop::timeout() const {
-  uint64_t due = std::min(wall_deadline_, kill_deadline_);
+  uint64_t due = std::min({wall_deadline_, kill_deadline_, alive_at_});
   if (sampling_) due = std::min(due, next_sample_);
   int wait = -1;
   if (due != kNever) {
@@ -184,10 +194,12 @@ Result<Outcome> Loop::run() {
   if (terminal_ != nullptr) terminal_->finish();
   int status = jail_.end();
   if (!exited_) outcome_.wait_status = status;
-  outcome_.usage = jail_.groups.usage();
-  if (outcome_.usage.oom_kills.value_or(0) > 0 && outcome_.killed_by == Outcome::KilledBy::Nobody &&
+  if (!failure_) return tl::unexpected<Error>(failure_.error());
+  // Reading what the group counted costs more than many a run; it is asked for when it is told or tells why.
+  if (options_.usage || WIFSIGNALED(outcome_.wait_status)) outcome_.usage = jail_.groups.usage();
+  if (outcome_.usage.oom_kills.value_or(0) > 0 && outcome_.killed_by == EndedBy::Itself &&
       WIFSIGNALED(outcome_.wait_status))
-    outcome_.killed_by = Outcome::KilledBy::Memory;
+    outcome_.killed_by = EndedBy::MemoryLimit;
   return outcome_;
 }
 
@@ -203,8 +215,9 @@ Result<UniqueFd> watch_signals() {
   return fd;
 }
 
-Result<Outcome> supervise(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied) {
-  return Loop(plan, jail, signals, terminal, denied).run();
+Result<Outcome> supervise(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied,
+                          const SuperviseOptions& options) {
+  return Loop(plan, jail, signals, terminal, denied, options).run();
 }
 
 }  // namespace immure::run

@@ -13,7 +13,17 @@ namespace immure::run {
 // signalfd(2).
 Result<UniqueFd> watch_signals();
 
+struct SuperviseOptions {
+  // Called once, a few milliseconds after the start: what only others need to see of a jail is done when it lives
+  // long enough to be seen. An error ends the jail.
+  Status (*when_alive)(void* context) = nullptr;
+  void* context = nullptr;
+  uint64_t alive_after_ns = 5'000'000;
+  bool usage = false;   // read what the control group counted even when nothing was killed
+};
+
 // Until the jail has ended. `jail` has ended, and its groups still exist, when this returns.
-Result<Outcome> supervise(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied);
+Result<Outcome> supervise(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied,
+                          const SuperviseOptions& options);
 
 }  // namespace immure::run

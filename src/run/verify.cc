@@ -40,8 +40,7 @@ uint64_t namespace_of(const char* who, const char* file) {
   return length <= 0 ? 0 : parse_ns_link({target, static_cast<size_t>(length)});
 }
 
-Status verify_namespaces(const Plan& plan, const std::string& pid) {
-  uint64_t planned = plan.clone_flags | plan.unshare_flags;
+Status verify_namespaces(uint64_t planned, const std::string& pid) {
   for (const NamespaceRow& row : kNamespaces) {
     if ((planned & row.flag) == 0) continue;
     uint64_t jail = namespace_of(pid.c_str(), row.file), own = namespace_of("self", row.file);
@@ -85,6 +84,8 @@ Status verify_mounts(const Plan& plan, std::string_view mountinfo) {
     }
     // Whatever else is mounted is part of a recursive bind, or a cover: set-id bits and devices are dead on all.
     bool node = (entry->attributes() & uapi::kAttrNodev) == 0;
+    // A cover of /proc is the jail's own /dev/null: a node that is harmless wherever it stands.
+    if (entry->root == "/null" && entry->target.starts_with("/proc/")) node = false;
     bool below_dev = entry->target == "/dev" || entry->target.starts_with("/dev/");
     if ((entry->attributes() & uapi::kAttrNosuid) == 0 || (node && !below_dev))
       return differs(Layer::Mounts, "nosuid and nodev at " + quoted(entry->target), std::string(entry->options));
@@ -135,9 +136,13 @@ Result<std::string> read_proc(const std::string& path) {
 
 }  // namespace
 
+Status verify_early(const Plan& plan, int pid) {
+  return verify_namespaces(plan.clone_flags, num(static_cast<uint64_t>(pid)));
+}
+
 Status verify_at_gate(const Plan& plan, int pid) {
   std::string number = num(static_cast<uint64_t>(pid)), proc = "/proc/" + number;
-  IMMURE_TRY(verify_namespaces(plan, number));
+  IMMURE_TRY(verify_namespaces(plan.unshare_flags, number));
   auto status = read_proc(proc + "/status");
   if (!status) return tl::unexpected<Error>(status.error());
   IMMURE_TRY(verify_status(plan, parse_status(*status)));

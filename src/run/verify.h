@@ -7,7 +7,9 @@
 
 namespace immure::run {
 
-// Namespaces, identity, capability sets, no_new_privs, mounts, groups and limits of `pid`. The first
+// The namespaces that clone3 made: while the child still builds.
+Status verify_early(const Plan& plan, int pid);
+// Identity, capability sets, no_new_privs, mounts, groups, limits and the remaining namespaces of `pid`. The first
 // difference is an error (kVerify) that names the layer and both values.
 Status verify_at_gate(const Plan& plan, int pid);
 // After the exec: the program runs under a filter, with no privilege. `pid` as the supervisor sees it.

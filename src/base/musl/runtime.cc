@@ -4,18 +4,48 @@
 #include <cstdlib>
 #include <new>
 
+// A start allocates a few hundred small things and ends. They come from one static arena, without a system call
+// and without bookkeeping; what is freed last can be taken again. Beyond the arena, and for what is large, malloc.
+namespace {
+
+constexpr size_t kArenaSize = 192 * 1024, kLarge = 24 * 1024, kAlign = 16;
+alignas(kAlign) char arena[kArenaSize];
+size_t used = 0;
+void* newest = nullptr;
+
+void* take(size_t n) {
+  size_t size = (n + kAlign - 1) & ~(kAlign - 1);
+  if (size == 0) size = kAlign;
+  if (n > kLarge || size > kArenaSize - used) return std::malloc(size);
+  newest = arena + used;
+  used += size;
+  return newest;
+}
+
+void give_back(void* p) {
+  char* at = static_cast<char*>(p);
+  if (at < arena || at >= arena + kArenaSize) {
+    std::free(p);
+  } else if (p == newest) {
+    used = static_cast<size_t>(at - arena);
+    newest = nullptr;
+  }
+}
+
+}  // namespace
+
 void* operator new(size_t n) {
-  void* p = std::malloc(n != 0 ? n : 1);
+  void* p = take(n);
   if (p == nullptr) std::abort();
   return p;
 }
 void* operator new[](size_t n) { return operator new(n); }
-void* operator new(size_t n, const std::nothrow_t&) noexcept { return std::malloc(n != 0 ? n : 1); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return take(n); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { give_back(p); }
+void operator delete(void* p) noexcept { give_back(p); }
+void operator delete(void* p, size_t) noexcept { give_back(p); }
+void operator delete[](void* p) noexcept { give_back(p); }
+void operator delete[](void* p, size_t) noexcept { give_back(p); }
 
 namespace std {
 const nothrow_t nothrow{};

@@ -81,7 +81,8 @@ constexpr CallRow kCalls[] = {
     {"memfd_noexec", &Features::memfd_noexec, "executable files in memory are stopped by the filter alone",
      "6.3"},
     {"seccomp listener", &Features::seccomp_listener, "denied calls are not reported by name", "5.0"},
-    {"time ns at exec", &Features::time_ns_on_exec, "the jail's clocks need one more process", "6.1"},
+    {"time ns at exec", &Features::time_ns_on_exec,
+     "with own clocks a start cannot share memory with its parent", "6.2"},
 };
 
 void calls(const Checkup& c, std::vector<Finding>& out) {

@@ -145,6 +145,13 @@ Choice choose_v2(CgroupFacts& facts, const std::string& top) {
     use(facts, own);  // no limits here: for killing and freezing only
     return own.error == 0 ? Choice{} : Choice{why_not_writable(own), how_to_write(own)};
   }
+  // Alone in its group, the caller steps aside in it: limits that stand there, a unit's say, go on holding.
+  if (own.error == 0 && !own.can_limit() && limits_something(own.controllers) && alone(own.path)) {
+    use(facts, own);
+    facts.v2_leaf_first = true;
+    facts.v2_controllers = own.controllers;
+    return {};
+  }
   for (Level level = own;;) {
     if (level.error == 0 && level.can_limit() && limits_something(level.controllers)) {
       use(facts, level);
@@ -156,11 +163,6 @@ Choice choose_v2(CgroupFacts& facts, const std::string& top) {
   }
   use(facts, own);
   if (own.error != 0) return {why_not_writable(own), how_to_write(own)};
-  if (alone(own.path)) {
-    facts.v2_leaf_first = true;
-    facts.v2_controllers = own.controllers;
-    return {};
-  }
   return {"the group " + own.path + " holds other processes, so its children cannot be limited",
           "systemd-run --scope -p Delegate=yes immure run …"};
 }

@@ -40,6 +40,7 @@ Features Features::assume() {
   f.clone_into_cgroup = f.clone3 && f.openat2;
   // An unknown flag is EINVAL before the name is looked at, a known one EFAULT for the name.
   f.memfd_noexec = sys::call(__NR_memfd_create, 0, kMfdNoexecSeal) == -EFAULT;
+  f.time_ns_on_exec = f.memfd_noexec;  // 6.2 and 6.3
   uint32_t action = uapi::kSeccompRetUserNotif;
   f.seccomp_listener = sys::call(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, sys::arg(&action)) == 0;
   f.landlock_abi = landlock_version();

@@ -19,16 +19,15 @@ struct CgroupFacts {
   };
   std::vector<Controller> v1;  // only those where a group can be made, when v1_writable
   // Where a jail's group is made in the unified tree; empty: none. The nearest group, from the caller's own
-  // upwards, whose children can have limits: a group that holds processes cannot give its children
-  // controllers (the root group is exempt), and what stands nearest keeps the most of the limits that bind
-  // the caller.
+  // upwards, whose children can have limits, so that most of the limits that bind the caller go on holding. A
+  // group that holds processes cannot give its children controllers (the root group is exempt): the caller's
+  // own is taken only when it is alone there, and then v2_leaf_first says so.
   std::string v2_path;
   std::string v2_own_path;                  // the caller's own group in the unified tree
   std::vector<std::string> v2_controllers;  // usable in children of v2_path
   std::vector<std::string> v2_enabled;      // of those, the ones that need no write to cgroup.subtree_control
   bool v2_writable = false, v1_writable = false;  // groups can be made there
-  // v2_path is the caller's own group and the caller is alone in it: it has to step into a group below before
-  // controllers can be enabled (cgroup_enter_leaf).
+  // The caller has to step into a group below v2_path before controllers can be enabled (cgroup_enter_leaf).
   bool v2_leaf_first = false;
   struct Unusable {
     std::string controller, reason, remedy;
@@ -51,7 +50,7 @@ struct Features {
   bool clone3 = true, mount_api = true, mount_setattr = true, openat2 = true, close_range = true;
   bool overlay_unprivileged = true, overlay_layer_fds = true;  // lowerdir+ with a detached tree (6.15)
   bool clone_into_cgroup = true, memfd_noexec = true, seccomp_listener = true;
-  bool time_ns_on_exec = true;  // a vfork child enters the time namespace at exec (6.1)
+  bool time_ns_on_exec = true;  // a child in the same memory enters the time namespace at exec (6.2)
   int landlock_abi = 7;         // 0: none
   uint32_t last_capability = 40;
   CgroupFacts cgroup;

@@ -127,6 +127,18 @@ TEST_F(CgroupFactsTest, AloneInADelegatedScopeTheCallerStepsIntoALeaf) {
   EXPECT_TRUE(facts.unusable.empty());
 }
 
+// A unit's own limit must go on holding, so the jail is not made beside the unit although it could be.
+TEST_F(CgroupFactsTest, AloneTheCallerStaysBelowTheLimitsOfItsUnit) {
+  v2("", kAll, "cpu memory pids", "1\n", false);
+  v2("system.slice", "cpu memory pids", "cpu memory pids", "");
+  v2("system.slice/judge.service", "cpu memory pids", "", "4711\n");
+  CgroupFacts facts = look("0::/system.slice/judge.service\n");
+  EXPECT_EQ(facts.v2_path, base_ + "/system.slice/judge.service");
+  EXPECT_TRUE(facts.v2_leaf_first);
+  EXPECT_TRUE(has(facts.v2_controllers, "memory"));
+  EXPECT_TRUE(facts.v2_enabled.empty());
+}
+
 TEST_F(CgroupFactsTest, WithOthersInADelegatedScopeTheReasonIsToldThem) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root to give files to another user";
   v2("", kAll, "cpu memory pids", "1\n", false);

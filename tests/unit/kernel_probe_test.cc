@@ -155,6 +155,7 @@ TEST(ProbeTest, AssumptionsHoldHere) {
     EXPECT_EQ(assumed.mount_api, found.mount_api);
     EXPECT_EQ(assumed.mount_setattr, found.mount_setattr);
     EXPECT_EQ(assumed.overlay_layer_fds, found.overlay_layer_fds);
+    EXPECT_EQ(assumed.time_ns_on_exec, found.time_ns_on_exec);
   }
 }
 

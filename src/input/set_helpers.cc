@@ -14,8 +14,13 @@ std::string_view source_of(std::string_view origin) {
   if (origin.starts_with("argument ")) return origin.substr(0, 8);
   if (size_t pointer = origin.rfind("#/"); pointer != std::string_view::npos)
     return origin.substr(0, pointer);
-  size_t end = origin.find_last_not_of("0123456789:");
-  return end == std::string_view::npos ? origin : origin.substr(0, end + 1);
+  // Line, and column where there is one.
+  for (int i = 0; i < 2; ++i) {
+    size_t colon = origin.rfind(':');
+    if (colon == std::string_view::npos || !parse_u64(origin.substr(colon + 1))) break;
+    origin = origin.substr(0, colon);
+  }
+  return origin;
 }
 
 }  // namespace

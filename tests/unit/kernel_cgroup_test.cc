@@ -229,14 +229,39 @@ TEST_F(CgroupFactsTest, HybridWithOneControllerMissing) {
 // A container without a cgroup namespace: the path is the host's, the mount shows a part of the tree.
 TEST_F(CgroupFactsTest, APathThatOnlyTheMountTableExplains) {
   fs::create_directories(base_ + "/elsewhere/mem dir/sub");
-  write("mountinfo", "40 30 0:30 /docker/123 " + base_ +
-                         "/elsewhere/mem\\040dir rw,nosuid - cgroup cgroup rw,memory\n"
-                         "41 30 0:31 /docker/12 " +
-                         base_ + "/wrong rw - cgroup cgroup rw,memory\n");
+  // Decoys: a root that is only a beginning of the name, one of the same length, another controller's.
+  for (const char* decoy : {"short3/sub", "other/sub", "pids/sub"})
+    fs::create_directories(base_ + "/" + decoy);
+  write("mountinfo", "41 30 0:31 /docker/12 " + base_ + "/short rw - cgroup cgroup rw,memory\n" +
+                         "42 30 0:31 /dockes/123 " + base_ + "/other rw - cgroup cgroup rw,memory\n" +
+                         "43 30 0:31 /docker/123 " + base_ + "/pids rw - cgroup cgroup rw,pids\n" +
+                         "40 30 0:30 /docker/123 " + base_ +
+                         "/elsewhere/mem\\040dir rw,nosuid - cgroup cgroup rw,memory\n");
   CgroupFacts facts = look("2:memory:/docker/123/sub\n");
   ASSERT_EQ(facts.v1.size(), 1u);
   EXPECT_EQ(facts.v1[0].own_path, base_ + "/elsewhere/mem dir/sub");
   EXPECT_TRUE(facts.v1_writable);
+}
+
+// Kernels before 4.14 have no cgroup.type anywhere: only the top of the tree can be the machine's root.
+TEST_F(CgroupFactsTest, WithoutATypeAGroupIsNotTakenForTheRoot) {
+  v2("", "memory pids", "memory pids", "1\n", false);
+  v2("shell", "memory pids", "", "7\n8\n", false);
+  CgroupFacts facts = look("0::/shell\n");
+  EXPECT_EQ(facts.v2_path, base_);
+}
+
+// A directory of one's own is no use when processes may not be moved into it.
+TEST_F(CgroupFactsTest, AGroupWhoseProcsFileIsNotOursIsNotWritable) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to give files to another user";
+  v2("", kAll, "cpu memory pids", "1\n", false);
+  v2("run.scope", "cpu memory pids", "", "4711\n");
+  give("run.scope", 65534);
+  ASSERT_EQ(chown((base_ + "/run.scope/cgroup.procs").c_str(), 0, 0), 0);
+  ASSERT_TRUE(become_user());
+  CgroupFacts facts = look("0::/run.scope\n");
+  EXPECT_FALSE(facts.v2_writable);
+  EXPECT_NE(missing(facts, "memory"), nullptr);
 }
 
 TEST_F(CgroupFactsTest, AUnifiedTreeElsewhere) {

@@ -283,12 +283,14 @@ void add_names(const Jail& jail, const std::string& folder, std::vector<std::str
   closedir(dir);
 }
 
+// A root has thousands of names, so one is always near: only a slip of the finger counts.
 std::string nearest_program(const Jail& jail, std::string_view wanted,
                             std::span<const std::string> candidates) {
   std::vector<std::string> names;
   for (const std::string& candidate : candidates) add_names(jail, std::string(path_folder(candidate)), names);
   std::vector<std::string_view> views(names.begin(), names.end());
-  return std::string(nearest(wanted, views));
+  std::string_view near = nearest(wanted, views);
+  return edit_distance(wanted, near) <= (wanted.size() < 8 ? 1u : 2u) ? std::string(near) : std::string();
 }
 
 // Where the caller would find it: only whether it is there is asked.

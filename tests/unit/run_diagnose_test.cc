@@ -101,7 +101,10 @@ TEST(Exec, MissingCommandNamesThePathThatWasSearched) {
 TEST(Exec, MissingCommandMayBeMisspelt) {
   Root root;
   root.put("usr/bin/frobnicate3", elf());
+  root.put("usr/bin/touch", elf());
   EXPECT_EQ(root.explain("frobnicate", ENOENT).how, "did you mean 'frobnicate3'?");
+  EXPECT_FALSE(has(root.explain("nosuch", ENOENT).how, "touch"))
+      << "two slips in six letters are another word";
 }
 
 TEST(Exec, MissingCommandMayBeOutside) {

@@ -53,9 +53,14 @@ struct View {
   char* own_arguments = nullptr;         // argv and environment of immure itself: wiped in pid 1
   uint64_t own_arguments_size = 0;
   uint64_t* stamps = nullptr;            // one a step in shared memory, or null
+  long program = 0;                      // its pid, as pid 1 sees it
+  bool own_memory = false;               // the program does not share pid 1's memory before its exec
   uint32_t failed_step = 0;
   int failed_errno = 0;
 };
+
+// A step that failed before the program ran: said on the wire, then the end. Waits for the parent to have looked.
+[[noreturn]] void give_up(View& view);
 
 // Runs the steps of one side; 0, or the failing step's errno (its index is in view.failed_step).
 int run_steps(View& view, Side side);

@@ -1,12 +1,33 @@
 // The last steps: descriptors, the filter, the program.
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 
 #include "child/ops.h"
 #include "uapi/kernel.h"
 
 namespace immure::child {
 namespace {
+
+alignas(64) char payload_stack[32 * 1024];
+
+// The program to be, on a stack of its own, while pid 1 is suspended; mostly in pid 1's memory.
+int payload(void* argument) {
+  View& view = *static_cast<View*>(argument);
+  if (run_steps(view, Side::Payload) != 0 && view.own_memory) give_up(view);
+  return 127;
+}
+
+long start(const Step& step, View& view) {
+  view.own_memory = step.x == 1;
+  uapi::CloneArgs args{};
+  args.flags = uapi::kCloneVfork | (view.own_memory ? 0 : uapi::kCloneVm);
+  args.exit_signal = SIGCHLD;
+  args.stack = reinterpret_cast<uint64_t>(payload_stack);
+  args.stack_size = sizeof payload_stack;
+  view.program = sys::clone_call(&args, sizeof args, payload, &view);
+  return view.program;
+}
 
 long load_filter(const Step& step, View& view) {
   const sock_fprog* filter = &view.filters[step.x];
@@ -68,6 +89,7 @@ long exec_op(const Step& step, View& view) {
     case Op::CloseRange: return sys::call(__NR_close_range, static_cast<long>(step.x), ~0U, uapi::kCloseRangeCloexec);
     case Op::VerifyFds: return verify_fds(view);
     case Op::Seccomp: return load_filter(step, view);
+    case Op::Start: return start(step, view);
     case Op::Exec: return execute(view);
     default: return -ENOSYS;
   }

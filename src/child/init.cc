@@ -16,33 +16,8 @@ constexpr int kWire = 0, kSignals = 1;   // the only descriptors that pid 1 keep
 constexpr unsigned long kSigchldMask = 1UL << (SIGCHLD - 1);
 constexpr long kWall = 0x40000000;       // __WALL
 
-alignas(64) char payload_stack[32 * 1024];
-
-[[noreturn]] void give_up(View& view) {
-  Message message{Kind::StepFailed, view.failed_step, view.failed_errno, 0, 0, 0, 0};
-  send_message(view.wire, message);
-  receive_message(view.wire, message);   // the parent looks at the root first
-  sys::exit_group(kFailed);
-}
-
 void wipe(char* data, uint64_t size) {
   for (uint64_t i = 0; i < size; i++) *reinterpret_cast<volatile char*>(data + i) = 0;
-}
-
-// In memory shared with pid 1, on a stack of its own, while pid 1 is suspended.
-int payload(void* argument) {
-  View& view = *static_cast<View*>(argument);
-  run_steps(view, Side::Payload);
-  return 127;
-}
-
-long start_program(View& view) {
-  uapi::CloneArgs args{};
-  args.flags = uapi::kCloneVm | uapi::kCloneVfork;
-  args.exit_signal = SIGCHLD;
-  args.stack = reinterpret_cast<uint64_t>(payload_stack);
-  args.stack_size = sizeof payload_stack;
-  return sys::clone_call(&args, sizeof args, payload, &view);
 }
 
 // Everything but the wire goes: what the caller had open must not live on in pid 1 either.
@@ -113,6 +88,13 @@ void reap(long program) {
 
 }  // namespace
 
+[[noreturn]] void give_up(View& view) {
+  Message message{Kind::StepFailed, view.failed_step, view.failed_errno, 0, 0, 0, 0};
+  send_message(view.wire, message);
+  receive_message(view.wire, message);   // the parent looks at the root first
+  sys::exit_group(kFailed);
+}
+
 [[noreturn]] void child_main(View& view) {
   wipe(view.own_arguments, view.own_arguments_size);
   if (run_steps(view, Side::Child) != 0) give_up(view);
@@ -121,17 +103,14 @@ void reap(long program) {
   if (receive_message(view.wire, message) <= 0 || message.kind != Kind::Go) sys::exit_group(kFailed);
   if (run_steps(view, Side::AfterGate) != 0) give_up(view);
 
-  view.failed_errno = 0;
-  long program = start_program(view);
-  if (program < 0) view.failed_errno = static_cast<int>(-program);
-  if (view.failed_errno != 0) give_up(view);
-  message = {Kind::Running, 0, 0, static_cast<int32_t>(program), 0, 0, 0};
+  if (view.failed_errno != 0) give_up(view);   // the program's own steps, in shared memory
+  message = {Kind::Running, 0, 0, static_cast<int32_t>(view.program), 0, 0, 0};
   send_message(view.wire, message);
   keep_only_the_wire(view);
   const sock_fprog* own = &view.filters[1];
   if (own->len != 0 && sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, 0, sys::arg(own)) < 0)
     sys::exit_group(kFailed);
-  serve(program);
+  serve(view.program);
 }
 
 }  // namespace immure::child

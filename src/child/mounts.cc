@@ -61,11 +61,12 @@ long rebind_read_only(int root, const char* path) {
   return r;
 }
 
-// The old root is mounted under the new one for a moment, and then let go: no path leads to it.
-long pivot(int root) {
+// The old root is mounted over the new one for a moment, and then let go: no path leads to it. What was stacked
+// on the old root goes first, one by one: detaching takes the topmost mount of a place only.
+long pivot(int root, uint64_t stacked) {
   long r = sys::call(__NR_fchdir, root);
   if (r == 0) r = sys::call(__NR_pivot_root, sys::arg("."), sys::arg("."));
-  if (r == 0) r = sys::call(__NR_umount2, sys::arg("."), kMntDetach);
+  for (uint64_t i = 0; r == 0 && i <= stacked; i++) r = sys::call(__NR_umount2, sys::arg("."), kMntDetach);
   if (r == 0) r = sys::call(__NR_chdir, sys::arg("/"));
   return r;
 }
@@ -111,7 +112,7 @@ long mount_op(const Step& step, View& view) {
       return sys::call(kMoveMount, a, sys::arg(""), AT_FDCWD, sys::arg("/"), uapi::kMoveMountFromEmpty);
     case Op::Mask: return mask(path, text(view, step.t));
     case Op::RebindReadOnly: return rebind_read_only(b, path);
-    case Op::PivotRoot: return pivot(a);
+    case Op::PivotRoot: return pivot(a, step.x);
     default: return -ENOSYS;
   }
 }

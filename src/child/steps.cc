@@ -31,7 +31,7 @@ Handler handler(Op op) {
       return terminal_op;
     case Op::LandlockCreate: case Op::LandlockPath: case Op::LandlockPort: case Op::LandlockEnforce:
       return landlock_op;
-    case Op::MoveFd: case Op::CloseRange: case Op::VerifyFds: case Op::Seccomp: case Op::Exec:
+    case Op::MoveFd: case Op::CloseRange: case Op::VerifyFds: case Op::Seccomp: case Op::Start: case Op::Exec:
       return exec_op;
   }
   return nullptr;

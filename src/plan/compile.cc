@@ -80,9 +80,12 @@ Result<Plan> compile(const JailSpec& spec, const Features& features, const Host&
   using Part = Status (*)(Builder&);
   // The order of the parts is the order of the steps; check_order() holds what must be true of it.
   constexpr Part kParts[] = {choose_terminal, plan_cgroup,  plan_namespaces, plan_ids,       plan_root,      plan_devices,
-                             plan_proc,    plan_grants,     plan_pivot,     plan_terminal,  plan_limits,
+                             plan_proc,    plan_grants,     plan_pivot,     plan_masks,     plan_terminal,  plan_limits,
                              plan_privilege, plan_landlock, plan_program,   plan_seccomp};
   for (Part part : kParts) IMMURE_TRY(part(b));
+  // Older kernels refuse shared memory to a child that is to enter another time namespace.
+  bool new_time = (b.plan.unshare_flags & uapi::kCloneNewTime) != 0;
+  b.add(Op::Start, Side::AfterGate, Layer::Fds).x = new_time && !features.time_ns_on_exec ? 1 : 0;
   b.add(Op::Exec, Side::Payload, Layer::Fds);
   IMMURE_TRY(check_order(b.plan));
   return std::move(b.plan);

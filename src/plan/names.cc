@@ -60,6 +60,7 @@ const char* name(Op op) {
     case Op::CloseRange: return "close_range";
     case Op::VerifyFds: return "fcntl(F_GETFD)";
     case Op::Seccomp: return "seccomp";
+    case Op::Start: return "clone3(CLONE_VFORK)";
     case Op::Exec: return "execve";
   }
   return "?";

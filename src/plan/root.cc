@@ -202,7 +202,12 @@ Status plan_pivot(Builder& b) {
     seal.a = b.root_slot;
     seal.x = uapi::kAttrRdonly;
   }
-  b.add(Op::PivotRoot, Side::Child, Layer::Root).a = b.root_slot;
+  uint64_t stacked = 0;   // layers that were attached to be found, below the root itself
+  for (const Step& step : b.plan.steps)
+    if (step.op == Op::AttachHere && step.a != b.root_slot) stacked++;
+  Step& pivot = b.add(Op::PivotRoot, Side::Child, Layer::Root);
+  pivot.a = b.root_slot;
+  pivot.x = stacked;
   b.layer(Layer::Mounts).mechanism = "every mount nosuid and nodev, host files read-only unless granted";
   return {};
 }

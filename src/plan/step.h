@@ -43,7 +43,7 @@ enum class Op : uint8_t {
   AttachHere,      // mount a on "/" of the child's own view, before the pivot
   Mask,            // bind s over t, paths of the jail after the pivot; a missing t is fine
   RebindReadOnly,  // the path s below b becomes a read-only mount of itself; a missing path is fine
-  PivotRoot,       // a becomes the root, the old one is detached, cwd is "/"
+  PivotRoot,       // a becomes the root, the old one and x mounts stacked on it are detached, cwd is "/"
   // namespaces
   AwaitMaps,       // until the parent has written the id maps
   Unshare,         // x
@@ -82,6 +82,7 @@ enum class Op : uint8_t {
   CloseRange,      // from x on: close-on-exec
   VerifyFds,       // what would survive the exec is below 3 or one of the plan's kept ones
   Seccomp,         // filter x; y: 1 = ask for a listener and send it
+  Start,           // clone of what becomes the program; x: 1 = with memory of its own (kernels before 6.3)
   Exec,            // candidates, arguments and environment of the plan
 };
 

@@ -27,7 +27,7 @@ bool worth_a_probe(Op op, int error) {
   if (error == ENOSYS) return true;
   bool mounts = op == Op::FsSetFd || op == Op::FsMount || op == Op::FsOpen || op == Op::OpenTree || op == Op::FsSet;
   return (error == EPERM || error == EINVAL || error == EACCES) &&
-         (mounts || op == Op::Unshare || op == Op::WriteFile || op == Op::LandlockCreate || op == Op::Seccomp);
+         (mounts || op == Op::Unshare || op == Op::WriteFile || op == Op::Start || op == Op::LandlockCreate || op == Op::Seccomp);
 }
 
 // The plan as the child sees it: arrays of pointers into the plan's arena.

@@ -98,7 +98,7 @@ std::string layers_text(const Plan& plan, bool colour) {
     if (colour) state = colour_of(layer.state) + state + "\033[0m";
     std::string detail = layer.state == State::InForce || layer.reason.empty() ? layer.mechanism : layer.reason;
     if (layer.state == State::Weaker && !layer.mechanism.empty()) detail = layer.mechanism + " (" + layer.reason + ")";
-    out += "  " + padded(name(which), 18) + state + " " + detail + "\n";
+    out += "  " + padded(name(which), 22) + state + " " + detail + "\n";
   }
   for (const std::string& sentence : plan.weakened) out += "  weakened: " + sentence + "\n";
   return out;

@@ -84,8 +84,9 @@ Status verify_mounts(const Plan& plan, std::string_view mountinfo) {
     }
     // Whatever else is mounted is part of a recursive bind, or a cover: set-id bits and devices are dead on all.
     bool node = (entry->attributes() & uapi::kAttrNodev) == 0;
-    // A cover of /proc is the jail's own /dev/null: a node that is harmless wherever it stands.
-    if (entry->root == "/null" && entry->target.starts_with("/proc/")) node = false;
+    // A cover of /proc is the jail's own /dev/null, or an empty directory beside it: harmless wherever it stands.
+    bool cover = entry->root == "/null" || entry->root == "/mqueue";
+    if (cover && entry->target.starts_with("/proc/")) node = false;
     bool below_dev = entry->target == "/dev" || entry->target.starts_with("/dev/");
     if ((entry->attributes() & uapi::kAttrNosuid) == 0 || (node && !below_dev))
       return differs(Layer::Mounts, "nosuid and nodev at " + quoted(entry->target), std::string(entry->options));

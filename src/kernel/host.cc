@@ -77,6 +77,7 @@ Host Host::observe() {
     host.memory_bytes = info.totalram * info.mem_unit;
   host.processors = allowed_processors();
   char cwd[4096];
+  cwd[0] = '\0';
   // Outside the root the kernel says "(unreachable)/…"; that is no path to go to.
   if (!sys::failed(sys::call(__NR_getcwd, sys::arg(cwd), sizeof cwd)) && cwd[0] == '/') host.cwd = cwd;
   for (int fd = 0; fd < 3; fd++) {

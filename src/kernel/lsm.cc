@@ -27,7 +27,7 @@ constexpr LsmName kLsms[] = {
 
 std::string active_lsms() {
   std::string out;
-  uint64_t ids[32];
+  uint64_t ids[32] = {};
   uint32_t size = sizeof ids;
   long n = sys::call(kLsmListModules, sys::arg(ids), sys::arg(&size), 0);
   for (long i = 0; i < n && i < 32; i++)

@@ -423,6 +423,32 @@ def usable(starters, kind, wanted, say=print):
     return good
 
 
+def processors():
+    """Idle and all ticks of all processors so far."""
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
+class Quiet:
+    """Waits for the processors to idle before something is measured, as long as its patience lasts."""
+
+    def __init__(self, patience=60.0):
+        self.patience, self.told = patience, False
+
+    def wait(self):
+        while self.patience > 0:
+            before = processors()
+            time.sleep(0.2)
+            idle, total = (b - a for a, b in zip(before, processors()))
+            if idle >= 0.8 * total:
+                return
+            self.patience -= 0.2
+        if not self.told:
+            print("the processors never idle here: these are figures of a busy machine", file=sys.stderr)
+            self.told = True
+
+
 def options_of(what, description):
     """The arguments that all three benchmarks take."""
     parser = argparse.ArgumentParser(prog=f"./dev bench {what}", description=description,

@@ -1,6 +1,7 @@
 // pid 1 of the jail: builds it, starts the program, then only reaps, forwards and reports.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/prctl.h>
 #include <linux/wait.h>
 #include <poll.h>
 #include <signal.h>
@@ -78,7 +79,11 @@ void reap(long program) {
     }
     if (fds[0].revents == 0) continue;
     Message message;
-    if (receive_message(kWire, message) <= 0) sys::exit_group(kFailed);  // the supervisor has gone
+    if (receive_message(kWire, message) <= 0) {   // the supervisor has gone
+      // The end of pid 1 is everybody's. Who has entered a jail stands over one program alone, and is not its pid 1.
+      sys::call(__NR_kill, program, SIGKILL);
+      sys::exit_group(kFailed);
+    }
     if (message.kind != Kind::Signal) continue;
     // Stopping and going on is for the whole job, as a terminal would do it.
     bool job = message.value == SIGTSTP || message.value == SIGCONT;
@@ -97,6 +102,7 @@ void reap(long program) {
 
 [[noreturn]] void child_main(View& view) {
   wipe(view.own_arguments, view.own_arguments_size);
+  sys::call(__NR_prctl, PR_SET_NAME, sys::arg("immure-init"));
   if (run_steps(view, Side::Child) != 0) give_up(view);
   Message message{Kind::AtGate, 0, 0, 0, 0, 0, 0};
   if (send_message(view.wire, message) < 0) sys::exit_group(kFailed);

@@ -15,7 +15,7 @@ namespace immure::run {
 
 // The times of a start, CLOCK_MONOTONIC_RAW nanoseconds.
 struct Timings {
-  uint64_t begun = 0, groups = 0, cloned = 0, mapped = 0, gate = 0, verified = 0, running = 0;
+  uint64_t started = 0, begun = 0, groups = 0, cloned = 0, mapped = 0, gate = 0, verified = 0, running = 0;
   std::vector<uint64_t> steps;   // of each step, when asked for
 };
 
@@ -26,6 +26,7 @@ struct Launched {
   UniqueFd listener;           // seccomp notifications; none when not asked for
   UniqueFd terminal;           // master side; none without one
   UniqueFd proc;               // the jail's /proc, to sum what its processes use
+  NamespaceIds namespaces{};   // as they were at the gate
   Groups groups;
   Timings timings;
 

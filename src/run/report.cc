@@ -33,6 +33,7 @@ struct Phase {
   uint64_t Timings::*to;
 };
 constexpr Phase kPhases[] = {
+    {"words, host, plan", &Timings::started, &Timings::begun},
     {"descriptors, trees, control groups", &Timings::begun, &Timings::groups},
     {"clone with its namespaces", &Timings::groups, &Timings::cloned},
     {"id maps", &Timings::cloned, &Timings::mapped},
@@ -126,7 +127,7 @@ std::string timings_text(const Plan& plan, const Timings& timings) {
   std::string out = "immure: timings (microseconds)\n";
   for (const Phase& phase : kPhases)
     out += "  " + padded(phase.name, 36) + micros(timings.*phase.from, timings.*phase.to) + "\n";
-  out += "  " + padded("total", 36) + micros(timings.begun, timings.running) + "\n";
+  out += "  " + padded("total", 36) + micros(timings.started, timings.running) + "\n";
   // A step's time is the distance to the one before it on the same side.
   std::vector<std::pair<uint64_t, size_t>> slow;
   uint64_t last[4] = {timings.begun, timings.cloned, timings.verified, timings.verified};
@@ -149,7 +150,7 @@ void timings_json(JsonWriter& json, const Plan& plan, const Timings& timings) {
   json.begin_object("timings_us");
   for (const Phase& phase : kPhases)
     json.number(phase.name, static_cast<int64_t>((timings.*phase.to - timings.*phase.from) / 1000));
-  json.number("total", static_cast<int64_t>((timings.running - timings.begun) / 1000));
+  json.number("total", static_cast<int64_t>((timings.running - timings.started) / 1000));
   json.end_object();
   if (timings.steps.empty()) return;
   json.begin_array("steps");

@@ -14,6 +14,7 @@ struct Caller {
   char* own_arguments = nullptr;
   uint64_t own_arguments_size = 0;
   std::string words;     // for the state file
+  uint64_t started_ns = 0;  // CLOCK_MONOTONIC_RAW when this process began, for --timings
 };
 
 // The program's exit status, 124, 125, 126, 127 or 128+n (docs/conventions.md). Everything that has to be said

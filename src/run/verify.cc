@@ -3,6 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include <algorithm>
+#include <cstring>
+
+#include <iterator>
+
+#include "base/fd.h"
 #include "base/text.h"
 #include "kernel/mountinfo.h"
 #include "kernel/proc.h"
@@ -21,14 +27,20 @@ tl::unexpected<Error> differs(Layer layer, std::string planned, std::string seen
 struct NamespaceRow {
   Layer layer;
   uint64_t flag;
-  const char* file;
+  const char* made;      // where pid 1 of a jail shows it
+  const char* entered;   // where a process shows it that has entered one
 };
 constexpr NamespaceRow kNamespaces[] = {
-    {Layer::UserNs, uapi::kCloneNewUser, "user"},   {Layer::MountNs, uapi::kCloneNewNs, "mnt"},
-    {Layer::PidNs, uapi::kCloneNewPid, "pid"},      {Layer::NetNs, uapi::kCloneNewNet, "net"},
-    {Layer::IpcNs, uapi::kCloneNewIpc, "ipc"},      {Layer::UtsNs, uapi::kCloneNewUts, "uts"},
-    {Layer::CgroupNs, uapi::kCloneNewCgroup, "cgroup"}, {Layer::TimeNs, uapi::kCloneNewTime, "time_for_children"},
+    {Layer::UserNs, uapi::kCloneNewUser, "user", "user"},
+    {Layer::MountNs, uapi::kCloneNewNs, "mnt", "mnt"},
+    {Layer::PidNs, uapi::kCloneNewPid, "pid", "pid_for_children"},
+    {Layer::NetNs, uapi::kCloneNewNet, "net", "net"},
+    {Layer::IpcNs, uapi::kCloneNewIpc, "ipc", "ipc"},
+    {Layer::UtsNs, uapi::kCloneNewUts, "uts", "uts"},
+    {Layer::CgroupNs, uapi::kCloneNewCgroup, "cgroup", "cgroup"},
+    {Layer::TimeNs, uapi::kCloneNewTime, "time_for_children", "time"},
 };
+static_assert(std::size(kNamespaces) == kNamespaceCount && static_cast<size_t>(Layer::TimeNs) + 1 == kNamespaceCount);
 
 uint64_t namespace_of(const char* who, const char* file) {
   char path[64], target[64];
@@ -40,11 +52,22 @@ uint64_t namespace_of(const char* who, const char* file) {
   return length <= 0 ? 0 : parse_ns_link({target, static_cast<size_t>(length)});
 }
 
-Status verify_namespaces(uint64_t planned, const std::string& pid) {
+Status verify_namespaces(uint64_t planned, const std::string& pid, NamespaceIds& seen) {
   for (const NamespaceRow& row : kNamespaces) {
     if ((planned & row.flag) == 0) continue;
-    uint64_t jail = namespace_of(pid.c_str(), row.file), own = namespace_of("self", row.file);
+    uint64_t jail = namespace_of(pid.c_str(), row.made), own = namespace_of("self", row.made);
     if (jail == 0 || jail == own) return differs(row.layer, "a namespace of its own", jail == 0 ? "none" : "the caller's");
+    seen[static_cast<size_t>(row.layer)] = jail;
+  }
+  return {};
+}
+
+Status verify_entered(const Plan& plan, const std::string& pid) {
+  for (const NamespaceRow& row : kNamespaces) {
+    uint64_t wanted = plan.entered[static_cast<size_t>(row.layer)];
+    if (wanted == 0) continue;
+    uint64_t now = namespace_of(pid.c_str(), row.entered);
+    if (now != wanted) return differs(row.layer, "the jail's namespace " + num(wanted), now == 0 ? "none" : num(now));
   }
   return {};
 }
@@ -137,13 +160,14 @@ Result<std::string> read_proc(const std::string& path) {
 
 }  // namespace
 
-Status verify_early(const Plan& plan, int pid) {
-  return verify_namespaces(plan.clone_flags, num(static_cast<uint64_t>(pid)));
+Status verify_early(const Plan& plan, int pid, NamespaceIds& seen) {
+  return verify_namespaces(plan.clone_flags, num(static_cast<uint64_t>(pid)), seen);
 }
 
-Status verify_at_gate(const Plan& plan, int pid) {
+Status verify_at_gate(const Plan& plan, int pid, NamespaceIds& seen) {
   std::string number = num(static_cast<uint64_t>(pid)), proc = "/proc/" + number;
-  IMMURE_TRY(verify_namespaces(plan.unshare_flags, number));
+  IMMURE_TRY(verify_namespaces(plan.unshare_flags, number, seen));
+  IMMURE_TRY(verify_entered(plan, number));
   auto status = read_proc(proc + "/status");
   if (!status) return tl::unexpected<Error>(status.error());
   IMMURE_TRY(verify_status(plan, parse_status(*status)));
@@ -166,6 +190,53 @@ Status verify_running(const Plan& plan, int pid) {
   if (!plan.filters.empty() && !plan.filters[0].empty() && status.seccomp != 2)
     return differs(Layer::Seccomp, "a filter", "mode " + num_signed(status.seccomp));
   return {};
+}
+
+namespace {
+
+bool is_granted(const Plan& plan, int fd) {
+  return fd < 3 || std::find(plan.kept_fds.begin(), plan.kept_fds.end(), fd) != plan.kept_fds.end();
+}
+
+bool names_a_file(int dir, const char* entry) {
+  char target[8];
+  long n = sys::call(__NR_readlinkat, dir, sys::arg(entry), sys::arg(target), sizeof target);
+  return n > 0 && target[0] == '/';
+}
+
+std::vector<uint64_t> mount_ids(std::string_view mountinfo) {
+  std::vector<uint64_t> ids;
+  MountReader reader(mountinfo);
+  while (auto entry = reader.next()) ids.push_back(entry->id);
+  return ids;
+}
+
+}  // namespace
+
+Status verify_descriptors(const Plan& plan, int pid) {
+  std::string proc = "/proc/" + num(static_cast<uint64_t>(pid));
+  auto mounts = read_proc(proc + "/mountinfo");
+  UniqueFd dir(static_cast<int>(sys::open(AT_FDCWD, (proc + "/fd").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  if (!mounts || !dir) return {};   // it has ended, or made itself unreadable: then it is past its start
+  std::vector<uint64_t> ids = mount_ids(*mounts);
+  alignas(8) char buffer[4096];
+  for (;;) {
+    long n = sys::call(__NR_getdents64, dir.get(), sys::arg(buffer), sizeof buffer);
+    if (n <= 0) return {};
+    for (long at = 0; at < n;) {
+      uint16_t size;
+      std::memcpy(&size, buffer + at + 16, sizeof size);
+      const char* name = buffer + at + 19;   // linux_dirent64: inode, offset, size, type, name
+      at += size;
+      auto fd = parse_u64(name);
+      if (!fd || is_granted(plan, static_cast<int>(*fd)) || !names_a_file(dir.get(), name)) continue;
+      auto text = read_proc(proc + "/fdinfo/" + name);
+      if (!text) continue;
+      auto id = parse_fdinfo(*text).mount_id;
+      if (id >= 0 && std::find(ids.begin(), ids.end(), static_cast<uint64_t>(id)) == ids.end())
+        return differs(Layer::Fds, "no descriptor that leads outside", "descriptor " + std::string(name));
+    }
+  }
 }
 
 }  // namespace immure::run

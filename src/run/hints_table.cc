@@ -359,6 +359,7 @@ const char* step_sentence(Op op) {
     case Op::CloseRange: return "inherited descriptors cannot be closed";
     case Op::VerifyFds: return "the program's descriptors are not as planned";
     case Op::Seccomp: return "the system call filter cannot be loaded";
+    case Op::Start: return "the program's process cannot be made";
     case Op::Exec: return "the program cannot be started";
   }
   return "";

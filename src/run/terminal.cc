@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "base/text.h"
 #include "kernel/sys.h"
@@ -172,9 +173,8 @@ void Terminal::take_keys() {
     }
     claimed_ = true;
   }
-  bool echoed = keyboard_.tty && !raw_;  // the caller's terminal has shown it already
   sync_mode();
-  if (keyboard_.tty && !raw_) return;
+  if (keyboard_.tty && (!raw_ || (tty::poll_now(keyboard_.fd(), POLLIN) & POLLIN) == 0)) return;
   size_t room = to_program_.room();
   if (room < kEndOfFile) return;
   char* at = to_program_.bytes.data() + to_program_.to;
@@ -183,9 +183,27 @@ void Terminal::take_keys() {
   if (n <= 0) return keyboard_.tty ? keys_gone() : end_of_keys();
   to_program_.to += static_cast<size_t>(n);
   last_key_ = at[n - 1];
-  for (long i = 0; echoed && i < n; i++) {
-    if (at[i] == '\n') expected_echo_ += '\r';
-    expected_echo_ += at[i];
+}
+
+// Lines that were typed before raw mode are read while they are lines still: turned raw, the terminal would
+// give their Ctrl-D as a NUL. It has shown them already; that the pair will show them again is not passed on.
+void Terminal::take_typed_lines() {
+  while (to_program_.room() >= kEndOfFile && (tty::poll_now(keyboard_.fd(), POLLIN) & POLLIN) != 0) {
+    char* at = to_program_.bytes.data() + to_program_.to;
+    long n = sys::read(keyboard_.fd(), at, to_program_.room());
+    if (n < 0) return;
+    if (n == 0) {
+      keys_gone();
+      if (!master_) return;
+      continue;
+    }
+    to_program_.to += static_cast<size_t>(n);
+    for (char c : std::string_view(at, static_cast<size_t>(n))) {
+      bool control = c >= 0 && c < ' ' && c != '\t' && c != '\n';
+      if (c == '\n') expected_echo_ += '\r';
+      if (control) expected_echo_ += '^';
+      expected_echo_ += control ? static_cast<char>(c ^ 0x40) : c;
+    }
   }
 }
 

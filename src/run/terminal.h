@@ -134,6 +134,7 @@ class Terminal {
   bool reads_keys() const;
   bool waits_for_a_line() const;
   void take_keys();
+  void take_typed_lines();
   void end_of_keys();
   void keys_gone();
   bool fill_screen();

@@ -145,6 +145,8 @@ void Terminal::enter_raw(bool keep_output_processing) {
   KernelTermios now{};
   if (!tty::get_mode(keyboard_.fd(), now)) return;
   bool still_ours = saved->armed != 0 && same_mode(now, saved->raw);
+  if (!still_ours && (now.lflag & ICANON) != 0) take_typed_lines();
+  if (!master_) return;
   const KernelTermios before = still_ours ? saved->saved : now;
   KernelTermios raw = before;
   raw.iflag &= ~uint32_t{IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON};

@@ -63,6 +63,26 @@ TEST(TerminalShared, TypedLineThatNobodyElseTakesIsOursAndEchoedOnce) {
   EXPECT_EQ(seen, "fig\n");
 }
 
+TEST(TerminalShared, LinesTypedAheadKeepTheirEnds) {
+  Desk s;
+  put(s.user(), "pear\nfig\n\x04");  // before immure was ready; the last is Ctrl-D
+  usleep(20000);
+  std::string shown = take(s.user());
+  auto terminal = s.start();
+  EXPECT_TRUE(is_raw(s.caller()));
+  fcntl(s.program(), F_SETFL, O_RDWR | O_NONBLOCK);
+  std::string seen;
+  EXPECT_TRUE(pump(*terminal, [&] {
+    char block[64];
+    ssize_t n = read(s.program(), block, sizeof block);
+    if (n > 0) seen.append(block, size_t(n));
+    return n == 0;
+  }));
+  EXPECT_EQ(seen, "pear\nfig\n");
+  pump_for(*terminal, 50);
+  EXPECT_EQ(shown + take(s.user()), "pear\r\nfig\r\n") << "shown once";
+}
+
 TEST(TerminalShared, PagerAtTheEndOfThePipelineKeepsItsKeys) {
   Desk s;
   Pipe out;

@@ -35,7 +35,7 @@ using Clauses = std::vector<Clause>;
 using Alternatives = std::vector<std::vector<Atom>>;
 
 constexpr size_t kMostClauses = 2048;  // of one call
-constexpr size_t kMostWork = 1 << 20;  // clauses looked at in one call's decisions
+constexpr size_t kMostWork = 1 << 18;  // clauses looked at for one call's decisions
 constexpr uint32_t kMax = ~uint32_t{0};
 
 // ---- 64-bit tests to words ----------------------------------------------------------------------------------------
@@ -155,17 +155,20 @@ Clauses specialise(const Clauses& clauses, Key key, uint32_t low, uint32_t high)
   return result;
 }
 
+NodeId read(Graph& graph, Key key, NodeId next) {
+  return graph.load(key.offset, key.mask == kMax ? next : graph.mask(key.mask, next));
+}
+
+// Word by word: each word that a rule looks at is read once, and every rule learns from it.
 class Decider {
  public:
   explicit Decider(Graph& graph) : graph_(graph) {}
   NodeId decide(const Clauses& clauses);
+  bool gave_up() const { return work_ > kMostWork; }
 
  private:
   std::vector<uint32_t> borders(const Clauses& clauses, Key key) const;
-  NodeId read(Key key, NodeId next);
   NodeId by_word(const Clauses& clauses, Key key);
-  NodeId one_by_one(const Clauses& clauses);
-  NodeId test(const Atom& atom, NodeId yes, NodeId no);
 
   struct Remembered {
     Clauses clauses;
@@ -178,11 +181,10 @@ class Decider {
 
 NodeId Decider::decide(const Clauses& clauses) {
   const Clause& first = clauses.front();
-  if (first.atoms.empty()) return graph_.ret(first.verdict);
+  if (first.atoms.empty() || gave_up()) return graph_.ret(first.verdict);
   for (const Remembered& known : memory_)
     if (known.clauses == clauses) return known.node;
-  // Rules that overlap in many words would branch without end; those are tried in order instead.
-  NodeId node = work_ < kMostWork ? by_word(clauses, first.atoms.front().key) : one_by_one(clauses);
+  NodeId node = by_word(clauses, first.atoms.front().key);
   memory_.push_back({clauses, node});
   return node;
 }
@@ -202,10 +204,6 @@ std::vector<uint32_t> Decider::borders(const Clauses& clauses, Key key) const {
   return result;
 }
 
-NodeId Decider::read(Key key, NodeId next) {
-  return graph_.load(key.offset, key.mask == kMax ? next : graph_.mask(key.mask, next));
-}
-
 NodeId Decider::by_word(const Clauses& clauses, Key key) {
   std::vector<uint32_t> starts = borders(clauses, key);
   work_ += starts.size() * clauses.size();
@@ -218,24 +216,31 @@ NodeId Decider::by_word(const Clauses& clauses, Key key) {
   if (segments.size() == 1) return segments[0].target;
   if (segments.size() == 2 && segments[1].first == 1)  // zero or not: the mask needs no instruction of its own
     return graph_.load(key.offset, graph_.jump(BPF_JSET, key.mask, segments[1].target, segments[0].target));
-  return read(key, decide_by_range(graph_, segments, 0));
+  return read(graph_, key, decide_by_range(graph_, segments, 0));
 }
 
-NodeId Decider::test(const Atom& atom, NodeId yes, NodeId no) {
+NodeId test(Graph& graph, const Atom& atom, NodeId yes, NodeId no) {
   if (atom.outside) std::swap(yes, no);
-  if (atom.low == atom.high) return read(atom.key, graph_.jump(BPF_JEQ, atom.low, yes, no));
-  NodeId upper = atom.high >= atom.key.mask ? yes : graph_.jump(BPF_JGT, atom.high, no, yes);
-  return read(atom.key, atom.low == 0 ? upper : graph_.jump(BPF_JGE, atom.low, upper, no));
+  if (atom.low == atom.high) return read(graph, atom.key, graph.jump(BPF_JEQ, atom.low, yes, no));
+  NodeId upper = atom.high >= atom.key.mask ? yes : graph.jump(BPF_JGT, atom.high, no, yes);
+  return read(graph, atom.key, atom.low == 0 ? upper : graph.jump(BPF_JGE, atom.low, upper, no));
 }
 
-NodeId Decider::one_by_one(const Clauses& clauses) {
-  NodeId next = graph_.ret(clauses.back().verdict);
+// Rule by rule, as they stand: at most three instructions for each test.
+NodeId one_by_one(Graph& graph, const Clauses& clauses) {
+  NodeId next = graph.ret(clauses.back().verdict);
   for (size_t i = clauses.size() - 1; i-- > 0;) {
-    NodeId node = graph_.ret(clauses[i].verdict);
-    for (size_t j = clauses[i].atoms.size(); j-- > 0;) node = test(clauses[i].atoms[j], node, next);
+    NodeId node = graph.ret(clauses[i].verdict);
+    for (size_t j = clauses[i].atoms.size(); j-- > 0;) node = test(graph, clauses[i].atoms[j], node, next);
     next = node;
   }
   return next;
+}
+
+size_t count_atoms(const Clauses& clauses) {
+  size_t atoms = 0;
+  for (const Clause& clause : clauses) atoms += clause.atoms.size();
+  return atoms;
 }
 
 }  // namespace
@@ -245,7 +250,13 @@ Result<NodeId> decide_by_rules(Graph& graph, const CallPolicy& call) {
   Result<Clauses> clauses = normalise(call);
   if (!clauses) return tl::unexpected<Error>(std::move(clauses.error()));
   // About no word: drops what cannot be reached.
-  return Decider(graph).decide(specialise(*clauses, {0, 0}, 0, 0));
+  Clauses reachable = specialise(*clauses, {0, 0}, 0, 0);
+  size_t before = graph.size();
+  Decider decider(graph);
+  NodeId node = decider.decide(reachable);
+  // Rules that overlap in many words would branch without end.
+  bool too_many = graph.size() - before > 3 * count_atoms(reachable) + 16;
+  return decider.gave_up() || too_many ? one_by_one(graph, reachable) : node;
 }
 
 }  // namespace immure::filter

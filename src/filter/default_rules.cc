@@ -137,7 +137,9 @@ CallPolicy prctl(const Weighing& w) {
 CallPolicy personality(const Weighing& w) {
   CallPolicy call;
   if (w.allowed) return call;
+  constexpr uint32_t kNoRandomize = 0x0040000;  // ADDR_NO_RANDOMIZE, as debuggers start their programs
   call.rules = {{{is(0, Op::Eq, 0)}, kAllow}, {{is(0, Op::Eq, 0xffffffff)}, kAllow}};
+  if (w.options.ptrace) call.rules.push_back({{is(0, Op::Eq, kNoRandomize)}, kAllow});
   call.otherwise = w.denied;
   return call;
 }
@@ -167,7 +169,7 @@ constexpr uint32_t kStream = 1, kDatagram = 2, kRaw = 3, kSeqpacket = 5;
 constexpr uint32_t kTypeMask = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK, as the kernel takes it
 constexpr uint32_t kTcp = 6, kUdp = 17, kNetlinkRoute = 0;
 
-void allow_type(CallPolicy& call, uint32_t family, uint32_t type, std::vector<uint32_t> protocols) {
+void allow_type(CallPolicy& call, uint32_t family, uint32_t type, const std::vector<uint32_t>& protocols) {
   Rule rule{{is(0, Op::Eq, family), masked(1, kTypeMask, type)}, kAllow};
   if (protocols.empty()) call.rules.push_back(rule);
   for (uint32_t protocol : protocols) {

@@ -83,7 +83,7 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 //   socketcall   (i386) not SYS_SOCKET and SYS_SOCKETPAIR: their arguments are in memory
 //   ioctl        a list of requests: terminals, descriptors, interfaces' facts, reflinks; its low 32 bits, like the kernel
 //   prctl        not PR_SET_MM, PR_SET_PTRACER (unless ptrace) and a few more; EINVAL for options newer than the list
-//   personality  the plain one, and the question
+//   personality  the plain one, and the question; with ptrace: ADDR_NO_RANDOMIZE
 //   memfd_create MFD_EXEC gives EINVAL, as on kernels without it (memfd_exec: allowed)
 //   seccomp      with a listener: no second listener (EBUSY, as the kernel says); see below
 //
@@ -121,8 +121,8 @@ Result<std::vector<sock_filter>> compile(const Policy& policy);
 
 // What a policy says, from the policy: the model that the compiled filter is tested against.
 Verdict decide(const Policy& policy, const seccomp_data& call);
-// What a program says: a small interpreter of the instructions that seccomp allows. kFilter for anything that
-// the kernel would not load. `steps`: how many instructions it took.
+// What a program says: a small interpreter of the instructions that seccomp allows. kFilter for anything on the
+// way that the kernel would not load. `steps`: how many instructions it took.
 Result<Verdict> evaluate(std::span<const sock_filter> program, const seccomp_data& call, unsigned* steps = nullptr);
 // One line an instruction: "   3  jge 0x3b, 4, 27"; jumps as the numbers of their lines.
 std::string disassemble(std::span<const sock_filter> program);

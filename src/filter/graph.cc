@@ -154,7 +154,7 @@ NodeId Ranges::tree(size_t first, size_t end) {
 // Writes from the end to the beginning: when a node is written, where its successors are is known.
 class Writer {
  public:
-  Writer(const Graph& graph) : graph_(graph), place_(graph.size(), kNowhere) {}
+  explicit Writer(const Graph& graph) : graph_(graph), place_(graph.size(), kNowhere) {}
   void write(NodeId id);
   std::vector<sock_filter> backwards;
 

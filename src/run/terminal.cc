@@ -101,7 +101,6 @@ void Terminal::choose_lines(unsigned pty_fds, const int (&caller)[3]) {
   }
   shared_ = stdin_ours_ && keyboard_.tty && !ours(1) && is_pipe(caller[1]);
   claimed_ = stdin_ours_ && !shared_;
-  if (keyboard_.tty) tty::get_mode(keyboard_.fd(), at_start_);
 }
 
 size_t Terminal::poll_set(pollfd* out) const {

@@ -147,7 +147,8 @@ class Terminal {
   Restorer restorer_;
   Line keyboard_, screen_;
   Queue to_program_{4096}, to_screen_{16384};
-  KernelTermios at_start_{};
+  KernelTermios at_start_{};  // of the keyboard, when we came to the foreground last
+  bool was_foreground_ = false;
   bool stdin_ours_ = false;  // the program's stdin is the pair
   bool shared_ = false;      // others may read the same keyboard
   bool claimed_ = false;     // keys are the program's, always

@@ -14,6 +14,7 @@ inline constexpr uint64_t kReopenNs = 250 * kMillisecond;    // no process has t
 long ioctl(int fd, unsigned long request, void* argument);  // 0 or more, or -errno
 bool get_mode(int fd, KernelTermios& mode);
 bool set_mode(int fd, const KernelTermios& mode);
+bool in_foreground(int fd);
 uint64_t now_ns();
 short poll_now(int fd, short events);  // revents
 

@@ -49,6 +49,13 @@ short poll_now(int fd, short events) {
   return sys::call(__NR_ppoll, sys::arg(&one), 1, sys::arg(&nothing), 0, 8) > 0 ? one.revents : short{0};
 }
 
+// True as well where the terminal is not our controlling one: there is no job control then.
+bool in_foreground(int fd) {
+  int group = 0;
+  long r = ioctl(fd, TIOCGPGRP, &group);
+  return r != 0 ? r == -ENOTTY : group == static_cast<int>(sys::call(__NR_getpgid, 0));
+}
+
 }  // namespace tty
 
 void restore_now(const SavedTerminal* saved) {
@@ -61,11 +68,23 @@ void restore_now(const SavedTerminal* saved) {
   sys::call(__NR_rt_sigprocmask, SIG_SETMASK, sys::arg(&before), 0, 8);
 }
 
+// In the background the terminal has the modes of whoever is in front, a shell that edits its line as a rule.
+// Only the control characters are everybody's.
+static KernelTermios keys_only(int master, const KernelTermios& caller) {
+  KernelTermios mode{};
+  if (!tty::get_mode(master, mode)) return caller;
+  for (int i = 0; i < 19; i++)
+    if (i != VMIN && i != VTIME && caller.cc[i] != 0) mode.cc[i] = caller.cc[i];
+  mode.iflag |= caller.iflag & IUTF8;
+  return mode;
+}
+
 void dress_terminal(int master, unsigned pty_fds, const int (&caller)[3]) {
   KernelTermios mode{};
   winsize size{};
   for (int n = 0; n < 3; n++) {
     if ((pty_fds >> n & 1) == 0 || !tty::get_mode(caller[n], mode)) continue;
+    if (!tty::in_foreground(caller[n])) mode = keys_only(master, mode);
     mode.lflag &= ~uint32_t{EXTPROC};
     tty::set_mode(master, mode);
     if (tty::ioctl(caller[n], TIOCGWINSZ, &size) == 0) tty::ioctl(master, TIOCSWINSZ, &size);
@@ -102,12 +121,7 @@ void Terminal::Restorer::restore() {
   __atomic_store_n(&saved_->armed, 0, __ATOMIC_RELEASE);
 }
 
-// True as well where the terminal is not our controlling one: there is no job control then.
-bool Terminal::in_foreground() const {
-  int group = 0;
-  long r = tty::ioctl(keyboard_.fd(), TIOCGPGRP, &group);
-  return r != 0 ? r == -ENOTTY : group == static_cast<int>(sys::call(__NR_getpgid, 0));
-}
+bool Terminal::in_foreground() const { return tty::in_foreground(keyboard_.fd()); }
 
 bool Terminal::program_wants_keys() const {
   KernelTermios inner{};
@@ -124,6 +138,8 @@ void Terminal::sync_mode() {
   mode_again_ = 0;
   if (!keyboard_.tty || suspended_ || !master_) return;
   bool foreground = in_foreground();
+  if (foreground && !was_foreground_) tty::get_mode(keyboard_.fd(), at_start_);
+  was_foreground_ = foreground;
   bool wanted = foreground && (claimed_ || program_wants_keys());
   if (wanted) {
     // Others of the pipeline write to the terminal as well; lines of theirs need "\r\n" unless the program
@@ -137,7 +153,7 @@ void Terminal::sync_mode() {
     raw_ = false;
   }
   // Nobody tells when the foreground changes, or when a program switches back without writing anything.
-  if ((claimed_ && !foreground) || (raw_ && !claimed_)) mode_again_ = tty::now_ns() + tty::kModeCheckNs;
+  if ((stdin_ours_ && !foreground) || (raw_ && !claimed_)) mode_again_ = tty::now_ns() + tty::kModeCheckNs;
 }
 
 void Terminal::enter_raw(bool keep_output_processing) {

@@ -175,6 +175,26 @@ TEST(TerminalJobs, StartInTheBackgroundChangesNothingUntilForeground) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(TerminalJobs, BackgroundStartDoesNotTakeOverTheShellsEditingMode) {
+  Desk s;
+  termios editing = s.before;  // as a shell at its prompt has it
+  editing.c_lflag &= ~tcflag_t(ICANON | ECHO);
+  editing.c_iflag &= ~tcflag_t(ICRNL);
+  editing.c_cc[VERASE] = 8;
+  ASSERT_EQ(tcsetattr(s.caller(), TCSANOW, &editing), 0);
+  int status = in_background(
+      s,
+      [&](pid_t, int) {
+        auto terminal = s.start();
+        termios inner = mode_of(s.program());
+        bool plain =
+            (inner.c_lflag & ICANON) != 0 && (inner.c_lflag & ECHO) != 0 && (inner.c_iflag & ICRNL) != 0;
+        return plain && inner.c_cc[VERASE] == 8 && inner.c_cc[VMIN] == 1 ? 0 : 1;
+      },
+      [](pid_t) {});
+  EXPECT_EQ(status, 0);
+}
+
 TEST(TerminalJobs, ComingToTheForegroundIsNoticedWithoutASignal) {
   Desk s;
   int status = in_background(

@@ -49,6 +49,7 @@ struct View {
   const sock_fprog* filters = nullptr;   // 0: the program's, 1: pid 1's (len 0: none)
   const int* kept_fds = nullptr;         // descriptors above 2 that the program gets; -1 ends the list
   int wire = -1;                         // the child's end
+  int other_wire = -1;                   // the parent's: closed first, or end of file would never come
   int fds[kSlots];
   char* own_arguments = nullptr;         // argv and environment of immure itself: wiped in pid 1
   uint64_t own_arguments_size = 0;

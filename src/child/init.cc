@@ -101,6 +101,7 @@ void reap(long program) {
 }
 
 [[noreturn]] void child_main(View& view) {
+  if (view.other_wire >= 0) sys::close(view.other_wire);
   wipe(view.own_arguments, view.own_arguments_size);
   sys::call(__NR_prctl, PR_SET_NAME, sys::arg("immure-init"));
   if (run_steps(view, Side::Child) != 0) give_up(view);

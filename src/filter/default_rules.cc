@@ -60,14 +60,12 @@ CallPolicy unshare(const Weighing& w) {
 // ---- ioctl ------------------------------------------------------------------------------------------------------
 
 constexpr Range kAllowedRequests[] = {
-    {0x0002, 0x0002},          // FIGETBSZ
     {0x5401, 0x5411},          // TCGETS … TIOCOUTQ
     {0x5413, 0x541b},          // TIOCGWINSZ … FIONREAD; between them TIOCSTI
     {0x5420, 0x5422},          // TIOCPKT, FIONBIO, TIOCNOTTY; before them TIOCLINUX, TIOCCONS, TIOC[GS]SERIAL
     {0x5424, 0x5429},          // TIOCGETD … TIOCGSID; before them TIOCSETD
     {0x5441, 0x5441},          // TIOCGPTPEER
     {0x5450, 0x5452},          // FIONCLEX, FIOCLEX, FIOASYNC
-    {0x5460, 0x5460},          // FIOQSIZE
     {0x8901, 0x8907},          // FIOSETOWN … SIOCGSTAMPNS: ownership and time stamps of a socket
     {0x8910, 0x8910},          // SIOCGIFNAME
     {0x8912, 0x8913},          // SIOCGIFCONF, SIOCGIFFLAGS

@@ -244,9 +244,9 @@ TEST(Default, KeepsTheCallersTerminal_S132) {
 
 TEST(Default, AsksFilesAndInterfacesOnly) {
   Policy policy = policy_of();
-  for (uint64_t request : {0x40049409UL, 0x4020940dUL, 0x80086601UL, 0x8912UL, 0x8913UL, 0x8915UL, 0x8927UL, 0x8933UL, 2UL})
+  for (uint64_t request : {0x40049409UL, 0x4020940dUL, 0x80086601UL, 0x8912UL, 0x8913UL, 0x8915UL, 0x8927UL, 0x8933UL})
     EXPECT_EQ(ask(policy, "ioctl", {0, request}), kAllow) << request;
-  for (uint64_t request : {0x40086602UL, 0x8914UL, 0x8916UL, 0x8924UL, 0x8946UL, 0x89f0UL, 0xb701UL, 0xae01UL, 0xc0502100UL, 0xc020660bUL, 1UL, 0x1268UL})
+  for (uint64_t request : {0x40086602UL, 0x8914UL, 0x8916UL, 0x8924UL, 0x8946UL, 0x89f0UL, 0xb701UL, 0xae01UL, 0xc0502100UL, 0xc020660bUL, 1UL, 2UL, 0x1268UL, 0x5453UL})
     EXPECT_EQ(ask(policy, "ioctl", {0, request}), kEperm) << request;
 }
 

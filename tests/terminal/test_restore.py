@@ -1,5 +1,7 @@
 """The caller's terminal is given back as it was, however the run ends. (S132, U51)"""
 import os
+import pty
+import select
 import signal
 import time
 import unittest
@@ -167,12 +169,35 @@ class Restore(TerminalTest):
         self.keys("C-d")
         self.given_back()
 
-    def test_without_a_shell_to_continue_it_nothing_hangs(self):
-        # The window's own process: its process group is an orphan, Ctrl-Z stops nothing there.
-        self.tmux("new-window", f"'{self.immure}' run -- sh -c 'sleep 1; echo over; sleep 1000'")
-        time.sleep(0.3)
+    def test_a_pipeline_stops_as_a_whole(self):
+        # A job is stopped for the shell when every process of it is: here, the second one too.
+        self.start("sh -c 'stty -icanon; echo drawing >/dev/tty; sleep 1000' | sleep 1000")
+        self.wait_for("^drawing$")
+        self.wait_for_raw()
         self.keys("C-z")
-        self.wait_for("over$")
+        self.wait_for("Stopped")
+        self.given_back()
+        self.enter("kill %1; fg")
+
+    def test_without_a_shell_to_continue_it_nothing_hangs(self):
+        # A terminal whose only process is immure: its process group is an orphan, Ctrl-Z stops nothing there.
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execve(self.immure, ["immure", "run", "--", "sh", "-c", "echo begun; sleep 1; echo over; sleep 1000"],
+                      self.environment)
+        self.addCleanup(os.close, master)
+        self.addCleanup(os.waitpid, pid, 0)
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+        shown = b""
+        end = time.monotonic() + 6
+        while b"over" not in shown and time.monotonic() < end:
+            if select.select([master], [], [], 0.2)[0]:
+                chunk = os.read(master, 4096)
+                if b"begun" in chunk:
+                    time.sleep(0.3)
+                    os.write(master, b"\x1a")
+                shown += chunk
+        self.assertIn(b"over", shown)
 
     def test_closed_terminal_ends_the_jail(self):
         self.start("sleep 1000")

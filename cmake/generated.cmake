@@ -26,4 +26,16 @@ target_link_libraries(gen_profiles PRIVATE room_input_core)
 file(GLOB shipped_profiles CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/profiles/*.toml)
 immure_table(profiles.inc TOOL gen_profiles ARGS ${PROJECT_SOURCE_DIR}/profiles DEPENDS ${shipped_profiles})
 
+# What `immure version` says of the source. It is written again when a commit was made.
+set(revision_log ${PROJECT_SOURCE_DIR}/.git/logs/HEAD)
+if(NOT EXISTS ${revision_log})
+  set(revision_log)
+endif()
+add_custom_command(OUTPUT ${IMMURE_GENERATED}/revision.inc
+  COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DOUTPUT=${IMMURE_GENERATED}/revision.inc
+    -P ${PROJECT_SOURCE_DIR}/cmake/revision.cmake
+  DEPENDS ${revision_log} VERBATIM)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/cli/version.cc PROPERTIES
+  OBJECT_DEPENDS ${IMMURE_GENERATED}/revision.inc INCLUDE_DIRECTORIES ${IMMURE_GENERATED})
+
 add_custom_target(immure_generated DEPENDS ${immure_tables})

@@ -10,6 +10,17 @@ immure_room(input USES base kernel spec filter
 immure_room(plan USES base uapi kernel spec filter)
 immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, nothing else
 immure_room(run USES base uapi kernel spec plan child FULL)
+immure_room(cli USES base uapi kernel spec filter input plan child run
+  MAINS start_main.cc full_main.cc STARTS full_program.cc)
+
+# The programs. The start binary has its own small runtime instead of the C++ library's.
+if(IMMURE_START)
+  add_executable(immure src/cli/start_main.cc src/base/musl/runtime.cc)
+  target_link_libraries(immure PRIVATE room_cli)
+else()
+  add_executable(immure-full src/cli/full_main.cc)
+  target_link_libraries(immure-full PRIVATE room_cli)
+endif()
 
 # The child's code must not call into libc or a runtime, so it is built without what would.
 target_compile_options(room_child PRIVATE -fno-stack-protector -fno-sanitize=all -fno-exceptions -fno-rtti

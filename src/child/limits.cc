@@ -63,6 +63,7 @@ long namespace_op(const Step& step, View& view) {
   switch (step.op) {
     case Op::AwaitMaps: return await_maps(view);
     case Op::Unshare: return sys::call(__NR_unshare, static_cast<long>(step.x));
+    case Op::EnterNamespaces: return sys::call(__NR_setns, slot(view, step.a), static_cast<long>(step.x));
     case Op::LoopbackUp: return loopback_up();
     case Op::Hostname: {
       const char* host = text(view, step.s);

@@ -10,6 +10,7 @@
 #include "cli/full_program.h"
 #include "input/options.h"
 #include "input/shipped_profiles.h"
+#include "run/launch.h"
 #include "run/run.h"
 
 namespace immure::cli {
@@ -25,7 +26,7 @@ bool needs_full(const Parsed& parsed) {
   if (parsed.help || parsed.dry_run) return true;
   if (parsed.words_fd >= 0) return false;
   for (const std::string& profile : parsed.profiles)
-    if (!shipped_profile(profile)) return true;
+    if (!shipped_profile(profile) || profile_file_exists(profile)) return true;
   for (const Word& word : parsed.words)
     if (word.option->name == "seccomp" && word.value != "none" && word.value != "strict") return true;
   return profile_files_present();
@@ -68,6 +69,7 @@ Status read_program(JailSpec& spec) {
 }
 
 int run_verb(int argc, char** argv, char** environment) {
+  uint64_t started = run::now_ns();
   auto parsed = parse_arguments(std::span<char* const>(argv + 2, static_cast<size_t>(argc - 2)), 2);
   if (!parsed) return refuse(parsed.error());
   if (needs_full(*parsed)) return become_full(argv, environment);
@@ -77,9 +79,11 @@ int run_verb(int argc, char** argv, char** environment) {
   for (const Word& word : *words)
     if (auto applied = apply(jail, word); !applied) return refuse(applied.error());
   jail.spec.argv = parsed->command;
+  jail.spec.seccomp_fd = parsed->seccomp_fd;
   if (auto valid = validate(jail.spec); !valid) return refuse(valid.error());
   if (auto read = read_program(jail.spec); !read) return refuse(read.error());
   run::Caller caller;
+  caller.started_ns = started;
   caller.environment = environment;
   caller.own_arguments = argv[0];
   char* end = argv[argc - 1] + std::strlen(argv[argc - 1]);

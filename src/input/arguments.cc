@@ -6,7 +6,8 @@
 namespace immure {
 namespace {
 
-constexpr std::string_view kWordsFd = "words-fd";  // between immure's own two programs; nobody types it
+// Between immure's own two programs; nobody types them.
+constexpr std::string_view kWordsFd = "words-fd", kSeccompFd = "seccomp-fd";
 
 struct Reader {
   std::span<char* const> arguments;
@@ -60,13 +61,13 @@ Status take_special(Reader& in, const Option& option, std::string value) {
   return {};
 }
 
-Status take_words_fd(Reader& in, size_t equals) {
-  Result<std::string> value = value_of(in, kWordsFd, "N", equals);
+Status take_descriptor(Reader& in, std::string_view name, size_t equals, int& place) {
+  Result<std::string> value = value_of(in, name, "N", equals);
   if (!value) return tl::unexpected<Error>(std::move(value.error()));
   std::optional<uint64_t> fd = parse_u64(*value);
   if (!fd || *fd < 3 || *fd > 1u << 20)
-    return fail(Code::kUsage, "--words-fd needs a descriptor", {}, {}, in.place());
-  in.parsed.words_fd = static_cast<int>(*fd);
+    return fail(Code::kUsage, "--" + std::string(name) + " needs a descriptor", {}, {}, in.place());
+  place = static_cast<int>(*fd);
   return {};
 }
 
@@ -76,7 +77,8 @@ Status take_option(Reader& in) {
   size_t equals = is_long ? argument.find('=') : std::string_view::npos;
   std::string_view name = is_long ? argument.substr(2, equals == std::string_view::npos ? equals : equals - 2)
                                   : short_option(argument);
-  if (is_long && name == kWordsFd) return take_words_fd(in, equals);
+  if (is_long && name == kWordsFd) return take_descriptor(in, name, equals, in.parsed.words_fd);
+  if (is_long && name == kSeccompFd) return take_descriptor(in, name, equals, in.parsed.seccomp_fd);
   const Option* option = find_option(name);
   if (option == nullptr) return unknown(in, argument.substr(0, equals), is_long ? name : argument.substr(1));
 

@@ -65,6 +65,7 @@ struct Parsed {
   std::vector<std::string> command;
   std::vector<std::string> profiles;    // --profile, in order
   int words_fd = -1;                    // words that immure-full has already read from files
+  int seccomp_fd = -1;                  // the filter that it has compiled
   bool help = false, dry_run = false;
 };
 Result<Parsed> parse_arguments(std::span<char* const> arguments, int first_index);

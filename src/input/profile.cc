@@ -140,7 +140,8 @@ Status Reader::list(const Option& option, const ProfileNode& node) {
 // [env], [need] and [weaken]: a key is the first half of a value.
 Status Reader::table(const Option& option, const ProfileNode& node) {
   const Option *pass_env = find_option("pass-env"), *env = find_option("env");
-  for (const auto& [key, child] : node.members) {
+  for (const ProfileNode& child : node.members) {
+    const std::string& key = child.key;
     bool text = child.kind == Kind::Text || child.kind == Kind::Number, flag = child.kind == Kind::Flag;
     if (&option == env && text) {
       IMMURE_TRY(add(How::Replace, *env, child, key + "=" + child.text, key));
@@ -167,7 +168,8 @@ Status Reader::table(const Option& option, const ProfileNode& node) {
 Status Reader::limits(const ProfileNode& node) {
   if (node.kind != Kind::Table)
     return wrong(node, "\"limits\" must be a table", {}, "write [limits] and a line each");
-  for (const auto& [key, child] : node.members) {
+  for (const ProfileNode& child : node.members) {
+    const std::string& key = child.key;
     const Option* row = find_option(key);
     if (row == nullptr || row->group != Group::Limits) {
       std::vector<std::string_view> names;
@@ -197,7 +199,8 @@ Status Reader::extends(const ProfileNode& node) {
 }
 
 Status Reader::top(const ProfileNode& table) {
-  for (const auto& [key, node] : table.members) {
+  for (const ProfileNode& node : table.members) {
+    const std::string& key = node.key;
     if (key == "$schema") continue;
     if (key == "description") {
       if (node.kind != Kind::Text) return wrong(node, "\"description\" must be a text", {});

@@ -91,15 +91,20 @@ tl::unexpected<Error> Resolver::unknown(std::string_view name, const std::string
   return fail(Code::kBadProfile, "there is no profile " + quoted(name), {}, std::move(how), origin);
 }
 
+// What cannot be looked at counts as there, so that reading it says why.
+std::optional<std::string> file_in(const std::string& folder, std::string_view name) {
+  for (std::string_view ending : kEndings) {
+    std::string path = folder + "/" + std::string(name) + std::string(ending);
+    bool missing = ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    if (!missing) return path;
+  }
+  return std::nullopt;
+}
+
 Result<std::vector<Word>> Resolver::by_name(std::string_view name, size_t from, const std::string& origin) {
   if (!valid_name(name)) return unknown(name, origin);
-  for (size_t i = from; i < places.folders.size(); ++i) {
-    for (std::string_view ending : kEndings) {
-      std::string path = places.folders[i] + "/" + std::string(name) + std::string(ending);
-      bool missing = ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
-      if (!missing) return by_file(path, path, name, i + 1, origin);
-    }
-  }
+  for (size_t i = from; i < places.folders.size(); ++i)
+    if (auto path = file_in(places.folders[i], name)) return by_file(*path, *path, name, i + 1, origin);
   std::optional<std::string_view> shipped = shipped_profile(name);
   return shipped ? decode(*shipped) : unknown(name, origin);
 }
@@ -206,6 +211,13 @@ Result<std::vector<Word>> words_of_files(const Parsed& parsed, const ProfilePlac
   if (Status tightened = tighten(words, parsed, places); !tightened)
     return tl::unexpected<Error>(std::move(tightened.error()));
   return words;
+}
+
+std::optional<std::string> profile_file_place(std::string_view name, const ProfilePlaces& places) {
+  if (!valid_name(name)) return std::nullopt;
+  for (const std::string& folder : places.folders)
+    if (auto path = file_in(folder, name)) return path;
+  return std::nullopt;
 }
 
 std::vector<std::string> profile_names(const ProfilePlaces& places) {

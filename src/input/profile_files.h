@@ -2,6 +2,7 @@
 // with the command line. Asks the file system and the environment; only in immure-full.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ Result<std::vector<Word>> read_profile(std::string_view name_or_file, const Prof
 //   then the project's file, which may only tighten what profiles and command line give together (kLoosens),
 //   unless the command line names that very file as a profile.
 Result<std::vector<Word>> words_of_files(const Parsed& parsed, const ProfilePlaces& places);
+
+// The file that --profile NAME reads; none: the shipped profile of that name, or nothing at all.
+std::optional<std::string> profile_file_place(std::string_view name, const ProfilePlaces& places);
 
 // Every name that --profile takes here, sorted; for completion and messages.
 std::vector<std::string> profile_names(const ProfilePlaces& places);

@@ -40,8 +40,8 @@ class Reader final : public json::json_sax_t {
   bool start_object(std::size_t) override { return open(ProfileNode::Kind::Table); }
   bool key(string_t& name) override {
     if (name.find('\0') != std::string::npos) return refuse("a key has a NUL byte in it");
-    for (const auto& [known, value] : open_.back().members) {
-      if (known == name) return refuse("the key " + immure::quoted(name) + " is there twice");
+    for (const ProfileNode& known : open_.back().members) {
+      if (known.key == name) return refuse("the key " + immure::quoted(name) + " is there twice");
     }
     key_ = std::move(name);
     return true;
@@ -100,7 +100,8 @@ class Reader final : public json::json_sax_t {
     } else if (open_.back().kind == ProfileNode::Kind::List) {
       open_.back().items.push_back(std::move(node));
     } else {
-      open_.back().members.emplace_back(key_, std::move(node));
+      node.key = key_;
+      open_.back().members.push_back(std::move(node));
     }
     return true;
   }

@@ -1,13 +1,24 @@
+// toml++ promises the compiler things about its input that a hostile file need not keep: "[ =" fails an
+// assertion, a letter outside of a text can reach what "cannot be reached". Its assertions go, since an
+// ordinary error stands behind them, and what cannot be reached ends the process instead of going on
+// anywhere.
+#undef NDEBUG
+#define TOML_ASSERT(expr) static_assert(true)
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_UNRELEASED_FEATURES 0
 #define TOML_ENABLE_FORMATTERS 0
+// clang-format off
+#include <toml++/impl/preprocessor.h>
+#undef TOML_UNREACHABLE
+#define TOML_UNREACHABLE __builtin_trap()
+#include <toml++/toml.h>
+// clang-format on
 
 #include "input/toml.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
+#include <charconv>
 #include <string>
 
 #include "base/text.h"
@@ -26,25 +37,29 @@ std::string decimal(double value) {
   return end.ec == std::errc() ? std::string(digits, end.ptr) : std::string("too long a number");
 }
 
-// toml++ walks its tree by recursion, and a dotted key or an open bracket is a level of it: a hostile file
-// could run it out of stack. So levels are counted beforehand, outside of texts and comments. Where this
-// scanner and toml++ could disagree the file is no TOML, and toml++ stops there.
-class Levels {
+// A look at the file before toml++ has its own. That one walks its tree by recursion, and a dotted key or an
+// open bracket is a level of it: a hostile file could run it out of stack. So levels are counted, outside of
+// texts and comments; and a byte there that is no ASCII is none of TOML's. Where this scanner and toml++
+// could disagree the file is no TOML, and toml++ stops there.
+class Glance {
  public:
-  explicit Levels(std::string_view text) : text_(text) {}
+  explicit Glance(std::string_view text) : text_(text) {}
 
-  bool too_many() {
-    for (at_ = 0; at_ < text_.size(); ++at_) {
+  // Why it is refused; empty when it is fine.
+  std::string_view refusal() {
+    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    for (at_ = text_.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; at_ < text_.size(); ++at_) {
       char c = text_[at_];
+      if (static_cast<unsigned char>(c) >= 0x80) return "a letter that is no ASCII stands outside of quotes";
       if (c == '"' || c == '\'') skip_text(c);
       if (c == '#') skip_comment();
       if (c == '\n') dots_ = 0;
       if (c == '.') ++dots_;
       if (c == '[' || c == '{') ++open_;
       if ((c == ']' || c == '}') && open_ > 0) --open_;
-      if (dots_ > kDeepestProfile || open_ > kDeepestProfile) return true;
+      if (dots_ > kDeepestProfile || open_ > kDeepestProfile) return "it is nested more than 64 levels deep";
     }
-    return false;
+    return {};
   }
   size_t line() const {
     return 1 + static_cast<size_t>(std::count(text_.begin(), text_.begin() + at(), '\n'));
@@ -118,7 +133,8 @@ struct Reader {
       if (member.key.find('\0') != std::string::npos) refuse(*member.value, "a key has a NUL byte in it");
       ProfileNode child = node(*member.value);
       child.place = ":" + num(member.at.line) + ":" + num(member.at.column);
-      out.members.emplace_back(std::move(member.key), std::move(child));
+      child.key = std::move(member.key);
+      out.members.push_back(std::move(child));
     }
     return out;
   }
@@ -163,10 +179,10 @@ struct Reader {
 Result<ProfileNode> parse_toml(std::string_view text, std::string_view shown_as) {
   if (text.size() > kLongestProfile)
     return fail(Code::kBadProfile, "cannot read the profile " + quoted(shown_as), "it is longer than 1 MiB");
-  if (Levels levels(text); levels.too_many()) {
-    return fail(Code::kBadProfile, "cannot read the profile " + quoted(shown_as),
-                "it is nested more than 64 levels deep", {},
-                std::string(shown_as) + ":" + num(levels.line()));
+  Glance glance(text);
+  if (std::string_view why = glance.refusal(); !why.empty()) {
+    return fail(Code::kBadProfile, "cannot read the profile " + quoted(shown_as), std::string(why), {},
+                std::string(shown_as) + ":" + num(glance.line()));
   }
   toml::parse_result parsed = toml::parse(text);
   if (!parsed) {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -17,8 +16,9 @@ struct ProfileNode {
   std::string text;  // Text, and Number as it would be typed; Other: what it is ("a date")
   bool flag = false;
   std::vector<ProfileNode> items;
-  std::vector<std::pair<std::string, ProfileNode>> members;  // in the order of the file
-  std::string place;  // ":12:3" (line and column) in TOML, "#/limits/memory" in JSON
+  std::vector<ProfileNode> members;  // in the order of the file
+  std::string key;                   // of a member
+  std::string place;                 // ":12:3" (line and column) in TOML, "#/limits/memory" in JSON
 };
 
 // The top table. Errors: kBadProfile with the place. Keys that come twice are errors in both languages, as is

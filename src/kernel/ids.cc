@@ -42,14 +42,14 @@ std::optional<User> user(std::string_view passwd, std::string_view name, uint32_
   return std::nullopt;
 }
 
-std::optional<Group> group_of(std::string_view group, std::string_view name, uint32_t gid) {
+std::optional<UserGroup> group_of(std::string_view group, std::string_view name, uint32_t gid) {
   std::string_view line;
   while (next_line(group, line)) {
     std::string_view part[4];
     if (!fields(line, part) || part[0].empty()) continue;
     auto own = id(part[2]);
     if (!own || (name.empty() ? *own != gid : part[0] != name)) continue;
-    return Group{std::string(part[0]), *own};
+    return UserGroup{std::string(part[0]), *own};
   }
   return std::nullopt;
 }
@@ -62,10 +62,10 @@ std::optional<User> find_user(std::string_view passwd, std::string_view name) {
   return name.empty() ? std::nullopt : user(passwd, name, 0);
 }
 std::optional<User> find_user(std::string_view passwd, uint32_t uid) { return user(passwd, {}, uid); }
-std::optional<Group> find_group(std::string_view group, std::string_view name) {
+std::optional<UserGroup> find_group(std::string_view group, std::string_view name) {
   return name.empty() ? std::nullopt : group_of(group, name, 0);
 }
-std::optional<Group> find_group(std::string_view group, uint32_t gid) { return group_of(group, {}, gid); }
+std::optional<UserGroup> find_group(std::string_view group, uint32_t gid) { return group_of(group, {}, gid); }
 
 std::vector<Host::Range> find_subids(std::string_view subids, std::string_view name, uint32_t uid) {
   std::vector<Host::Range> ranges;
@@ -92,14 +92,14 @@ std::optional<User> user_by_name(std::string_view name) {
 
 std::optional<User> user_by_uid(uint32_t uid) { return find_user(file("/etc/passwd"), uid); }
 
-std::optional<Group> group_by_name(std::string_view name) {
+std::optional<UserGroup> group_by_name(std::string_view name) {
   std::string text = file("/etc/group");
   auto found = find_group(text, name);
   auto number = id(name);
   return found || !number ? found : find_group(text, *number);
 }
 
-std::optional<Group> group_by_gid(uint32_t gid) { return find_group(file("/etc/group"), gid); }
+std::optional<UserGroup> group_by_gid(uint32_t gid) { return find_group(file("/etc/group"), gid); }
 
 void observe_subids(Host& host) {
   auto self = user_by_uid(host.uid);

@@ -18,7 +18,7 @@ struct User {
   uint32_t uid = 0, gid = 0;
   std::string home, shell;
 };
-struct Group {
+struct UserGroup {
   std::string name;
   uint32_t gid = 0;
 };
@@ -27,16 +27,16 @@ struct Group {
 // nss_files.
 std::optional<User> find_user(std::string_view passwd, std::string_view name);
 std::optional<User> find_user(std::string_view passwd, uint32_t uid);
-std::optional<Group> find_group(std::string_view group, std::string_view name);
-std::optional<Group> find_group(std::string_view group, uint32_t gid);
+std::optional<UserGroup> find_group(std::string_view group, std::string_view name);
+std::optional<UserGroup> find_group(std::string_view group, uint32_t gid);
 // The ranges of /etc/subuid or /etc/subgid that belong to the user, by name or by number; `inside` is 0.
 std::vector<Host::Range> find_subids(std::string_view subids, std::string_view name, uint32_t uid);
 
 // The same on this host's files; a number in decimal digits is also a name.
 std::optional<User> user_by_name(std::string_view name_or_number);
 std::optional<User> user_by_uid(uint32_t uid);
-std::optional<Group> group_by_name(std::string_view name_or_number);
-std::optional<Group> group_by_gid(uint32_t gid);
+std::optional<UserGroup> group_by_name(std::string_view name_or_number);
+std::optional<UserGroup> group_by_gid(uint32_t gid);
 
 // What newuidmap and newgidmap grant the user `uid`: fills host.subuids and host.subgids. Not part of
 // observe(), since a start needs it only when a range of ids is asked for.

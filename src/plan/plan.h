@@ -51,11 +51,17 @@ struct ExpectedRlimit {
   uint64_t soft, hard;
 };
 
+// Inodes of namespaces, in the order of the first layers (UserNs … TimeNs); 0: not an own one.
+inline constexpr size_t kNamespaceCount = 8;
+using NamespaceIds = std::array<uint64_t, kNamespaceCount>;
+
 struct Plan {
   std::vector<Step> steps;       // grouped by side, in order
   std::string arena;             // NUL-terminated texts; offset 0 is ""
   uint64_t clone_flags = 0;
   uint64_t unshare_flags = 0;    // namespaces that pid 1 makes itself (time)
+  bool enters = false;           // a running jail (plan/enter.h): what starts is not pid 1, and not all of it
+  NamespaceIds entered{};        // the namespaces that it must then be in
 
   // identity: what the parent writes and what verify compares
   std::vector<IdMap> uid_map, gid_map;

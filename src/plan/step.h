@@ -47,6 +47,7 @@ enum class Op : uint8_t {
   // namespaces
   AwaitMaps,       // until the parent has written the id maps
   Unshare,         // x
+  EnterNamespaces, // those of the process of the pidfd a: x, as clone(2) names them
   LoopbackUp,
   Hostname,        // s
   // identity and privilege

@@ -152,6 +152,38 @@ uint64_t call_detail(uint32_t arch, uint32_t number, const uint64_t (&args)[6]) 
   return 0;
 }
 
+std::optional<uint64_t> argument_value(std::string_view text) {
+  const std::span<const Name> tables[] = {kFamilies, kSocketTypes, kIoctls, kPrctls, kNamespaces};
+  for (std::span<const Name> names : tables)
+    for (const Name& name : names)
+      if (text == name.text) return name.value;
+  return std::nullopt;
+}
+
+std::string argument_name(uint32_t arch, uint32_t number, unsigned index, uint64_t value) {
+  std::span<const Name> names;
+  switch (decides(arch, number)) {
+    case Decides::Nothing:
+    case Decides::Personality: break;
+    case Decides::Ioctl:
+      if (index == 1) names = kIoctls;
+      break;
+    case Decides::Socket:
+      if (index == 0) names = kFamilies;
+      if (index == 1) names = kSocketTypes;
+      break;
+    case Decides::Clone:
+    case Decides::Unshare: return index == 0 ? namespaces(value) : std::string();
+    case Decides::Setns: return index == 1 ? namespaces(value) : std::string();
+    case Decides::Prctl:
+      if (index == 0) names = kPrctls;
+      break;
+  }
+  for (const Name& name : names)
+    if (name.value == value) return name.text;
+  return {};
+}
+
 std::string call_name(uint32_t arch, uint32_t number) {
   const char* name = nullptr;
   std::string prefix;

@@ -160,6 +160,13 @@ constexpr HintRow kRows[] = {
     on(Op::Unshare, ENOSPC, Code::kLayer, "a limit of namespaces is reached",
        "as root: raise the sysctl user.max_*_namespaces that is used up"),
     on(Op::Unshare, EINVAL, Code::kLayer, "the kernel was built without one of them", kDoctor),
+    on(Op::EnterNamespaces, EPERM, Code::kLayer,
+       "only who started the jail, or has privilege over its user namespace, may enter it",
+       "enter it as the user who started it"),
+    on(Op::EnterNamespaces, ESRCH, Code::kNoJail, "the jail has ended meanwhile", "start it again"),
+    on(Op::EnterNamespaces, EINVAL, Code::kLayer,
+       "the kernel enters no process's namespaces by a pidfd (5.8 does)",
+       "a newer kernel; `immure doctor` says what this one has"),
     on(Op::Hostname, EINVAL, Code::kBadValue, "a host name has at most 64 bytes",
        "choose a shorter --hostname"),
     on(Op::LoopbackUp, EPERM, Code::kLayer,
@@ -328,6 +335,7 @@ const char* step_sentence(Op op) {
     case Op::PivotRoot: return "the jail cannot turn to its own root";
     case Op::AwaitMaps: return "the jail got no ids";
     case Op::Unshare: return "the jail cannot have its own %n";
+    case Op::EnterNamespaces: return "the jail cannot be entered";
     case Op::LoopbackUp: return "the jail's loopback interface cannot be switched on";
     case Op::Hostname: return "the host name %s cannot be set";
     case Op::SetGroups: return "the supplementary groups cannot be dropped";

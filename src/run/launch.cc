@@ -126,6 +126,7 @@ Launcher::Step_ Launcher::prepare() {
   jail_.wire.reset(pair[0]);
   child_wire_.reset(above_kept(pair[1]));
   image_.view.wire = child_wire_.get();
+  image_.view.other_wire = jail_.wire.get();
   for (const auto& [slot, number] : plan_.passed_fds) {
     long copy = sys::call(__NR_fcntl, number, F_DUPFD_CLOEXEC, 3);
     if (copy < 0)
@@ -223,7 +224,7 @@ Launcher::Step_ Launcher::reach_gate() {
   // The parent has nothing to do meanwhile: it looks through the root for links that lead outside.
   if (!plan_.look_at_root.empty())
     if (auto look = look_for_outside_links(plan_.look_at_root); !look) return failed(look.error());
-  if (auto verified = verify_early(plan_, jail_.init); !verified) return failed(verified.error());
+  if (auto verified = verify_early(plan_, jail_.init, jail_.namespaces); !verified) return failed(verified.error());
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
   jail_.timings.gate = now_ns();
@@ -231,7 +232,7 @@ Launcher::Step_ Launcher::reach_gate() {
     return failed(Error{Code::kSystem, 0, "pid 1 of the jail said something unexpected", {}, {}, {}});
   std::string root_proc = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root/proc";
   jail_.proc.reset(static_cast<int>(sys::open(AT_FDCWD, root_proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
-  if (auto verified = verify_at_gate(plan_, jail_.init); !verified) return failed(verified.error());
+  if (auto verified = verify_at_gate(plan_, jail_.init, jail_.namespaces); !verified) return failed(verified.error());
   jail_.timings.verified = now_ns();
   return {};
 }
@@ -276,6 +277,7 @@ Launched& Launched::operator=(Launched&& other) noexcept {
   listener = std::move(other.listener);
   terminal = std::move(other.terminal);
   proc = std::move(other.proc);
+  namespaces = other.namespaces;
   groups = std::move(other.groups);
   timings = std::move(other.timings);
   return *this;

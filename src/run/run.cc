@@ -13,6 +13,7 @@
 #include "kernel/ids.h"
 #include "kernel/sys.h"
 #include "plan/compile.h"
+#include "run/descriptors.h"
 #include "run/diagnose.h"
 #include "run/launch.h"
 #include "run/report.h"
@@ -25,23 +26,6 @@ namespace immure::run {
 namespace {
 
 void say(std::string_view text) { (void)write_fd(2, text, "stderr"); }
-
-// A missing standard descriptor becomes /dev/null, or the next file that is opened would take its place. A
-// directory there would be a way out (S35): whoever holds one walks by fchdir(2).
-Status check_standard_descriptors() {
-  for (int fd = 0; fd < 3; fd++) {
-    struct stat st {};
-    if (fstat(fd, &st) != 0) {
-      int opened = open("/dev/null", O_RDWR);
-      if (opened != fd) return fail(Code::kSystem, "descriptor " + num(static_cast<uint64_t>(fd)) + " is closed", {}, {}, {}, errno);
-      continue;
-    }
-    if (S_ISDIR(st.st_mode) || (S_ISBLK(st.st_mode)))
-      return fail(Code::kBadValue, "descriptor " + num(static_cast<uint64_t>(fd)) + " of immure is a " + (S_ISDIR(st.st_mode) ? "directory" : "disk"),
-                  "the program would get it, and walk out of the jail with it", "redirect it to a file, a pipe or /dev/null");
-  }
-  return {};
-}
 
 Status check_passed(const Plan& plan) {
   for (const auto& [slot, number] : plan.passed_fds) {
@@ -147,11 +131,13 @@ int Run::running_pid(const Launched& jail) const {
 }
 
 Status Run::publish(const Launched& jail) {
-  IMMURE_TRY(write_state(state_file_, spec_, jail, caller_.words));
+  IMMURE_TRY(write_state(state_file_, {plan_, spec_, jail, caller_.words}));
+  int pid = running_pid(jail);
+  if (pid > 0) IMMURE_TRY(verify_descriptors(plan_, pid));
   if (!status_.wanted()) return {};
   JsonWriter json;
   json.begin_object();
-  json.text("stage", "running").text("name", spec_.name).number("init_pid", jail.init).number("pid", running_pid(jail));
+  json.text("stage", "running").text("name", spec_.name).number("init_pid", jail.init).number("pid", pid);
   status_.line(json.end_object());
   return {};
 }
@@ -212,10 +198,11 @@ int Run::run() {
   umask(0);   // modes are meant as they are written; the program gets its own umask
   host_ = Host::observe();
   if (spec_.id_range != 0 && !host_.privileged) observe_subids(host_);
-  if (spec_.name.empty()) spec_.name = "jail-" + num(host_.pid);
+  bool named = !spec_.name.empty();
+  if (!named) spec_.name = "jail-" + num(host_.pid);
   auto dir = state_dir();
   if (!dir) return refuse(dir.error(), "setup");
-  state_file_ = state_path(*dir, spec_.name);
+  std::string file = state_path(*dir, spec_.name);
   auto signals = watch_signals();
   if (!signals) return refuse(signals.error(), "setup");
 
@@ -225,11 +212,16 @@ int Run::run() {
     probed = true;
     if (planned = plan_it(true); !planned) return refuse(planned.error(), "setup");
   }
+  // Only a name that was chosen can be somebody else's.
+  if (named)
+    if (auto claimed = claim_name(file, spec_.name); !claimed) return refuse(claimed.error(), "setup");
+  state_file_ = std::move(file);
   auto jail = start_again_if_needed(probed);
   if (!jail) {
     clean_up();
     return refuse(jail.error().error, "setup");
   }
+  jail->timings.started = caller_.started_ns;
   if (options_.verbose && !options_.json) say("immure: jail " + quoted(spec_.name) + "\n" + layers_text(plan_, use_colour(2)));
   std::optional<Terminal> terminal;
   if (jail->terminal) {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/digest.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "kernel/proc.h"
@@ -34,7 +36,50 @@ void process_json(JsonWriter& json, const char* key, int pid) {
   json.end_object();
 }
 
+constexpr const char* kNamespaceKeys[kNamespaceCount] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"};
+
+void namespaces_json(JsonWriter& json, const NamespaceIds& namespaces) {
+  json.begin_object("namespaces");
+  for (size_t i = 0; i < kNamespaceCount; i++)
+    if (namespaces[i] != 0) json.number(kNamespaceKeys[i], static_cast<int64_t>(namespaces[i]));
+  json.end_object();
+}
+
+void landlock_json(JsonWriter& json, const Plan& plan) {
+  for (const Step& step : plan.steps) {
+    if (step.op == Op::LandlockCreate) {
+      json.begin_object("landlock").number("files", static_cast<int64_t>(step.x));
+      json.number("network", static_cast<int64_t>(step.y)).number("scopes", static_cast<int64_t>(step.z));
+      json.begin_array("rules");
+    }
+    if (step.op == Op::LandlockPath)
+      json.begin_object().text("path", plan.text(step.s)).number("rights", static_cast<int64_t>(step.x)).end_object();
+    if (step.op == Op::LandlockPort)
+      json.begin_object().number("port", static_cast<int64_t>(step.y)).number("rights", static_cast<int64_t>(step.x)).end_object();
+    if (step.op == Op::LandlockEnforce) json.end_array().end_object();
+  }
+}
+
+void begin_state(JsonWriter& json, const std::string& name) {
+  char boot[64];
+  std::string_view boot_id = read_view("/proc/sys/kernel/random/boot_id", boot);
+  while (!boot_id.empty() && boot_id.back() == '\n') boot_id.remove_suffix(1);
+  long now[2] = {0, 0};
+  sys::call(__NR_clock_gettime, 0 /* CLOCK_REALTIME */, sys::arg(now));
+  json.begin_object();
+  json.text("schema", "immure.state/1");
+  json.text("name", name);
+  json.text("boot_id", boot_id);
+  json.number("created", now[0]);
+  process_json(json, "supervisor", static_cast<int>(getpid()));
+}
+
 }  // namespace
+
+std::string filter_digest(std::span<const sock_filter> program) {
+  if (program.empty()) return {};
+  return hex_text(sha256({reinterpret_cast<const char*>(program.data()), program.size_bytes()}));
+}
 
 uint64_t start_ticks(int pid) {
   char path[40] = "/proc/", buffer[1024];
@@ -70,19 +115,24 @@ Result<std::string> state_dir() {
 
 std::string state_path(const std::string& dir, const std::string& name) { return dir + "/" + name + ".json"; }
 
-Status write_state(const std::string& path, const JailSpec& spec, const Launched& jail, const std::string& words) {
-  char boot[64];
-  std::string_view boot_id = read_view("/proc/sys/kernel/random/boot_id", boot);
-  while (!boot_id.empty() && boot_id.back() == '\n') boot_id.remove_suffix(1);
-  long now[2] = {0, 0};
-  sys::call(__NR_clock_gettime, 0 /* CLOCK_REALTIME */, sys::arg(now));
+Status claim_name(const std::string& path, const std::string& name) {
   JsonWriter json;
-  json.begin_object();
-  json.text("schema", "immure.state/1");
-  json.text("name", spec.name);
-  json.text("boot_id", boot_id);
-  json.number("created", now[0]);
-  process_json(json, "supervisor", static_cast<int>(getpid()));
+  begin_state(json, name);
+  json.end_object();
+  long fd = sys::open(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd == -EEXIST)
+    return fail(Code::kState, "the name " + quoted(name) + " is taken", "a jail of this name runs, or has left its file",
+                "choose another --name; immure ps shows the living and clears away the dead");
+  if (fd < 0) return fail(Code::kState, "the name " + quoted(name) + " cannot be taken", quoted(path), {}, {}, static_cast<int>(-fd));
+  UniqueFd file(static_cast<int>(fd));
+  return write_fd(file.get(), json.str() + "\n", path);
+}
+
+Status write_state(const std::string& path, const StateOf& state) {
+  const JailSpec& spec = state.spec;
+  const Launched& jail = state.jail;
+  JsonWriter json;
+  begin_state(json, spec.name);
   process_json(json, "init", jail.init);
   json.text("root", spec.root.value);
   json.begin_array("command");
@@ -91,7 +141,10 @@ Status write_state(const std::string& path, const JailSpec& spec, const Launched
   json.begin_array("groups");
   for (const std::string& group : jail.groups.paths()) json.text({}, group);
   json.end_array();
-  words_json(json, words);
+  namespaces_json(json, jail.namespaces);
+  landlock_json(json, state.plan);
+  if (!state.plan.filters.empty()) json.text("filter", filter_digest(state.plan.filters[0]));
+  words_json(json, state.words);
   json.end_object();
   return write_file_atomic(path, json.str() + "\n", 0600);
 }

@@ -27,7 +27,7 @@ class Loop {
  public:
   Loop(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied, const SuperviseOptions& options)
       : plan_(plan), jail_(jail), signals_(signals), terminal_(terminal), denied_(denied), options_(options), begun_(now_ns()) {
-    alive_at_ = begun_ + options_.alive_after_ns;
+    if (options_.when_alive != nullptr) alive_at_ = begun_ + options_.alive_after_ns;
     if (plan_.wall_limit_ns != 0) wall_deadline_ = begun_ + plan_.wall_limit_ns;
     sampling_ = plan_.supervisor_sums || plan_.cpu_time_limit_ns != 0;
   }
@@ -62,10 +62,14 @@ void Loop::forward(int number) {
   child::send_message(jail_.wire.get(), message);
 }
 
-// pid 1 of the jail dies, and the kernel ends everything else in its pid namespace.
+// pid 1 of the jail dies, and the kernel ends everything else in its pid namespace. Who has entered a jail is not
+// pid 1 of it: it is asked to end its program.
 void Loop::kill_tree(EndedBy by) {
   if (outcome_.killed_by == EndedBy::Itself) outcome_.killed_by = by;
-  sys::call(__NR_pidfd_send_signal, jail_.pidfd.get(), SIGKILL, 0, 0);
+  if (plan_.enters)
+    forward(SIGKILL);
+  else
+    sys::call(__NR_pidfd_send_signal, jail_.pidfd.get(), SIGKILL, 0, 0);
   wall_deadline_ = kill_deadline_ = kNever;
   sampling_ = false;
 }

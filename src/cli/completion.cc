@@ -1,0 +1,290 @@
+#include "cli/completion.h"
+
+#include <vector>
+
+#include "base/text.h"
+#include "cli/explain.h"
+#include "filter/filter.h"
+#include "input/options.h"
+#include "kernel/capabilities.h"
+#include "spec/jail_spec.h"
+
+namespace immure::cli {
+namespace {
+
+// What can stand behind an option.
+struct Values {
+  enum class Kind : uint8_t { Free, Words, Files, Profiles } kind = Kind::Free;
+  std::vector<std::string> words;
+};
+
+Values capabilities() {
+  Values values{Values::Kind::Words, {}};
+  for (std::string_view name : capability_names()) values.words.emplace_back(name);
+  return values;
+}
+
+Values layers() {
+  Values values{Values::Kind::Words, {}};
+  for (int i = 0; i < kLayerCount; i++)
+    for (Need need : {Need::Require, Need::Prefer, Need::Off})
+      values.words.push_back(std::string(key(static_cast<Layer>(i))) + "=" + key(need));
+  return values;
+}
+
+Values weakenings() {
+  Values values{Values::Kind::Words, {}};
+  for (int i = 0; i < kWeakenCount; i++) values.words.emplace_back(key(static_cast<Weaken>(i)));
+  return values;
+}
+
+Values call_sets() {
+  Values values{Values::Kind::Words, {}};
+  for (std::string_view set : filter::named_sets()) values.words.emplace_back(set);
+  return values;
+}
+
+// "none|host" is a list of words, "SRC[:DST]" is a shape.
+bool is_list(std::string_view shape) {
+  for (char c : shape)
+    if (!((c >= 'a' && c <= 'z') || c == '|')) return false;
+  return shape.find('|') != std::string_view::npos;
+}
+
+Values values_of(const Option& option) {
+  if (option.name == "profile") return {Values::Kind::Profiles, {}};
+  if (option.name == "cap-add") return capabilities();
+  if (option.name == "need") return layers();
+  if (option.name == "weaken") return weakenings();
+  if (option.name == "allow-syscall" || option.name == "deny-syscall") return call_sets();
+  if (is_list(option.value)) {
+    Values values{Values::Kind::Words, {}};
+    for (std::string_view word : split(option.value, '|')) values.words.emplace_back(word);
+    return values;
+  }
+  switch (option.holds) {
+    case Holds::HostPath: case Holds::HostPathFirst: case Holds::HostPathOrWord: return {Values::Kind::Files, {}};
+    case Holds::Text: case Holds::Number: case Holds::NumberHostPath: return {};
+  }
+  return {};
+}
+
+std::string verb_names() {
+  std::string out;
+  for (const Verb& verb : verbs()) out += (out.empty() ? "" : " ") + std::string(verb.name);
+  return out;
+}
+
+std::string terms() {
+  std::string out;
+  for (std::string_view term : glossary_terms()) {
+    if (term.find(' ') != std::string_view::npos) continue;
+    out += (out.empty() ? "" : " ") + std::string(term);
+  }
+  return out;
+}
+
+// In single quotes of a shell.
+std::string shell(std::string_view text) {
+  std::string out;
+  for (char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out;
+}
+
+std::string bash_words(const Values& values) {
+  switch (values.kind) {
+    case Values::Kind::Free: return "COMPREPLY=()";
+    case Values::Kind::Words: return "_immure_words '" + shell(join(values.words, " ")) + "'";
+    case Values::Kind::Files: return "_immure_files";
+    case Values::Kind::Profiles: return "_immure_words \"$(immure policy list --names 2>/dev/null)\"; _immure_more_files";
+  }
+  return "";
+}
+
+std::string bash_verb(const Verb& verb) {
+  std::string flags = "_immure_words '" + std::string(verb.flags) + "'";
+  switch (verb.completes) {
+    case Completes::Nothing: return flags;
+    case Completes::RunOptions: return "_immure_run";
+    case Completes::Jails: return "_immure_words \"" + std::string(verb.flags) + " $(immure ps --names 2>/dev/null)\"";
+    case Completes::Profiles:
+      return "_immure_words \"" + std::string(verb.flags) + " $(immure policy list --names 2>/dev/null)\"; _immure_more_files";
+    case Completes::Shells: return "_immure_words 'bash zsh fish'";
+    case Completes::Terms: return "_immure_words '" + terms() + "'";
+    case Completes::Verbs: return "_immure_words '" + verb_names() + "'";
+  }
+  return flags;
+}
+
+// ---- zsh
+
+// In a specification of _arguments ':' and brackets have a meaning.
+std::string zsh_text(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == ':' || c == '[' || c == ']' || c == '\\') out += '\\';
+    out += c;
+  }
+  return shell(out);
+}
+
+std::string zsh_action(const Values& values) {
+  switch (values.kind) {
+    case Values::Kind::Free: return " ";
+    case Values::Kind::Words: return "(" + join(values.words, " ") + ")";
+    case Values::Kind::Files: return "_files";
+    case Values::Kind::Profiles: return "_immure_profiles";
+  }
+  return "";
+}
+
+std::string zsh_verb(const Verb& verb) {
+  std::string flags;
+  for (std::string_view flag : split(verb.flags, ' '))
+    if (!flag.empty()) flags += " '" + std::string(flag) + "'";
+  switch (verb.completes) {
+    case Completes::Nothing: return flags.empty() ? ":" : "compadd --" + flags;
+    case Completes::RunOptions: return "_immure_run";
+    case Completes::Jails: return "compadd --" + flags + " ${(f)\"$(immure ps --names 2>/dev/null)\"}";
+    case Completes::Profiles: return "compadd --" + flags + "; _immure_profiles";
+    case Completes::Shells: return "compadd -- bash zsh fish";
+    case Completes::Terms: return "compadd -- " + terms();
+    case Completes::Verbs: return "compadd -- " + verb_names();
+  }
+  return ":";
+}
+
+// ---- fish
+
+std::string fish_action(const Values& values) {
+  switch (values.kind) {
+    case Values::Kind::Free: return " -x";
+    case Values::Kind::Words: return " -x -a '" + shell(join(values.words, " ")) + "'";
+    case Values::Kind::Files: return " -r -F";
+    case Values::Kind::Profiles: return " -r -F -a '(immure policy list --names 2>/dev/null)'";
+  }
+  return "";
+}
+
+std::string fish_verb(const Verb& verb) {
+  switch (verb.completes) {
+    case Completes::Nothing: case Completes::RunOptions: return "";
+    case Completes::Jails: return "(immure ps --names 2>/dev/null)";
+    case Completes::Profiles: return "(immure policy list --names 2>/dev/null)";
+    case Completes::Shells: return "bash zsh fish";
+    case Completes::Terms: return terms();
+    case Completes::Verbs: return verb_names();
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string bash_completion() {
+  std::string flags, takes, values;
+  for (const Option& option : options()) {
+    flags += (flags.empty() ? "--" : " --") + std::string(option.name);
+    if (option.takes != Takes::Value) continue;
+    takes += (takes.empty() ? "--" : "|--") + std::string(option.name);
+    values += "    --" + std::string(option.name) + ") " + bash_words(values_of(option)) + "; return ;;\n";
+  }
+  std::string cases;
+  for (const Verb& verb : verbs()) cases += "    " + std::string(verb.name) + ") " + bash_verb(verb) + " ;;\n";
+  return "# bash completion of immure: source <(immure completion bash)\n"
+         "_immure_words() { COMPREPLY=($(compgen -W \"$1\" -- \"$cur\")); }\n"
+         "_immure_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); }\n"
+         "_immure_more_files() { compopt -o filenames; COMPREPLY+=($(compgen -f -- \"$cur\")); }\n"
+         "_immure_run() {\n"
+         "  local i\n"
+         "  # Has the command begun? Then it is completed as one.\n"
+         "  for ((i = 2; i < COMP_CWORD; i++)); do\n"
+         "    case ${COMP_WORDS[i]} in\n"
+         "    --) ((i++)); break ;;\n"
+         "    " + takes + ") ((i++)) ;;\n"
+         "    -*) ;;\n"
+         "    *) break ;;\n"
+         "    esac\n"
+         "  done\n"
+         "  case $prev in\n" + values + "  esac\n"
+         "  if ((i < COMP_CWORD)); then _immure_files; return; fi\n"
+         "  if [[ ${COMP_WORDS[COMP_CWORD-1]} == -- || $cur != -* ]]; then\n"
+         "    COMPREPLY=($(compgen -c -- \"$cur\"))\n"
+         "    return\n"
+         "  fi\n"
+         "  _immure_words '" + flags + " --'\n"
+         "}\n"
+         "_immure() {\n"
+         "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+         "  COMPREPLY=()\n"
+         "  if ((COMP_CWORD == 1)); then _immure_words '" + verb_names() + "'; return; fi\n"
+         "  case ${COMP_WORDS[1]} in\n" + cases + "  esac\n"
+         "}\n"
+         "complete -F _immure immure\n";
+}
+
+std::string zsh_completion() {
+  std::string specs;
+  for (const Option& option : options()) {
+    specs += std::string("    '") + (option.repeats ? "*" : "") + "--" + std::string(option.name) +
+             (option.takes == Takes::Value ? "=" : "") + "[" + zsh_text(option.help) + "]";
+    if (option.takes == Takes::Value) specs += ":" + zsh_text(option.value) + ":" + zsh_action(values_of(option));
+    specs += "' \\\n";
+  }
+  std::string names, cases;
+  for (const Verb& verb : verbs()) {
+    names += "    '" + std::string(verb.name) + ":" + shell(verb.help) + "'\n";
+    cases += "    " + std::string(verb.name) + ") " + zsh_verb(verb) + " ;;\n";
+  }
+  return "#compdef immure\n"
+         "# zsh completion of immure: immure completion zsh > ~/.zfunc/_immure\n"
+         "_immure_profiles() { compadd -- ${(f)\"$(immure policy list --names 2>/dev/null)\"}; _files }\n"
+         "_immure_run() {\n"
+         "  _arguments -S \\\n" + specs + "    '*::command:_normal'\n"
+         "}\n"
+         "_immure() {\n"
+         "  local -a verbs\n"
+         "  verbs=(\n" + names + "  )\n"
+         "  if ((CURRENT == 2)); then _describe verb verbs; return; fi\n"
+         "  local verb=$words[2]\n"
+         "  shift words\n"
+         "  ((CURRENT--))\n"
+         "  case $verb in\n" + cases + "  esac\n"
+         "}\n"
+         "if [[ $funcstack[1] == _immure ]]; then _immure \"$@\"; else compdef _immure immure; fi\n";
+}
+
+std::string fish_completion() {
+  std::string out = "# fish completion of immure: immure completion fish > ~/.config/fish/completions/immure.fish\n"
+                    "complete -c immure -f\n";
+  for (const Verb& verb : verbs()) {
+    out += "complete -c immure -n __fish_use_subcommand -a " + std::string(verb.name) + " -d '" + shell(verb.help) + "'\n";
+    std::string seen = "complete -c immure -n '__fish_seen_subcommand_from " + std::string(verb.name) + "'";
+    if (std::string words = fish_verb(verb); !words.empty()) out += seen + " -a '" + shell(words) + "'\n";
+    for (std::string_view flag : split(verb.flags, ' ')) {
+      if (flag.starts_with("--")) out += seen + " -l " + std::string(flag.substr(2)) + "\n";
+      else if (!flag.empty()) out += seen + " -a " + std::string(flag) + "\n";
+    }
+  }
+  std::string run = "complete -c immure -n '__fish_seen_subcommand_from run explain'";
+  for (const Option& option : options()) {
+    out += run + " -l " + std::string(option.name) + " -d '" + shell(option.help) + "'";
+    out += option.takes == Takes::Value ? fish_action(values_of(option)) + "\n" : "\n";
+  }
+  return out + run + " -a '(__fish_complete_subcommand --fcs-skip=2)'\n";
+}
+
+Result<int> completion(const Invocation& call) {
+  Flags flags{{}, "completion"};
+  IMMURE_TRY(flags.parse(call.args));
+  std::string_view shell_name = flags.words.size() == 1 ? flags.words[0] : std::string_view();
+  std::string text;
+  if (shell_name == "bash") text = bash_completion();
+  if (shell_name == "zsh") text = zsh_completion();
+  if (shell_name == "fish") text = fish_completion();
+  if (text.empty())
+    return fail(Code::kUsage, "completion needs the name of a shell", {}, "immure completion bash, zsh or fish");
+  IMMURE_TRY(say(text));
+  return 0;
+}
+
+}  // namespace immure::cli

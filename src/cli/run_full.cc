@@ -1,0 +1,102 @@
+#include "cli/run_full.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/explain.h"
+#include "cli/wanted.h"
+#include "spec/validate.h"
+
+namespace immure::cli {
+namespace {
+
+constexpr unsigned kNoexecSeal = 8;  // MFD_NOEXEC_SEAL, since 6.3
+
+tl::unexpected<Error> cannot_hand_over(std::string why, int err) {
+  return fail(Code::kSystem, "what was read cannot be handed to the start binary", std::move(why),
+              err == EMFILE ? "raise the limit of open files" : "", {}, err);
+}
+
+// A descriptor of this text that nobody can change any more, at `least` or above it: the program's own numbers
+// (--fd, --pass-fd, --status-fd) must not be met by one of ours.
+Result<UniqueFd> sealed(const char* name, std::string_view text, int least) {
+  UniqueFd memory(memfd_create(name, MFD_ALLOW_SEALING | MFD_CLOEXEC | kNoexecSeal));
+  if (!memory && errno == EINVAL) memory.reset(memfd_create(name, MFD_ALLOW_SEALING | MFD_CLOEXEC));
+  if (!memory) return cannot_hand_over("no file in memory can be made", errno);
+  IMMURE_TRY(write_fd(memory.get(), text, name));
+  constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  bool ready = lseek(memory.get(), 0, SEEK_SET) == 0 && fcntl(memory.get(), F_ADD_SEALS, kSeals) == 0;
+  if (!ready) return cannot_hand_over("the file in memory cannot be sealed", errno);
+  UniqueFd passed(fcntl(memory.get(), F_DUPFD, least));
+  if (!passed) return cannot_hand_over("no descriptor is left", errno);
+  return passed;
+}
+
+int above_the_programs(const Jail& jail) {
+  int highest = std::max(2, jail.run.status_fd);
+  for (const FdGrant& grant : jail.spec.fds) highest = std::max(highest, grant.number);
+  return highest + 1;
+}
+
+// By the kernel's word, not by argv[0]: beside this program, or in bin/ when this one is in libexec/immure/.
+Result<std::string> start_binary() {
+  char path[4096];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  std::string folder(path, n > 0 ? static_cast<size_t>(n) : 0);
+  folder.erase(folder.rfind('/') == std::string::npos ? 0 : folder.rfind('/') + 1);
+  for (const char* place : {"immure", "../../bin/immure"}) {
+    std::string file = folder + place;
+    if (access(file.c_str(), X_OK) == 0) return file;
+  }
+  return fail(Code::kSystem, "the start binary is missing", "immure stands neither in " + quoted(folder) + " nor in bin/",
+              "install immure as a whole: ./dev install");
+}
+
+Result<int> hand_over(const Wanted& wanted, char** environment) {
+  auto program = start_binary();
+  if (!program) return tl::unexpected<Error>(std::move(program.error()));
+  int least = above_the_programs(wanted.jail);
+  auto words = sealed("immure-words", encode(wanted.words), least);
+  if (!words) return tl::unexpected<Error>(std::move(words.error()));
+  std::vector<std::string> arguments = {*program, "run", "--words-fd=" + num_signed(words->get())};
+  UniqueFd filter;
+  if (!wanted.jail.spec.seccomp_program.empty()) {
+    auto memory = sealed("immure-filter", wanted.jail.spec.seccomp_program, least);
+    if (!memory) return tl::unexpected<Error>(std::move(memory.error()));
+    filter = std::move(*memory);
+    arguments.push_back("--seccomp-fd=" + num_signed(filter.get()));
+  }
+  arguments.emplace_back("--");
+  arguments.insert(arguments.end(), wanted.parsed.command.begin(), wanted.parsed.command.end());
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  execve(program->c_str(), argv.data(), environment);
+  return fail(Code::kSystem, "the start binary " + quoted(*program) + " cannot be started", {}, {}, {}, errno);
+}
+
+}  // namespace
+
+Result<int> run(const Invocation& call) {
+  auto parsed = parse_arguments(call.args, call.first_index);
+  if (!parsed) return tl::unexpected<Error>(std::move(parsed.error()));
+  if (parsed->help) {
+    IMMURE_TRY(say(run_help()));
+    return 0;
+  }
+  if (parsed->dry_run) return explain_run(std::move(*parsed), {}, call.environment);
+  auto wanted = read_wanted(std::move(*parsed));
+  if (!wanted) return tl::unexpected<Error>(std::move(wanted.error()));
+  IMMURE_TRY(validate(wanted->jail.spec));
+  IMMURE_TRY(read_filter(wanted->jail));
+  return hand_over(*wanted, call.environment);
+}
+
+}  // namespace immure::cli

@@ -1,0 +1,146 @@
+#include "cli/verbs.h"
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/completion.h"
+#include "cli/doctor.h"
+#include "cli/exec.h"
+#include "cli/explain.h"
+#include "cli/inspect.h"
+#include "cli/jails.h"
+#include "cli/policy.h"
+#include "cli/run_full.h"
+#include "cli/version.h"
+
+namespace immure::cli {
+namespace {
+
+template <Result<int> (*verb)(std::span<char* const>)>
+Result<int> of_arguments(const Invocation& call) {
+  return verb(call.args);
+}
+
+// In the order of the overview.
+constexpr Verb kVerbs[] = {
+    {"run", "[OPTION]… [--] CMD [ARGUMENT]…", "run a program in a jail", "", Completes::RunOptions, run},
+    {"exec", "NAME [--env K=V] [--cwd PATH] [--] CMD…", "run one more program in a running jail",
+     "--env --pass-env --cwd --tty --no-tty --quiet --verbose --help", Completes::Jails, exec},
+    {"ps", "[--json]", "the jails that run, and what was left of those that died", "--json", Completes::Nothing, ps},
+    {"kill", "NAME… [--signal SIG]", "end a jail, or signal its program", "--signal", Completes::Jails, kill},
+    {"freeze", "NAME…", "stop all of a jail's processes", "", Completes::Jails, freeze},
+    {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw},
+    {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
+     "--syscall", Completes::RunOptions, explain},
+    {"policy", "show NAME|FILE [--resolved] [--why] | list", "what a profile says, and what it comes to",
+     "show list --resolved --why --json", Completes::Profiles, policy},
+    {"inspect", "PID [--json]", "what holds a process, whoever started it", "--json", Completes::Nothing,
+     of_arguments<inspect>},
+    {"doctor", "[--json] [--ci]", "what this host offers, and what mends it", "--json --ci", Completes::Nothing,
+     of_arguments<doctor>},
+    {"completion", "bash|zsh|fish", "completion for a shell", "", Completes::Shells, completion},
+    {"version", "[--json]", "version and build", "--json", Completes::Nothing, version},
+    {"help", "[VERB]", "this page, or a verb's", "", Completes::Verbs, help},
+};
+
+constexpr size_t kHelpAt = 14;
+
+}  // namespace
+
+std::span<const Verb> verbs() { return kVerbs; }
+
+const Verb* find_verb(std::string_view name) {
+  if (name == "--version" || name == "-V") name = "version";
+  if (name == "--help" || name == "-h") name = "help";
+  for (const Verb& verb : kVerbs)
+    if (verb.name == name) return &verb;
+  return nullptr;
+}
+
+std::string overview() {
+  std::string out = "usage: immure VERB [ARGUMENT]…\nBuilds a jail, runs a program in it, and says what holds it.\n\n";
+  for (const Verb& verb : kVerbs) {
+    out += "  " + std::string(verb.name) + std::string(kHelpAt - 2 - verb.name.size(), ' ');
+    out += std::string(verb.help) + "\n";
+  }
+  return out +
+         "\n"
+         "  immure run -- python3 script.py         no network, no files but /usr, own /tmp\n"
+         "  immure run --bind . -- make             this folder writable, nothing else\n"
+         "  immure explain --bind . -- make         what that would do, step by step\n"
+         "\n"
+         "A verb's own page: immure help VERB.  All of a run's options: immure run --help\n";
+}
+
+Result<int> help(const Invocation& call) {
+  if (call.args.empty()) {
+    IMMURE_TRY(say(overview()));
+    return 0;
+  }
+  std::string_view name = call.args[0];
+  const Verb* verb = find_verb(name);
+  if (verb == nullptr) return fail(Code::kUsage, "there is no verb " + quoted(name), {}, "immure help");
+  // These have a longer page of their own.
+  for (std::string_view own : {"run", "exec", "explain", "doctor", "inspect"}) {
+    if (verb->name != own) continue;
+    static char flag[] = "--help";
+    static char* const arguments[] = {flag};
+    Invocation own_help = call;
+    own_help.args = arguments;
+    return verb->run(own_help);
+  }
+  IMMURE_TRY(say("usage: immure " + std::string(verb->name) + " " + std::string(verb->arguments) + "\n" +
+                 std::string(verb->help) + "\n"));
+  return 0;
+}
+
+Status say(std::string_view text) { return write_fd(1, text, "standard output"); }
+
+bool Flags::has(std::string_view name) const {
+  return std::any_of(said.begin(), said.end(), [&](const Said& one) { return one.name == name; });
+}
+
+std::string_view Flags::value(std::string_view name, std::string_view otherwise) const {
+  for (size_t i = said.size(); i-- > 0;)
+    if (said[i].name == name) return said[i].value;
+  return otherwise;
+}
+
+Status Flags::parse(std::span<char* const> args) {
+  for (size_t i = 0; i < args.size(); i++) {
+    std::string_view arg = args[i];
+    if (arg == "--") {
+      words.insert(words.end(), args.begin() + static_cast<ptrdiff_t>(i) + 1, args.end());
+      break;
+    }
+    if (arg.size() < 2 || arg[0] != '-') {
+      words.push_back(arg);
+      continue;
+    }
+    size_t equals = arg.find('=');
+    std::string_view name = arg.substr(0, equals);
+    auto found = std::find_if(known.begin(), known.end(), [&](const Known& one) { return one.name == name; });
+    if (found == known.end()) {
+      std::vector<std::string_view> names;
+      for (const Known& one : known) names.push_back(one.name);
+      std::string_view near = nearest(name, names);
+      return fail(Code::kUsage, std::string(verb) + " does not know " + quoted(name), {},
+                  near.empty() ? "immure help " + std::string(verb) : "did you mean " + std::string(near) + "?");
+    }
+    std::string_view value;
+    if (found->takes_value) {
+      bool behind = equals == std::string_view::npos;
+      if (behind && i + 1 >= args.size())
+        return fail(Code::kUsage, std::string(name) + " needs a value", "nothing follows it",
+                    "immure help " + std::string(verb));
+      value = behind ? std::string_view(args[++i]) : arg.substr(equals + 1);
+    } else if (equals != std::string_view::npos) {
+      return fail(Code::kUsage, std::string(name) + " takes no value", {}, "leave out what is behind the '='");
+    }
+    said.push_back({found->name, value});
+  }
+  return {};
+}
+
+}  // namespace immure::cli

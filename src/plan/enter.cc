@@ -1,0 +1,180 @@
+#include "plan/enter.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "plan/builder.h"
+
+namespace immure {
+namespace {
+
+constexpr uint64_t kWriteOnly = 1;
+
+uint64_t flag_of(Layer layer) {
+  constexpr uint64_t kFlags[kNamespaceCount] = {uapi::kCloneNewUser, uapi::kCloneNewNs,  uapi::kCloneNewPid,
+                                                uapi::kCloneNewNet,  uapi::kCloneNewIpc, uapi::kCloneNewUts,
+                                                uapi::kCloneNewCgroup, uapi::kCloneNewTime};
+  return kFlags[static_cast<size_t>(layer)];
+}
+
+// What of a jail's own steps is about one process and not about the jail as a whole.
+bool is_about_a_process(const Step& step) {
+  switch (step.op) {
+    case Op::AwaitMaps: case Op::SetGroups: case Op::SetGid: case Op::SetUid: case Op::Dumpable: case Op::BoundingSet:
+    case Op::Securebits: case Op::CapSet: case Op::AmbientSet: case Op::NoNewPrivs: case Op::KeyringJoin: case Op::Umask:
+    case Op::ResetInherited: case Op::OpenPty: case Op::Setsid: case Op::ControllingTty: case Op::ProcessGroup:
+    case Op::TtyDescriptors: case Op::Chdir: case Op::MoveFd: case Op::CloseRange: case Op::VerifyFds: case Op::Seccomp:
+    case Op::Open:
+      return true;
+    case Op::ExpectInode: case Op::Close: case Op::MakeDir: case Op::MakeFile: case Op::MakeLink: case Op::MakeNode:
+    case Op::WriteFile: case Op::PrivatePropagation: case Op::OpenTree: case Op::FsOpen: case Op::FsSet:
+    case Op::FsSetFlag: case Op::FsSetFd: case Op::FsSetFdPath: case Op::FsMount: case Op::MountAttributes:
+    case Op::Attach: case Op::AttachHere: case Op::Mask: case Op::RebindReadOnly: case Op::PivotRoot: case Op::Unshare:
+    case Op::EnterNamespaces: case Op::LoopbackUp: case Op::Hostname: case Op::CgroupJoin:
+    // These three are made from the facts, or meant for another process.
+    case Op::ParentDeathSignal: case Op::Rlimit: case Op::LandlockCreate: case Op::LandlockPath: case Op::LandlockPort:
+    case Op::LandlockEnforce: case Op::Start: case Op::Exec:
+      return false;
+  }
+  return false;
+}
+
+// Groups first, while they can be seen; then all namespaces in one call, or none.
+void plan_door(Builder& b, const EnterFacts& facts) {
+  for (const std::string& file : facts.groups) {
+    int8_t slot = b.new_slot();
+    Step& open = b.add(Op::Open, Side::Parent, Layer::Cgroup, file);
+    open.out = slot;
+    open.x = kWriteOnly;
+    b.add(Op::CgroupJoin, Side::Child, Layer::Cgroup).a = slot;
+  }
+  int8_t door = b.new_slot();
+  b.plan.passed_fds.push_back({door, facts.door});
+  uint64_t flags = 0;
+  for (size_t i = 0; i < kNamespaceCount; i++)
+    if (facts.namespaces[i] != 0) flags |= flag_of(static_cast<Layer>(i));
+  Step& enter = b.add(Op::EnterNamespaces, Side::Child, Layer::UserNs);
+  enter.a = door;
+  enter.x = flags;
+}
+
+void plan_same_limits(Builder& b, const EnterFacts& facts) {
+  b.plan.rlimits.clear();
+  for (const ExpectedRlimit& limit : facts.rlimits) {
+    uint64_t hard = std::min(limit.hard, b.host.hard_limits[static_cast<size_t>(limit.resource)]);
+    Step& step = b.add(Op::Rlimit, Side::Child, Layer::Rlimits);
+    step.x = static_cast<uint64_t>(limit.resource);
+    step.y = std::min(limit.soft, hard);
+    step.z = hard;
+    b.plan.rlimits.push_back({limit.resource, step.y, hard});
+  }
+}
+
+Status plan_same_landlock(Builder& b, const LandlockRules& rules) {
+  if (rules.files == 0) {
+    // What was in force then is in force now, or nobody enters.
+    if (!b.wants(Layer::Landlock) || b.features.landlock_abi == 0) return {};
+    return fail(Code::kLayer, "the jail cannot be entered", "its state does not tell Landlock's rules",
+                "start it again with this version of immure");
+  }
+  int8_t ruleset = b.new_slot();
+  Step& create = b.add(Op::LandlockCreate, Side::Child, Layer::Landlock);
+  create.out = ruleset;
+  create.x = rules.files;
+  create.y = rules.network;
+  create.z = rules.scopes;
+  for (const LandlockRules::Path& path : rules.paths) {
+    Step& step = b.add(Op::LandlockPath, Side::Child, Layer::Landlock, path.path);
+    step.a = ruleset;
+    step.x = path.rights;
+    step.y = 1;
+  }
+  for (const LandlockRules::Port& port : rules.ports) {
+    Step& step = b.add(Op::LandlockPort, Side::Child, Layer::Landlock);
+    step.a = ruleset;
+    step.x = port.rights;
+    step.y = port.port;
+  }
+  b.add(Op::LandlockEnforce, Side::Child, Layer::Landlock).a = ruleset;
+  return {};
+}
+
+// One of the parts that plan a jail; what it plans for the jail as a whole is left out.
+Status take(Builder& b, Status (*part)(Builder&)) {
+  auto from = static_cast<ptrdiff_t>(b.plan.steps.size());
+  IMMURE_TRY(part(b));
+  auto begin = b.plan.steps.begin() + from;
+  b.plan.steps.erase(std::remove_if(begin, b.plan.steps.end(), [](const Step& step) { return !is_about_a_process(step); }),
+                     b.plan.steps.end());
+  return {};
+}
+
+Status plan_identity(Builder& b, const EnterFacts& facts) {
+  IMMURE_TRY(take(b, plan_ids));
+  // Ids are chosen once, when a jail is made.
+  b.plan.outside_uid = facts.uid;
+  b.plan.outside_gid = facts.gid;
+  if (b.user_ns) return {};
+  b.plan.inside_uid = facts.uid;
+  b.plan.inside_gid = facts.gid;
+  return {};
+}
+
+Status plan_bounds(Builder& b, const EnterFacts& facts) {
+  IMMURE_TRY(take(b, plan_limits));
+  plan_same_limits(b, facts);
+  IMMURE_TRY(take(b, plan_privilege));
+  if ((b.plan.caps & ~facts.bounding) != 0 && b.wants(Layer::Capabilities))
+    return fail(Code::kLayer, "the jail cannot be entered", "its state tells of capabilities that its processes cannot have: " +
+                hex(b.plan.caps & ~facts.bounding));
+  b.plan.caps &= facts.bounding;
+  return plan_same_landlock(b, facts.landlock);
+}
+
+}  // namespace
+
+LandlockRules landlock_rules(const Plan& plan) {
+  LandlockRules rules;
+  for (const Step& step : plan.steps) {
+    if (step.op == Op::LandlockCreate) {
+      rules.files = step.x;
+      rules.network = step.y;
+      rules.scopes = step.z;
+    }
+    if (step.op == Op::LandlockPath) rules.paths.push_back({plan.text(step.s), step.x});
+    if (step.op == Op::LandlockPort) rules.ports.push_back({step.x, step.y});
+  }
+  return rules;
+}
+
+Result<Plan> compile_enter(const JailSpec& spec, const Features& features, const Host& host, const EnterFacts& facts,
+                           char* const* environment) {
+  RealHostFiles files;
+  Builder b(spec, features, host, files, environment);
+  b.plan.arena.push_back('\0');
+  for (int i = 0; i < kLayerCount; i++) b.layer(static_cast<Layer>(i)).need = spec.need_of(static_cast<Layer>(i));
+  IMMURE_TRY(take(b, choose_terminal));
+  IMMURE_TRY(take(b, plan_namespaces));
+  plan_door(b, facts);
+  IMMURE_TRY(plan_identity(b, facts));
+  IMMURE_TRY(take(b, plan_terminal));
+  IMMURE_TRY(plan_bounds(b, facts));
+  // Its parent stands outside and ends it when the supervisor goes; this is for the end of that parent.
+  b.add(Op::ParentDeathSignal, Side::Payload, Layer::PidNs).x = 9;
+  IMMURE_TRY(take(b, plan_program));
+  IMMURE_TRY(take(b, plan_seccomp));
+  b.add(Op::Start, Side::AfterGate, Layer::Fds);
+  b.add(Op::Exec, Side::Payload, Layer::Fds);
+  IMMURE_TRY(check_order(b.plan));
+  b.plan.enters = true;
+  b.plan.entered = facts.namespaces;
+  b.plan.clone_flags = b.plan.unshare_flags = 0;
+  b.plan.uid_map.clear();
+  b.plan.gid_map.clear();
+  b.plan.map_by_helper = false;
+  // Of the whole jail, whose own supervisor keeps them.
+  b.plan.wall_limit_ns = b.plan.cpu_time_limit_ns = 0;
+  return std::move(b.plan);
+}
+
+}  // namespace immure

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -88,8 +89,9 @@ Census take_census(const std::string& folder) {
       census.running.push_back(std::move(state));
       continue;
     }
-    // Its supervisor lives and is about to clear it away itself.
+    // Its supervisor lives and is about to clear it away itself, or has done so while we looked.
     if (life == Life::Dead && alive(state.supervisor)) continue;
+    if (access(state.path.c_str(), F_OK) != 0) continue;
     std::string name = state.name;
     census.collected.emplace_back(name, collect(state));
   }

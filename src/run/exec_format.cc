@@ -11,8 +11,8 @@
 namespace immure::run {
 namespace {
 
-constexpr size_t kLine = 256;              // BINPRM_BUF_SIZE
-constexpr size_t kHeadersMax = 64 * 1024;  // what the kernel reads of program headers
+constexpr size_t kLine = 256;                      // BINPRM_BUF_SIZE
+constexpr size_t kHeadersMax = size_t{64} * 1024;  // what the kernel reads of program headers
 constexpr size_t kPathMax = 4096;
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -53,7 +53,7 @@ ElfImage::Flaw read_loader(const FileBytes& file, uint64_t offset, uint64_t size
   if (file.read(file.context, offset, name.data(), name.size()) != name.size())
     return ElfImage::Flaw::Truncated;
   if (name.back() != '\0') return ElfImage::Flaw::BadInterpreter;
-  loader = name.c_str();  // the kernel, too, stops at the first NUL
+  loader = name.substr(0, name.find('\0'));  // the kernel, too, stops at the first NUL
   return loader.empty() ? ElfImage::Flaw::BadInterpreter : ElfImage::Flaw::None;
 }
 

@@ -322,7 +322,7 @@ const char* step_sentence(Op op) {
     case Op::PrivatePropagation: return "the jail's mounts cannot be cut off from the host's";
     case Op::OpenTree: return "%s cannot be taken into the jail";
     case Op::FsOpen: return "the file system %s cannot be had";
-    case Op::FsSet: return "%o does not take its option %s";
+    case Op::FsSet:
     case Op::FsSetFlag: return "%o does not take its option %s";
     case Op::FsSetFd: return "%o does not take its layer (%s)";
     case Op::FsSetFdPath: return "%o does not take its layers (%s)";

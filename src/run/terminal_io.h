@@ -21,5 +21,5 @@ short poll_now(int fd, short events);  // revents
 }  // namespace immure::run::tty
 
 namespace immure::run {
-bool is_undressed(int master);
-}
+bool is_undressed(int master);  // as the kernel made it
+}  // namespace immure::run

@@ -4,6 +4,7 @@
 //
 //   parent                          pid 1 (child_main)                    program
 //     ── MapsWritten ─────────────────→  steps of Side::Child
+//     ←──────────── MountsReady ───────  goes on while the parent compares them
 //     ←──────────── AtGate ────────────
 //     ── Go ──────────────────────────→  Side::AfterGate
 //                                        clone(VM|VFORK) ──────────────→  Side::Payload … exec
@@ -26,7 +27,7 @@ namespace immure::child {
 
 enum class Kind : uint32_t {
   MapsWritten = 1, Go, Signal, Acknowledge,                 // to the child
-  AtGate, StepFailed, Listener, Terminal, Running, Stopped, Exited,  // to the parent
+  MountsReady, AtGate, StepFailed, Listener, Terminal, Running, Stopped, Exited,  // to the parent
 };
 
 // One fixed-size record over SOCK_SEQPACKET, in both directions.

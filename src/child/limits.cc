@@ -61,6 +61,11 @@ long reset_inherited() {
 
 long namespace_op(const Step& step, View& view) {
   switch (step.op) {
+    case Op::MountsReady: {
+      Message message{Kind::MountsReady, 0, 0, 0, 0, 0, 0};
+      long n = send_message(view.wire, message);
+      return n < 0 ? n : 0;
+    }
     case Op::AwaitMaps: return await_maps(view);
     case Op::Unshare: return sys::call(__NR_unshare, static_cast<long>(step.x));
     case Op::EnterNamespaces: return sys::call(__NR_setns, slot(view, step.a), static_cast<long>(step.x));

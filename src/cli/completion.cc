@@ -105,7 +105,7 @@ std::string bash_verb(const Verb& verb) {
   std::string flags = "_immure_words '" + std::string(verb.flags) + "'";
   switch (verb.completes) {
     case Completes::Nothing: return flags;
-    case Completes::RunOptions: return "_immure_run";
+    case Completes::RunOptions: return "_immure_run '" + std::string(verb.flags) + "'";
     case Completes::Jails: return "_immure_words \"" + std::string(verb.flags) + " $(immure ps --names 2>/dev/null)\"";
     case Completes::Profiles:
       return "_immure_words \"" + std::string(verb.flags) + " $(immure policy list --names 2>/dev/null)\"; _immure_more_files";
@@ -211,7 +211,7 @@ std::string bash_completion() {
          "    COMPREPLY=($(compgen -c -- \"$cur\"))\n"
          "    return\n"
          "  fi\n"
-         "  _immure_words '" + flags + " --'\n"
+         "  _immure_words '" + flags + " -- '\"$1\"\n"
          "}\n"
          "_immure() {\n"
          "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"

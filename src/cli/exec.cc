@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/jails.h"
 #include "cli/wanted.h"
 #include "kernel/features.h"
 #include "kernel/proc.h"
@@ -29,7 +30,9 @@ constexpr std::string_view kHelp =
     "  --tty, --no-tty an own terminal of the jail; default: when stdin is one\n"
     "  --quiet         errors only (-q)\n"
     "CMD ends with immure exec; what it leaves running stays in the jail and ends\n"
-    "with the jail. Status: the program's own; 125, 126, 127, 128+N as of immure run.\n";
+    "with the jail. Landlock keeps CMD and the jail's other programs apart: they share\n"
+    "files, but neither sees nor signals the other's processes.\n"
+    "Status: the program's own; 125, 126, 127, 128+N as of immure run.\n";
 
 // What of run's options is about one program.
 constexpr std::string_view kAllowed[] = {"env", "pass-env", "cwd", "tty", "no-tty", "quiet", "verbose", "help"};
@@ -202,6 +205,8 @@ Result<int> exec(const Invocation& call) {
   }
   auto state = find_jail(request->name);
   if (!state) return tl::unexpected<Error>(std::move(state.error()));
+  if (is_frozen(*state))
+    return fail(Code::kState, "the jail " + quoted(state->name) + " is frozen", {}, "immure thaw " + state->name);
   auto spec = spec_of(*state, *request);
   if (!spec) return tl::unexpected<Error>(std::move(spec.error()));
   auto facts = facts_of(*state);

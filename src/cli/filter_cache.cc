@@ -90,7 +90,9 @@ std::string read_cached_filter(const std::string& file) {
 
 Result<std::string> compiled_filter(const std::string& path, uint64_t capabilities) {
   auto json = read_file(path, kLongestJson);
-  if (!json) return tl::unexpected<Error>(std::move(json.error()));
+  if (!json)
+    return fail(Code::kMissingSource, "the filter file " + quoted(path) + " cannot be read", {}, "check --seccomp", {},
+                json.error().sys_errno);
   struct utsname kernel {};
   uname(&kernel);
   std::string folder = filter_cache_folder();

@@ -35,7 +35,7 @@ int immure(int argc, char** argv, char** environment) {
   call.argv = argv;
   call.environment = environment;
   call.args = std::span<char* const>(argv + 2, static_cast<size_t>(argc - 2));
-  Result<int> status = verb->run(call);
+  Result<int> status = run_verb(*verb, call);
   return status ? *status : refuse(status.error());
 }
 

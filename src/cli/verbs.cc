@@ -73,6 +73,24 @@ std::string overview() {
          "A verb's own page: immure help VERB.  All of a run's options: immure run --help\n";
 }
 
+namespace {
+
+// These have a longer page of their own.
+bool has_own_help(const Verb& verb) {
+  constexpr std::string_view kOwn[] = {"run", "exec", "explain", "doctor", "inspect"};
+  return std::find(std::begin(kOwn), std::end(kOwn), verb.name) != std::end(kOwn);
+}
+
+}  // namespace
+
+Result<int> run_verb(const Verb& verb, const Invocation& call) {
+  bool asked = !call.args.empty() && (std::string_view(call.args[0]) == "--help" || std::string_view(call.args[0]) == "-h");
+  if (!asked || has_own_help(verb)) return verb.run(call);
+  IMMURE_TRY(say("usage: immure " + std::string(verb.name) + " " + std::string(verb.arguments) + "\n" +
+                 std::string(verb.help) + "\n"));
+  return 0;
+}
+
 Result<int> help(const Invocation& call) {
   if (call.args.empty()) {
     IMMURE_TRY(say(overview()));
@@ -81,18 +99,11 @@ Result<int> help(const Invocation& call) {
   std::string_view name = call.args[0];
   const Verb* verb = find_verb(name);
   if (verb == nullptr) return fail(Code::kUsage, "there is no verb " + quoted(name), {}, "immure help");
-  // These have a longer page of their own.
-  for (std::string_view own : {"run", "exec", "explain", "doctor", "inspect"}) {
-    if (verb->name != own) continue;
-    static char flag[] = "--help";
-    static char* const arguments[] = {flag};
-    Invocation own_help = call;
-    own_help.args = arguments;
-    return verb->run(own_help);
-  }
-  IMMURE_TRY(say("usage: immure " + std::string(verb->name) + " " + std::string(verb->arguments) + "\n" +
-                 std::string(verb->help) + "\n"));
-  return 0;
+  static char flag[] = "--help";
+  static char* const arguments[] = {flag};
+  Invocation its_help = call;
+  its_help.args = arguments;
+  return run_verb(*verb, its_help);
 }
 
 Status say(std::string_view text) { return write_fd(1, text, "standard output"); }

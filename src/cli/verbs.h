@@ -36,6 +36,9 @@ const Verb* find_verb(std::string_view name);
 
 // `immure` alone and `immure help`: fits a screen of 80 columns.
 std::string overview();
+// Runs it, or shows its page when the first argument is --help.
+Result<int> run_verb(const Verb& verb, const Invocation& call);
+
 // `immure help VERB`.
 Result<int> help(const Invocation& call);
 

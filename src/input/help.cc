@@ -15,7 +15,7 @@ std::string synopsis(const Option& option) {
   return out;
 }
 
-void common_lines(std::string& out, Group group) {
+void common_lines(std::string& out, OptionGroup group) {
   for (const Option& option : options()) {
     if (option.group != group || !option.common) continue;
     std::string line = "  " + synopsis(option);
@@ -25,7 +25,7 @@ void common_lines(std::string& out, Group group) {
   }
 }
 
-void packed_lines(std::string& out, Group group) {
+void packed_lines(std::string& out, OptionGroup group) {
   std::string line = "  ";
   for (const Option& option : options()) {
     if (option.group != group || option.common) continue;
@@ -45,10 +45,10 @@ std::string run_help() {
   std::string out =
       "usage: immure run [OPTION]… [--] CMD [ARGUMENT]…\n"
       "Runs CMD in a jail. No option is needed for a tight one; what loosens says so.\n";
-  for (Group group : {Group::Roots, Group::Files, Group::Identity, Group::Privilege, Group::Limits,
-                      Group::Program, Group::Isolation, Group::Output}) {
+  for (OptionGroup group : {OptionGroup::Roots, OptionGroup::Files, OptionGroup::Identity, OptionGroup::Privilege, OptionGroup::Limits,
+                      OptionGroup::Program, OptionGroup::Isolation, OptionGroup::Output}) {
     out += std::string(name(group)) + ":";
-    if (group == Group::Limits) out += "  (SIZE 512M, 2G; TIME 500ms, 30s, 5m; none: no limit)";
+    if (group == OptionGroup::Limits) out += "  (SIZE 512M, 2G; TIME 500ms, 30s, 5m; none: no limit)";
     out += "\n";
     common_lines(out, group);
     packed_lines(out, group);

@@ -15,63 +15,63 @@ constexpr auto F = Takes::Nothing;
 // clang-format off
 constexpr auto kOptions = std::to_array<Option>({
     // name, takes, repeats, group, value, help, setter, holds, common
-    {"profile", V, true, Group::Roots, "NAME|FILE", "minimal, shell, build, project, or a TOML file", nullptr, Holds::HostPathOrWord, true},
-    {"root", V, false, Group::Roots, "DIR", "a prepared root; else the host's /usr, read-only", set::root, Holds::HostPath, true},
-    {"overlay", V, true, Group::Roots, "SRC[:DST]", "writable, what is written is thrown away; / too", set::overlay, Holds::HostPathFirst, true},
+    {"profile", V, true, OptionGroup::Roots, "NAME|FILE", "minimal, shell, build, project, or a TOML file", nullptr, Holds::HostPathOrWord, true},
+    {"root", V, false, OptionGroup::Roots, "DIR", "a prepared root; else the host's /usr, read-only", set::root, Holds::HostPath, true},
+    {"overlay", V, true, OptionGroup::Roots, "SRC[:DST]", "writable, what is written is thrown away; / too", set::overlay, Holds::HostPathFirst, true},
 
-    {"bind", V, true, Group::Files, "SRC[:DST][:try]", "show a path of the outside, writable", set::bind, Holds::HostPathFirst, true},
-    {"ro-bind", V, true, Group::Files, "SRC[:DST][:try]", "read-only; :try skips what is missing", set::ro_bind, Holds::HostPathFirst, true},
-    {"tmpfs", V, true, Group::Files, "PATH[:SIZE]", "an empty directory in memory", set::tmpfs, Holds::Text, true},
-    {"file", V, true, Group::Files, "SRC:DST", "a copy of a file's contents, read-only", set::file, Holds::HostPathFirst},
-    {"dir", V, true, Group::Files, "PATH", "an empty directory", set::dir},
-    {"symlink", V, true, Group::Files, "TARGET:PATH", "a symbolic link at PATH", set::symlink},
-    {"dev", V, true, Group::Files, "NODE", "a device node, such as /dev/fuse", set::dev},
-    {"proc", V, true, Group::Files, "PATH", "a second /proc of the jail", set::proc},
+    {"bind", V, true, OptionGroup::Files, "SRC[:DST][:try]", "show a path of the outside, writable", set::bind, Holds::HostPathFirst, true},
+    {"ro-bind", V, true, OptionGroup::Files, "SRC[:DST][:try]", "read-only; :try skips what is missing", set::ro_bind, Holds::HostPathFirst, true},
+    {"tmpfs", V, true, OptionGroup::Files, "PATH[:SIZE]", "an empty directory in memory", set::tmpfs, Holds::Text, true},
+    {"file", V, true, OptionGroup::Files, "SRC:DST", "a copy of a file's contents, read-only", set::file, Holds::HostPathFirst},
+    {"dir", V, true, OptionGroup::Files, "PATH", "an empty directory", set::dir},
+    {"symlink", V, true, OptionGroup::Files, "TARGET:PATH", "a symbolic link at PATH", set::symlink},
+    {"dev", V, true, OptionGroup::Files, "NODE", "a device node, such as /dev/fuse", set::dev},
+    {"proc", V, true, OptionGroup::Files, "PATH", "a second /proc of the jail", set::proc},
 
-    {"user", V, false, Group::Identity, "UID", "the user id inside", set::user, Holds::Number},
-    {"group", V, false, Group::Identity, "GID", "the group id inside", set::group, Holds::Number},
-    {"uid-range", V, false, Group::Identity, "N", "map the ids 0 to N-1, by newuidmap", set::uid_range, Holds::Number},
-    {"as-root", F, false, Group::Identity, "", "uid 0 inside, nobody outside", set::as_root, Holds::Text, true},
+    {"user", V, false, OptionGroup::Identity, "UID", "the user id inside", set::user, Holds::Number},
+    {"group", V, false, OptionGroup::Identity, "GID", "the group id inside", set::group, Holds::Number},
+    {"uid-range", V, false, OptionGroup::Identity, "N", "map the ids 0 to N-1, by newuidmap", set::uid_range, Holds::Number},
+    {"as-root", F, false, OptionGroup::Identity, "", "uid 0 inside, nobody outside", set::as_root, Holds::Text, true},
 
-    {"cap-add", V, true, Group::Privilege, "NAME", "a capability inside, such as net_bind_service", set::cap_add, Holds::Text, true},
-    {"allow-syscall", V, true, Group::Privilege, "NAME|@SET", "a system call that the filter denies", set::allow_syscall, Holds::Text, true},
-    {"deny-syscall", V, true, Group::Privilege, "NAME|@SET", "a system call that the filter allows", set::deny_syscall},
-    {"seccomp", V, false, Group::Privilege, "FILE|strict|none", "an OCI or Docker JSON filter, four calls, or none", set::seccomp, Holds::HostPathOrWord, true},
-    {"landlock", V, true, Group::Privilege, "RULE", "TCP ports: connect=443,bind=8080, connect=none", set::landlock, Holds::Text, true},
-    {"need", V, true, Group::Privilege, "LAYER=require|prefer|off", "what happens when a layer cannot be had", set::need, Holds::Text, true},
-    {"weaken", V, true, Group::Privilege, "NAME", "give up one protection; every report says so", set::weaken, Holds::Text, true},
+    {"cap-add", V, true, OptionGroup::Privilege, "NAME", "a capability inside, such as net_bind_service", set::cap_add, Holds::Text, true},
+    {"allow-syscall", V, true, OptionGroup::Privilege, "NAME|@SET", "a system call that the filter denies", set::allow_syscall, Holds::Text, true},
+    {"deny-syscall", V, true, OptionGroup::Privilege, "NAME|@SET", "a system call that the filter allows", set::deny_syscall},
+    {"seccomp", V, false, OptionGroup::Privilege, "FILE|strict|none", "an OCI or Docker JSON filter, four calls, or none", set::seccomp, Holds::HostPathOrWord, true},
+    {"landlock", V, true, OptionGroup::Privilege, "RULE", "TCP ports: connect=443,bind=8080, connect=none", set::landlock, Holds::Text, true},
+    {"need", V, true, OptionGroup::Privilege, "LAYER=require|prefer|off", "what happens when a layer cannot be had", set::need, Holds::Text, true},
+    {"weaken", V, true, OptionGroup::Privilege, "NAME", "give up one protection; every report says so", set::weaken, Holds::Text, true},
 
-    {"memory", V, false, Group::Limits, "SIZE", "memory of the whole jail", set::memory, Holds::Text, true},
-    {"pids", V, false, Group::Limits, "N", "processes and threads of the whole jail", set::pids},
-    {"cpus", V, false, Group::Limits, "N", "processors, such as 1.5", set::cpus},
-    {"cpu-time", V, false, Group::Limits, "TIME", "processor time", set::cpu_time},
-    {"wall-time", V, false, Group::Limits, "TIME", "end the jail after this time (status 124)", set::wall_time, Holds::Text, true},
-    {"kill-after", V, false, Group::Limits, "TIME", "from the polite signal to SIGKILL", set::kill_after},
-    {"file-size", V, false, Group::Limits, "SIZE", "largest file that can be written", set::file_size},
-    {"open-files", V, false, Group::Limits, "N", "descriptors of a process", set::open_files},
-    {"tmp-size", V, false, Group::Limits, "SIZE", "size of /tmp and of every tmpfs without its own", set::tmp_size},
+    {"memory", V, false, OptionGroup::Limits, "SIZE", "memory of the whole jail", set::memory, Holds::Text, true},
+    {"pids", V, false, OptionGroup::Limits, "N", "processes and threads of the whole jail", set::pids},
+    {"cpus", V, false, OptionGroup::Limits, "N", "processors, such as 1.5", set::cpus},
+    {"cpu-time", V, false, OptionGroup::Limits, "TIME", "processor time", set::cpu_time},
+    {"wall-time", V, false, OptionGroup::Limits, "TIME", "end the jail after this time (status 124)", set::wall_time, Holds::Text, true},
+    {"kill-after", V, false, OptionGroup::Limits, "TIME", "from the polite signal to SIGKILL", set::kill_after},
+    {"file-size", V, false, OptionGroup::Limits, "SIZE", "largest file that can be written", set::file_size},
+    {"open-files", V, false, OptionGroup::Limits, "N", "descriptors of a process", set::open_files},
+    {"tmp-size", V, false, OptionGroup::Limits, "SIZE", "size of /tmp and of every tmpfs without its own", set::tmp_size},
 
-    {"env", V, true, Group::Program, "K=V", "set a variable", set::env, Holds::Text, true},
-    {"pass-env", V, true, Group::Program, "K", "pass a variable of the caller", set::pass_env, Holds::Text, true},
-    {"keep-env", F, false, Group::Program, "", "pass the whole environment", set::keep_env},
-    {"cwd", V, false, Group::Program, "PATH", "working directory inside", set::cwd, Holds::Text, true},
-    {"fd", V, true, Group::Program, "N=PATH:ro|rw", "open a file as descriptor N", set::fd, Holds::NumberHostPath},
-    {"pass-fd", V, true, Group::Program, "N", "pass an open descriptor", set::pass_fd, Holds::Number},
-    {"tty", F, false, Group::Program, "", "an own terminal, also when stdin is none", set::tty},
-    {"no-tty", F, false, Group::Program, "", "no terminal, also when stdin is one", set::no_tty},
+    {"env", V, true, OptionGroup::Program, "K=V", "set a variable", set::env, Holds::Text, true},
+    {"pass-env", V, true, OptionGroup::Program, "K", "pass a variable of the caller", set::pass_env, Holds::Text, true},
+    {"keep-env", F, false, OptionGroup::Program, "", "pass the whole environment", set::keep_env},
+    {"cwd", V, false, OptionGroup::Program, "PATH", "working directory inside", set::cwd, Holds::Text, true},
+    {"fd", V, true, OptionGroup::Program, "N=PATH:ro|rw", "open a file as descriptor N", set::fd, Holds::NumberHostPath},
+    {"pass-fd", V, true, OptionGroup::Program, "N", "pass an open descriptor", set::pass_fd, Holds::Number},
+    {"tty", F, false, OptionGroup::Program, "", "an own terminal, also when stdin is none", set::tty},
+    {"no-tty", F, false, OptionGroup::Program, "", "no terminal, also when stdin is one", set::no_tty},
 
-    {"net", V, false, Group::Isolation, "none|host", "loopback only, or the host's network", set::net, Holds::Text, true},
-    {"hostname", V, false, Group::Isolation, "NAME", "host name inside", set::hostname},
-    {"clock-offset", V, false, Group::Isolation, "TIME", "shift the uptime inside", set::clock_offset},
-    {"name", V, false, Group::Isolation, "NAME", "the jail's name, for ps, exec and kill", set::name},
+    {"net", V, false, OptionGroup::Isolation, "none|host", "loopback only, or the host's network", set::net, Holds::Text, true},
+    {"hostname", V, false, OptionGroup::Isolation, "NAME", "host name inside", set::hostname},
+    {"clock-offset", V, false, OptionGroup::Isolation, "TIME", "shift the uptime inside", set::clock_offset},
+    {"name", V, false, OptionGroup::Isolation, "NAME", "the jail's name, for ps, exec and kill", set::name},
 
-    {"dry-run", F, false, Group::Output, "", "show the steps and layers, run nothing", nullptr, Holds::Text, true},
-    {"json", F, false, Group::Output, "", "report as JSON", set::json},
-    {"status-fd", V, false, Group::Output, "N", "report as JSON on descriptor N", set::status_fd, Holds::Number},
-    {"timings", F, false, Group::Output, "", "time of each phase", set::timings},
-    {"quiet", F, false, Group::Output, "", "errors only (-q)", set::quiet},
-    {"verbose", F, false, Group::Output, "", "every layer (-v)", set::verbose},
-    {"help", F, false, Group::Output, "", "this page (-h)", nullptr},
+    {"dry-run", F, false, OptionGroup::Output, "", "show the steps and layers, run nothing", nullptr, Holds::Text, true},
+    {"json", F, false, OptionGroup::Output, "", "report as JSON", set::json},
+    {"status-fd", V, false, OptionGroup::Output, "N", "report as JSON on descriptor N", set::status_fd, Holds::Number},
+    {"timings", F, false, OptionGroup::Output, "", "time of each phase", set::timings},
+    {"quiet", F, false, OptionGroup::Output, "", "errors only (-q)", set::quiet},
+    {"verbose", F, false, OptionGroup::Output, "", "every layer (-v)", set::verbose},
+    {"help", F, false, OptionGroup::Output, "", "this page (-h)", nullptr},
 });
 // clang-format on
 
@@ -104,16 +104,16 @@ Status apply(Jail& jail, const Word& word) {
   return done;
 }
 
-std::string_view name(Group group) {
+std::string_view name(OptionGroup group) {
   switch (group) {
-    case Group::Roots: return "Root";
-    case Group::Files: return "Files";
-    case Group::Identity: return "Identity";
-    case Group::Privilege: return "Privilege";
-    case Group::Limits: return "Limits";
-    case Group::Program: return "Program";
-    case Group::Isolation: return "Isolation";
-    case Group::Output: return "Output";
+    case OptionGroup::Roots: return "Root";
+    case OptionGroup::Files: return "Files";
+    case OptionGroup::Identity: return "Identity";
+    case OptionGroup::Privilege: return "Privilege";
+    case OptionGroup::Limits: return "Limits";
+    case OptionGroup::Program: return "Program";
+    case OptionGroup::Isolation: return "Isolation";
+    case OptionGroup::Output: return "Output";
   }
   return "";
 }

@@ -21,7 +21,7 @@
 namespace immure {
 
 enum class Takes : uint8_t { Nothing, Value };
-enum class Group : uint8_t { Roots, Files, Identity, Privilege, Limits, Program, Isolation, Output };
+enum class OptionGroup : uint8_t { Roots, Files, Identity, Privilege, Limits, Program, Isolation, Output };
 // Where in a value a path of the outside stands, for the reader of profiles and for completion.
 enum class Holds : uint8_t { Text, HostPath, HostPathFirst, NumberHostPath, Number, HostPathOrWord };
 
@@ -34,7 +34,7 @@ struct Option {
   std::string_view name;       // "ro-bind": --ro-bind on the command line, `ro-bind` in a profile
   Takes takes;
   bool repeats;                // a list in a profile; on the command line it may be said more than once
-  Group group;
+  OptionGroup group;
   std::string_view value;      // "SRC[:DST]"; one of a few words: "none|host"
   std::string_view help;       // one line
   // An option that takes nothing is given "" or "true", or "false" to take it back. Null: about this one
@@ -77,6 +77,6 @@ Result<std::vector<Word>> decode(std::string_view encoded);
 
 // `immure run --help`: fits a screen of 80 columns.
 std::string run_help();
-std::string_view name(Group group);  // "Root", "Files" …
+std::string_view name(OptionGroup group);  // "Root", "Files" …
 
 }  // namespace immure

@@ -171,10 +171,10 @@ Status Reader::limits(const ProfileNode& node) {
   for (const ProfileNode& child : node.members) {
     const std::string& key = child.key;
     const Option* row = find_option(key);
-    if (row == nullptr || row->group != Group::Limits) {
+    if (row == nullptr || row->group != OptionGroup::Limits) {
       std::vector<std::string_view> names;
       for (const Option& each : options()) {
-        if (each.group == Group::Limits) names.push_back(each.name);
+        if (each.group == OptionGroup::Limits) names.push_back(each.name);
       }
       std::string_view best = nearest(key, names);
       return wrong(child, "unknown key " + quoted("limits." + key), {},

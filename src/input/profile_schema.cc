@@ -125,7 +125,7 @@ std::string profile_schema() {
       .boolean("additionalProperties", false)
       .begin_object("properties");
   for (const Option& option : options()) {
-    if (option.group == Group::Limits) option_schema(json, option);
+    if (option.group == OptionGroup::Limits) option_schema(json, option);
   }
   json.end_object().end_object();
   for (const Option& option : options()) {

@@ -64,6 +64,7 @@ struct Builder {
 
 Status plan_ids(Builder& b);          // ids.cc
 Status plan_namespaces(Builder& b);   // namespaces.cc
+Status plan_inside(Builder& b);       // namespaces.cc: loopback, host name
 Status plan_cgroup(Builder& b);       // cgroup.cc
 Status plan_root(Builder& b);         // root.cc: the root, up to where things are mounted in it
 Status plan_proc(Builder& b);         // proc.cc

@@ -80,7 +80,7 @@ Result<Plan> compile(const JailSpec& spec, const Features& features, const Host&
   using Part = Status (*)(Builder&);
   // The order of the parts is the order of the steps; check_order() holds what must be true of it.
   constexpr Part kParts[] = {choose_terminal, plan_cgroup,  plan_namespaces, plan_ids,       plan_root,      plan_devices,
-                             plan_proc,    plan_grants,     plan_pivot,     plan_masks,     plan_terminal,  plan_limits,
+                             plan_proc,    plan_grants,     plan_pivot,     plan_masks,     plan_inside,    plan_terminal,  plan_limits,
                              plan_privilege, plan_landlock, plan_program,   plan_seccomp};
   for (Part part : kParts) IMMURE_TRY(part(b));
   // Older kernels refuse shared memory to a child that is to enter another time namespace.

@@ -27,6 +27,7 @@ const char* name(Op op) {
     case Op::Mask: return "mount(MS_BIND)";
     case Op::RebindReadOnly: return "open_tree+mount_setattr+move_mount";
     case Op::PivotRoot: return "pivot_root+umount2(MNT_DETACH)";
+    case Op::MountsReady: return "sendmsg";
     case Op::AwaitMaps: return "recvmsg";
     case Op::Unshare: return "unshare";
     case Op::EnterNamespaces: return "setns";

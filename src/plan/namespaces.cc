@@ -67,6 +67,12 @@ Status plan_namespaces(Builder& b) {
   b.plan.unshare_flags = later;
   if (later != 0) b.add(Op::Unshare, Side::Child, Layer::CgroupNs).x = later;
   if ((later & uapi::kCloneNewTime) != 0) IMMURE_TRY(plan_time(b));
+  return {};
+}
+
+// What the parent need not see: done while it compares the mounts.
+Status plan_inside(Builder& b) {
+  b.add(Op::MountsReady, Side::Child, Layer::Mounts);
   if ((b.plan.clone_flags & uapi::kCloneNewNet) != 0) b.add(Op::LoopbackUp, Side::Child, Layer::NetNs);
   if ((b.plan.clone_flags & uapi::kCloneNewUts) != 0) b.add(Op::Hostname, Side::Child, Layer::UtsNs, b.spec.hostname);
   return {};

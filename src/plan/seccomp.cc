@@ -12,7 +12,7 @@ std::vector<sock_filter> copy(std::span<const sock_filter> program) { return {pr
 
 bool is_default(const JailSpec& spec) {
   return spec.syscalls.empty() && !spec.has(Weaken::NestedUserns) && !spec.has(Weaken::Ptrace) &&
-         !spec.has(Weaken::Compat32);
+         !spec.has(Weaken::Compat32) && !spec.has(Weaken::MemfdExec);
 }
 
 Result<std::vector<sock_filter>> program_filter(Builder& b) {
@@ -22,6 +22,7 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
   options.nested_userns = b.spec.has(Weaken::NestedUserns);
   options.ptrace = b.spec.has(Weaken::Ptrace);
   options.compat32 = b.spec.has(Weaken::Compat32);
+  options.memfd_exec = b.spec.has(Weaken::MemfdExec);
   for (const SyscallRule& rule : b.spec.syscalls) options.rules.push_back({rule.name, rule.allow});
   auto policy = filter::default_policy(options);
   if (!policy) {

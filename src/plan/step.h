@@ -45,6 +45,7 @@ enum class Op : uint8_t {
   RebindReadOnly,  // the path s below b becomes a read-only mount of itself; a missing path is fine
   PivotRoot,       // a becomes the root, the old one and x mounts stacked on it are detached, cwd is "/"
   // namespaces
+  MountsReady,     // tells the parent that it can compare the mounts
   AwaitMaps,       // until the parent has written the id maps
   Unshare,         // x
   EnterNamespaces, // those of the process of the pidfd a: x, as clone(2) names them

@@ -333,6 +333,7 @@ const char* step_sentence(Op op) {
     case Op::Mask: return "%s cannot be hidden in the jail";
     case Op::RebindReadOnly: return "%s cannot be made read-only in the jail";
     case Op::PivotRoot: return "the jail cannot turn to its own root";
+    case Op::MountsReady: return "the supervisor could not be told of the mounts";
     case Op::AwaitMaps: return "the jail got no ids";
     case Op::Unshare: return "the jail cannot have its own %n";
     case Op::EnterNamespaces: return "the jail cannot be entered";

@@ -105,6 +105,7 @@ class Launcher {
   Image image_;
   UniqueFd child_wire_;
   std::vector<UniqueFd> sources_;
+  bool mounts_verified_ = false;
   Launched jail_;
 };
 
@@ -206,7 +207,10 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
       return failed(Error{Code::kSystem, 0, "the jail ended before its program started", why,
                           "the memory limit may be too small for the set-up itself (--memory)", {}});
     }
-    if (message.kind == Kind::Terminal) {
+    if (message.kind == Kind::MountsReady) {
+      if (auto verified = verify_mounts(plan_, jail_.init); !verified) return failed(verified.error());
+      mounts_verified_ = true;
+    } else if (message.kind == Kind::Terminal) {
       jail_.terminal = std::move(received);
     } else if (message.kind == Kind::Listener) {
       jail_.listener = std::move(received);
@@ -228,7 +232,7 @@ Launcher::Step_ Launcher::reach_gate() {
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
   jail_.timings.gate = now_ns();
-  if (message->kind != Kind::AtGate)
+  if (message->kind != Kind::AtGate || !mounts_verified_)
     return failed(Error{Code::kSystem, 0, "pid 1 of the jail said something unexpected", {}, {}, {}});
   std::string root_proc = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root/proc";
   jail_.proc.reset(static_cast<int>(sys::open(AT_FDCWD, root_proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));

@@ -62,6 +62,8 @@ class Run {
   tl::expected<Launched, LaunchFailure> start();
   tl::expected<Launched, LaunchFailure> start_again_if_needed(bool probed);
   Status publish(const Launched& jail);
+  Result<Outcome> attend(Launched& jail, int signals, std::optional<Denied>& denied);
+  Status plan_with_reasons(bool& probed);
   int running_pid(const Launched& jail) const;
   Status verify_started(const Launched& jail) const;
   std::string death(const Outcome& outcome, const Denied* denied) const;
@@ -106,7 +108,7 @@ tl::expected<Launched, LaunchFailure> Run::start() {
   watched_.files[0] = state_file_.c_str();
   if (watchdog_ <= 0) watchdog_ = start_watchdog(&watched_);
   LaunchOptions options;
-  options.step_times = options_.timings;
+  options.step_times = options_.timings && spec_.seccomp != "strict";   // it would kill the clock's reader
   options.own_arguments = caller_.own_arguments;
   options.own_arguments_size = caller_.own_arguments_size;
   return launch(plan_, spec_, options);
@@ -193,6 +195,39 @@ void Run::clean_up() {
   watchdog_ = -1;
 }
 
+// The jail runs: terminal, denied calls, the loop. An error ends it.
+Result<Outcome> Run::attend(Launched& jail, int signals, std::optional<Denied>& denied) {
+  std::optional<Terminal> terminal;
+  if (jail.terminal) {
+    auto started = Terminal::start(std::move(jail.terminal), plan_.pty_fds, &watched_.terminal);
+    if (!started) return tl::unexpected<Error>(started.error());
+    terminal.emplace(std::move(*started));
+  }
+  if (jail.listener) denied.emplace(jail.listener.get());
+  IMMURE_TRY(verify_started(jail));
+  struct Alive {
+    Run& run;
+    const Launched& jail;
+  } alive{*this, jail};
+  SuperviseOptions how;
+  how.when_alive = [](void* context) {
+    auto& now = *static_cast<Alive*>(context);
+    return now.run.publish(now.jail);
+  };
+  how.context = &alive;
+  if (status_.wanted()) how.alive_after_ns = 0;
+  how.usage = options_.json || options_.verbose;
+  return supervise(plan_, jail, signals, terminal ? &*terminal : nullptr, denied ? &*denied : nullptr, how);
+}
+
+// The first plan takes for granted what good hosts offer; when it asks for what assume() found missing, probe() says why.
+Status Run::plan_with_reasons(bool& probed) {
+  auto planned = plan_it(false);
+  if (planned || planned.error().code != Code::kLayer) return planned;
+  probed = true;
+  return plan_it(true);
+}
+
 int Run::run() {
   if (auto ok = check_standard_descriptors(); !ok) return refuse(ok.error(), "setup");
   umask(0);   // modes are meant as they are written; the program gets its own umask
@@ -207,11 +242,7 @@ int Run::run() {
   if (!signals) return refuse(signals.error(), "setup");
 
   bool probed = false;
-  if (auto planned = plan_it(false); !planned) {
-    if (planned.error().code != Code::kLayer) return refuse(planned.error(), "setup");
-    probed = true;
-    if (planned = plan_it(true); !planned) return refuse(planned.error(), "setup");
-  }
+  if (auto planned = plan_with_reasons(probed); !planned) return refuse(planned.error(), "setup");
   // Only a name that was chosen can be somebody else's.
   if (named)
     if (auto claimed = claim_name(file, spec_.name); !claimed) return refuse(claimed.error(), "setup");
@@ -223,39 +254,8 @@ int Run::run() {
   }
   jail->timings.started = caller_.started_ns;
   if (options_.verbose && !options_.json) say("immure: jail " + quoted(spec_.name) + "\n" + layers_text(plan_, use_colour(2)));
-  std::optional<Terminal> terminal;
-  if (jail->terminal) {
-    auto started = Terminal::start(std::move(jail->terminal), plan_.pty_fds, &watched_.terminal);
-    if (!started) {
-      jail->end();
-      jail->groups.remove();
-      clean_up();
-      return refuse(started.error(), "setup");
-    }
-    terminal.emplace(std::move(*started));
-  }
   std::optional<Denied> denied;
-  if (jail->listener) denied.emplace(jail->listener.get());
-  if (auto verified = verify_started(*jail); !verified) {
-    jail->end();
-    jail->groups.remove();
-    clean_up();
-    return refuse(verified.error(), "setup");
-  }
-  struct Alive {
-    Run& run;
-    const Launched& jail;
-  } alive{*this, *jail};
-  SuperviseOptions how;
-  how.when_alive = [](void* context) {
-    auto& now = *static_cast<Alive*>(context);
-    return now.run.publish(now.jail);
-  };
-  how.context = &alive;
-  if (status_.wanted()) how.alive_after_ns = 0;
-  how.usage = options_.json || options_.verbose;
-  auto outcome = supervise(plan_, *jail, signals->get(), terminal ? &*terminal : nullptr, denied ? &*denied : nullptr, how);
-  terminal.reset();
+  auto outcome = attend(*jail, signals->get(), denied);
   jail->end();
   jail->groups.remove();
   clean_up();

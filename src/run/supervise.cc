@@ -120,7 +120,7 @@ void Loop::on_wire() {
   }
   if (message.kind == Kind::Stopped) stopped();
   if (message.kind != Kind::Exited) return;
-  exited_ = true;
+  exited_ = gone_ = true;   // pid 1 is about to end as well
   outcome_.wait_status = message.value;
   outcome_.user_us = message.utime_us;
   outcome_.system_us = message.stime_us;

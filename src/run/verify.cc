@@ -87,12 +87,10 @@ Status verify_status(const Plan& plan, const ProcStatus& status) {
   return {};
 }
 
-Status verify_mounts(const Plan& plan, std::string_view mountinfo) {
-  size_t seen = 0;
+Status compare_mounts(const Plan& plan, std::string_view mountinfo) {
   MountReader reader(mountinfo);
   std::vector<bool> found(plan.mounts.size());
   while (auto entry = reader.next()) {
-    seen++;
     if (!entry->propagation.empty() && entry->propagation != "unbindable")
       return differs(Layer::Mounts, "private propagation", std::string(entry->propagation));
     for (size_t i = 0; i < plan.mounts.size(); i++) {
@@ -164,6 +162,12 @@ Status verify_early(const Plan& plan, int pid, NamespaceIds& seen) {
   return verify_namespaces(plan.clone_flags, num(static_cast<uint64_t>(pid)), seen);
 }
 
+Status verify_mounts(const Plan& plan, int pid) {
+  auto mounts = read_proc("/proc/" + num(static_cast<uint64_t>(pid)) + "/mountinfo");
+  if (!mounts) return tl::unexpected<Error>(mounts.error());
+  return compare_mounts(plan, *mounts);
+}
+
 Status verify_at_gate(const Plan& plan, int pid, NamespaceIds& seen) {
   std::string number = num(static_cast<uint64_t>(pid)), proc = "/proc/" + number;
   IMMURE_TRY(verify_namespaces(plan.unshare_flags, number, seen));
@@ -171,9 +175,6 @@ Status verify_at_gate(const Plan& plan, int pid, NamespaceIds& seen) {
   auto status = read_proc(proc + "/status");
   if (!status) return tl::unexpected<Error>(status.error());
   IMMURE_TRY(verify_status(plan, parse_status(*status)));
-  auto mounts = read_proc(proc + "/mountinfo");
-  if (!mounts) return tl::unexpected<Error>(mounts.error());
-  IMMURE_TRY(verify_mounts(plan, *mounts));
   IMMURE_TRY(verify_rlimits(plan, pid));
   if (plan.cgroup.empty()) return {};
   auto cgroup = read_proc(proc + "/cgroup");

@@ -9,7 +9,9 @@ namespace immure::run {
 
 // The namespaces that clone3 made: while the child still builds.
 Status verify_early(const Plan& plan, int pid, NamespaceIds& seen);
-// Identity, capability sets, no_new_privs, mounts, groups, limits and the remaining namespaces of `pid`. The first
+// Every mount that pid 1 has: planned, and as inert as planned. When it has said MountsReady.
+Status verify_mounts(const Plan& plan, int pid);
+// Identity, capability sets, no_new_privs, groups, limits and the remaining namespaces of `pid`. The first
 // difference is an error (kVerify) that names the layer and both values. Both write down the namespaces they saw.
 Status verify_at_gate(const Plan& plan, int pid, NamespaceIds& seen);
 // After the exec: the program runs under a filter, with no privilege. `pid` as the supervisor sees it.

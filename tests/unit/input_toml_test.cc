@@ -168,7 +168,11 @@ TEST(Toml, RefusesWithThePlace) {
       {"[weaken]\nptrace = \"x\"", "weaken.ptrace", "p.toml:2:1"},
       {"hostname = \"a\\u0000b\"", "NUL", "p.toml:1"},
       {"[env]\n\"A\\u0000B\" = \"x\"", "NUL", "p.toml:2"},
-      {"\xff = 1", "read", "p.toml:1"},
+      {"\xff = 1", "ASCII", "p.toml:1"},
+      {"n = 1\n\xef\xbb\xbb = 1", "ASCII", "p.toml:2"},
+      {"[ = 1", "read", "p.toml:1"},
+      {"n=2{\"z\xca\x91", "read", "p.toml:1"},
+      {"a = \"\xff\"", "read", "p.toml:1"},
   };
   for (const Bad& bad : cases) {
     Result<Profile> profile = read(bad.text);

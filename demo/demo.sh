@@ -41,7 +41,7 @@ cleanup() {
   rm -rf --one-file-system "$place"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM HUP
+trap 'exit 130' INT TERM HUP PIPE   # a reader that leaves is no reason to leave things behind
 chmod 755 "$place"
 root=$place/root
 mkdir -p "$root/tmp" "$root/proc" "$root/dev" "$root/etc"

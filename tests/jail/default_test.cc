@@ -48,7 +48,10 @@ TEST_F(DefaultJail, HasNoPrivilege) {
   }
   EXPECT_EQ(value_of(seen[0].text, "NoNewPrivs"), "1") << seen;
   EXPECT_EQ(value_of(seen[0].text, "Seccomp"), "2") << seen;
-  EXPECT_EQ(value_of(seen[1].text, "groups"), "") << seen;
+  // Without root no group can be dropped: the caller's shows as what the jail maps it to, or as nobody's.
+  if (is_root()) {
+    EXPECT_EQ(value_of(seen[1].text, "groups"), "") << seen;
+  }
   EXPECT_EQ(seen[1].text.find("uid=0/"), std::string::npos) << seen;
   EXPECT_FALSE(seen[3].ok()) << seen;
   EXPECT_FALSE(seen[4].ok()) << seen;
@@ -89,8 +92,9 @@ TEST_F(DefaultJail, ClosesInheritedDescriptors) {
 TEST_F(DefaultJail, SeesOnlyItsOwnProcesses) {
   const std::string self = std::to_string(getpid());
   Sights seen = Jail().probe({{"pids"}, {"kill", self}, {"ptrace", "1"}});
-  EXPECT_EQ(seen[0].text.substr(0, 1), "1") << seen;
-  EXPECT_LT(seen[0].text.size(), 12u) << seen;
+  // The probe, and its child that looks; pid 1 is immure's own and may be hidden.
+  EXPECT_TRUE(seen[0].ok()) << seen;
+  EXPECT_LE(seen[0].text.size(), 5u) << seen;
   EXPECT_EQ(seen[1].verdict, "ESRCH") << seen;
   EXPECT_FALSE(seen[2].ok()) << seen;
   EXPECT_TRUE(unjailed({{"kill", self}})[0].ok());

@@ -25,9 +25,9 @@ double now_seconds() {
 
 bool eventually(const std::function<bool()>& condition, double seconds) {
   const double end = now_seconds() + seconds;
-  while (!condition()) {
+  for (unsigned pause = 2000; !condition(); pause = std::min(pause * 2, 100000u)) {
     if (now_seconds() > end) return false;
-    usleep(5000);
+    usleep(pause);
   }
   return true;
 }

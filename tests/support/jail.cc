@@ -64,12 +64,16 @@ Jail& Jail::options(const std::vector<std::string>& words) {
   return *this;
 }
 
-Command Jail::command(const std::vector<std::string>& words) const {
-  return immure_command({"run", "--ro-bind", payload("") + ":" + kPayloadsInside})
-      .args(options_)
-      .arg("--")
-      .args(words);
+std::vector<std::string> Jail::run_words() const {
+  static int count = 0;
+  std::vector<std::string> words = {"run", "--name", name_mark() + std::to_string(++count), "--ro-bind",
+                                    payload("") + ":" + kPayloadsInside};
+  words.insert(words.end(), options_.begin(), options_.end());
+  words.emplace_back("--");
+  return words;
 }
+
+Command Jail::command(const std::vector<std::string>& words) const { return immure_command(run_words()).args(words); }
 Command Jail::probe_command(const Actions& actions) const {
   std::vector<std::string> words = {std::string(kPayloadsInside) + "/probe"};
   for (std::string& word : probe_words(actions)) words.push_back(std::move(word));
@@ -94,6 +98,9 @@ void make_root(const TempDir& dir, const std::string& name) {
   copy_file(payload("probe"), dir / (name + "/bin/probe"), 0755);
 }
 
-void JailTest::TearDown() { EXPECT_EQ(before_.since(), "") << "left on the host"; }
+void JailTest::TearDown() {
+  EXPECT_EQ(before_.since(), "") << "left on the host";
+  before_.end_processes();
+}
 
 }  // namespace immure::test

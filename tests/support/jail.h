@@ -53,7 +53,8 @@ class Jail {
   Command command(const std::vector<std::string>& words) const;
   Command probe_command(const Actions& actions) const;
   Sights probe(const Actions& actions) const;
-  const std::vector<std::string>& words() const { return options_; }
+  // The words between `immure` and the command: run, a name that the tests know again, the payloads' folder, the options.
+  std::vector<std::string> run_words() const;
 
  private:
   std::vector<std::string> options_;

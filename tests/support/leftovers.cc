@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <iterator>
 
@@ -53,17 +54,25 @@ void add_folders(const std::string& path, int depth, std::vector<std::string>& t
   while (const dirent* entry = readdir(dir)) {
     std::string name = entry->d_name;
     if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
-    things.push_back("cgroup " + path + "/" + name);
+    if (name.find(name_mark()) != std::string::npos) things.push_back("cgroup " + path + "/" + name);
     if (depth > 0) add_folders(path + "/" + name, depth - 1, things);
   }
   closedir(dir);
 }
 
 void add_files(const std::string& path, std::vector<std::string>& things) {
-  for (const std::string& name : list_dir(path)) things.push_back("file " + path + "/" + name);
+  for (const std::string& name : list_dir(path)) {
+    // A test's own TempDir goes when the test ends, which is after the look.
+    if (name.rfind("immure-test.", 0) != 0) things.push_back("file " + path + "/" + name);
+  }
 }
 
 }  // namespace
+
+std::string name_mark() {
+  static const std::string mark = "test-" + std::to_string(getpid()) + "-";
+  return mark;
+}
 
 std::string state_dir() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
@@ -76,8 +85,9 @@ std::vector<std::string> host_things() {
   add_processes(things);
   add_mounts(things);
   add_folders("/sys/fs/cgroup", 5, things);
-  for (const std::string& name : list_dir("/dev/pts")) things.push_back("pty " + name);
-  add_files(state_dir(), things);
+  for (const std::string& name : list_dir(state_dir())) {
+    if (name.find(name_mark()) != std::string::npos) things.push_back("file " + state_dir() + "/" + name);
+  }
   const char* temporary = std::getenv("TMPDIR");
   if (temporary != nullptr) add_files(temporary, things);
   std::sort(things.begin(), things.end());
@@ -98,6 +108,13 @@ std::string Leftovers::since(double seconds) const {
   std::string text;
   for (const std::string& thing : now) text += thing + "\n";
   return text;
+}
+
+void Leftovers::end_processes() const {
+  for (const std::string& thing : host_things()) {
+    const bool is_new = !std::binary_search(before_.begin(), before_.end(), thing);
+    if (is_new && thing.rfind("process ", 0) == 0) kill(std::atoi(thing.c_str() + 8), SIGKILL);
+  }
 }
 
 }  // namespace immure::test

@@ -232,7 +232,7 @@ Launcher::Step_ Launcher::reach_gate() {
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
   jail_.timings.gate = now_ns();
-  if (message->kind != Kind::AtGate || !mounts_verified_)
+  if (message->kind != Kind::AtGate || (!plan_.mounts.empty() && !mounts_verified_))
     return failed(Error{Code::kSystem, 0, "pid 1 of the jail said something unexpected", {}, {}, {}});
   std::string root_proc = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root/proc";
   jail_.proc.reset(static_cast<int>(sys::open(AT_FDCWD, root_proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));

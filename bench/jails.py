@@ -233,7 +233,8 @@ def commands(place, uid):
     def crun(owner):
         state = place.path / f"crun-state-{owner}"
         state.mkdir(mode=0o700, exist_ok=True)
-        os.chown(state, owner, -1)
+        if os.geteuid() == 0:
+            os.chown(state, owner, -1)
         options = ["--root", str(state), "--cgroup-manager=disabled", "run", "--bundle"]
         return lambda p, n: [*options, place.bundle(p, owner), name(n)]
 

@@ -112,10 +112,11 @@ RC_GTEST_PROP(Words, CutAnywhereAreRefused, ()) {
 }
 
 TEST(Words, CannotBeSmuggledIn) {
-  std::string value("x\0a\0net\0host\0o", 14);
-  std::vector<Word> words = {{find_option("env"), value, "o"}};
+  using namespace std::string_literals;
+  // Each would be two sound words when it were written as it is.
+  std::vector<Word> words = {{find_option("env"), "A=1\0o\0net\0host"s, "o"}};
   EXPECT_FALSE(decode(encode(words)));
-  words = {{find_option("env"), "A=1", std::string("o\0net\0host\0o", 12)}};
+  words = {{find_option("env"), "A=1", "o\0net\0host\0o"s}};
   EXPECT_FALSE(decode(encode(words)));
   words = {{nullptr, "", ""}};
   EXPECT_FALSE(decode(encode(words)));

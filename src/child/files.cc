@@ -75,6 +75,9 @@ long file_op(const Step& step, View& view) {
       return sys::close(dir);
     case Op::MakeDir: {
       long r = sys::call(__NR_mkdirat, dir, sys::arg(path), static_cast<long>(step.x));
+      if (r == 0 && step.y != 0)
+        r = sys::call(__NR_fchownat, dir, sys::arg(path), static_cast<long>(step.y - 1), static_cast<long>(step.z - 1),
+                      AT_SYMLINK_NOFOLLOW);
       return r == -EEXIST ? 0 : r;
     }
     case Op::MakeFile:

@@ -17,6 +17,12 @@ constexpr int kWire = 0, kSignals = 1;   // the only descriptors that pid 1 keep
 constexpr unsigned long kSigchldMask = 1UL << (SIGCHLD - 1);
 constexpr long kWall = 0x40000000;       // __WALL
 
+// A process that has entered a jail must not leave a dead child to the host's init: the jail's pid 1 could not end
+// before that one has looked after it.
+void wait_for(long program) {
+  if (program > 0) sys::call(__NR_wait4, program, 0, kWall, 0);
+}
+
 void wipe(char* data, uint64_t size) {
   for (uint64_t i = 0; i < size; i++) *reinterpret_cast<volatile char*>(data + i) = 0;
 }
@@ -82,11 +88,13 @@ void reap(long program) {
     if (receive_message(kWire, message) <= 0) {   // the supervisor has gone
       // The end of pid 1 is everybody's. Who has entered a jail stands over one program alone, and is not its pid 1.
       sys::call(__NR_kill, program, SIGKILL);
+      wait_for(program);
       sys::exit_group(kFailed);
     }
     if (message.kind != Kind::Signal) continue;
-    // Stopping and going on is for the whole job, as a terminal would do it.
-    bool job = message.value == SIGTSTP || message.value == SIGCONT;
+    // What a terminal sends by a key is for the whole job, as a terminal would do it.
+    int sig = message.value;
+    bool job = sig == SIGTSTP || sig == SIGCONT || sig == SIGINT || sig == SIGQUIT;
     sys::call(__NR_kill, job ? -program : program, message.value);
   }
 }
@@ -94,6 +102,7 @@ void reap(long program) {
 }  // namespace
 
 [[noreturn]] void give_up(View& view) {
+  wait_for(view.program);
   Message message{Kind::StepFailed, view.failed_step, view.failed_errno, 0, 0, 0, 0};
   send_message(view.wire, message);
   receive_message(view.wire, message);   // the parent looks at the root first

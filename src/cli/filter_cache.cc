@@ -88,14 +88,13 @@ std::string read_cached_filter(const std::string& file) {
   return text ? unpack_filter(*text) : std::string();
 }
 
-Result<std::string> compiled_filter(const std::string& path, uint64_t capabilities) {
+Result<std::string> compiled_filter(const std::string& path, uint64_t capabilities, const std::string& folder) {
   auto json = read_file(path, kLongestJson);
   if (!json)
     return fail(Code::kMissingSource, "the filter file " + quoted(path) + " cannot be read", {}, "check --seccomp", {},
                 json.error().sys_errno);
   struct utsname kernel {};
   uname(&kernel);
-  std::string folder = filter_cache_folder();
   bool usable = open_filter_cache(folder);
   std::string file = folder + "/" + filter_cache_key(*json, capabilities, kernel.release) + ".bpf";
   if (usable) {

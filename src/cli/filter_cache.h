@@ -12,14 +12,16 @@
 
 namespace immure::cli {
 
+// /var/cache/immure/filters for root, $XDG_CACHE_HOME/immure/filters else; empty: there is none.
+std::string filter_cache_folder();
+
 // The program for the JSON file at `path`: instructions of 8 bytes. `capabilities`: what the jail keeps, since
 // such a file may make its rules depend on them.
-Result<std::string> compiled_filter(const std::string& path, uint64_t capabilities);
+Result<std::string> compiled_filter(const std::string& path, uint64_t capabilities,
+                                    const std::string& folder = filter_cache_folder());
 
 // ---- the parts, for tests
 
-// /var/cache/immure/filters for root, $XDG_CACHE_HOME/immure/filters else; empty: there is none.
-std::string filter_cache_folder();
 // Makes it and its parents, 0700. False: it cannot be used.
 bool open_filter_cache(const std::string& folder);
 // A file's name: digest of the JSON, of immure's version, of the kernel (minKernel) and of the capabilities.

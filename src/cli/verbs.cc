@@ -66,9 +66,9 @@ std::string overview() {
   }
   return out +
          "\n"
-         "  immure run -- python3 script.py         no network, no files but /usr, own /tmp\n"
-         "  immure run --bind . -- make             this folder writable, nothing else\n"
-         "  immure explain --bind . -- make         what that would do, step by step\n"
+         "  immure run -- python3 script.py     no network, no files but /usr, own /tmp\n"
+         "  immure run --bind . -- make         this folder writable, nothing else\n"
+         "  immure explain --bind . -- make     what that would do, step by step\n"
          "\n"
          "A verb's own page: immure help VERB.  All of a run's options: immure run --help\n";
 }

@@ -22,7 +22,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {"bind", V, true, OptionGroup::Files, "SRC[:DST][:try]", "show a path of the outside, writable", set::bind, Holds::HostPathFirst, true},
     {"ro-bind", V, true, OptionGroup::Files, "SRC[:DST][:try]", "read-only; :try skips what is missing", set::ro_bind, Holds::HostPathFirst, true},
     {"tmpfs", V, true, OptionGroup::Files, "PATH[:SIZE]", "an empty directory in memory", set::tmpfs, Holds::Text, true},
-    {"file", V, true, OptionGroup::Files, "SRC:DST", "a copy of a file's contents, read-only", set::file, Holds::HostPathFirst},
+    {"file", V, true, OptionGroup::Files, "SRC:DST", "one file, read-only, wherever it is", set::file, Holds::HostPathFirst},
     {"dir", V, true, OptionGroup::Files, "PATH", "an empty directory", set::dir},
     {"symlink", V, true, OptionGroup::Files, "TARGET:PATH", "a symbolic link at PATH", set::symlink},
     {"dev", V, true, OptionGroup::Files, "NODE", "a device node, such as /dev/fuse", set::dev},

@@ -31,7 +31,7 @@ struct Reader {
   Result<std::string> value(const Option& option, const ProfileNode& node) const;
   Result<std::string> with_path(const Option& option, const ProfileNode& at, std::string_view value) const;
   // `parts`: the value is split at colons later, so those of the folder are escaped.
-  Result<std::string> path(const ProfileNode& at, std::string_view path, bool parts) const;
+  Result<std::string> path(const ProfileNode& at, std::string_view text, bool parts) const;
 };
 
 std::string escaped_colons(std::string_view text) {

@@ -46,7 +46,7 @@ Status syscall_rules(Jail& jail, std::string_view option, std::string_view value
     if (!known) {
       return bad_value(
           option, part, "system call or set of calls",
-          did_you_mean(filter::nearest_name(std::string(part)), "see immure explain --syscalls"));
+          did_you_mean(filter::nearest_name(std::string(part)), "see immure explain --syscall NAME"));
     }
     for (const SyscallRule& old : jail.spec.syscalls) {
       if (old.name == part && old.allow != allow && same_source(jail.spec, old.origin, origin)) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "plan/compile.h"
+#include "spec/limits.h"
 #include "uapi/kernel.h"
 
 namespace immure {
@@ -43,6 +44,7 @@ struct Builder {
   std::vector<Region> regions;
   std::vector<std::string> writable;  // mounts that the program may write to
   std::string home = "/tmp";
+  Limits defaults;                  // what holds where the spec says nothing
 
   explicit Builder(const JailSpec& s, const Features& f, const Host& h, const HostFiles& hf, char* const* e)
       : spec(s), features(f), host(h), files(hf), environment(e) {}
@@ -96,11 +98,12 @@ int8_t host_tree(Builder& b, const std::string& source, const PathFacts& facts, 
                  uint16_t origin);
 void expect_mount(Builder& b, std::string target, std::string fstype, uint64_t attributes,
                   uint16_t origin = kNoOrigin);
+// A directory that the parent makes for the jail to write in belongs to the jail's identity.
+void own_by_jail(const Builder& b, Step& make_dir);
 bool is_below(const std::string& path, const std::string& directory);  // or equal
 const Grant* grant_at(const Builder& b, std::string_view path);
 
 inline constexpr const char* kEmptyDirectory = "/dev/mqueue";   // covers masked directories
-inline constexpr uint64_t kDefaultPids = 512;
 inline constexpr uint64_t kInert = uapi::kAttrNosuid | uapi::kAttrNodev;
 
 }  // namespace immure

@@ -13,8 +13,10 @@ struct Wanted {
 
 Wanted wanted(const Builder& b) {
   const Limits& limits = b.spec.limits;
-  return {limits.memory.value_or(b.host.memory_bytes / 2), limits.pids.value_or(kDefaultPids),
-          limits.cpus_milli.value_or(0)};
+  Wanted w{in_force(limits.memory, b.defaults.memory), in_force(limits.pids, b.defaults.pids),
+           in_force(limits.cpus_milli, b.defaults.cpus_milli)};
+  if (w.cpus_milli >= uint64_t{1000} * b.host.processors) w.cpus_milli = 0;   // all there are: nothing to hold
+  return w;
 }
 
 std::string group_name(const Builder& b) { return "immure-" + (b.spec.name.empty() ? num(b.host.pid) : b.spec.name); }

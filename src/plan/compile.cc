@@ -47,6 +47,17 @@ Status Builder::lacks(Layer l, State state, std::string reason, std::string reme
 
 namespace {
 
+// Without these there is no jail to speak of, so they cannot be asked away.
+constexpr Layer kAlways[] = {Layer::Root, Layer::Mounts, Layer::Devices, Layer::Fds};
+
+Status refuse_impossible_needs(const Builder& b) {
+  for (Layer layer : kAlways)
+    if (!b.wants(layer))
+      return fail(Code::kUsage, std::string("--need ") + key(layer) + "=off is not possible", "every jail has this layer",
+                  "take it back; grants loosen it by name (--bind, --dev, --pass-fd)");
+  return {};
+}
+
 void start_layers(Builder& b) {
   for (int i = 0; i < kLayerCount; i++) {
     auto l = static_cast<Layer>(i);
@@ -68,6 +79,7 @@ void start_layers(Builder& b) {
 Result<Plan> compile(const JailSpec& spec, const Features& features, const Host& host, const HostFiles& files,
                      char* const* environment) {
   Builder b(spec, features, host, files, environment);
+  b.defaults = default_limits(host.memory_bytes, host.processors);
   b.plan.arena.reserve(8192);
   b.plan.arena.push_back('\0');
   b.plan.steps.reserve(160);
@@ -75,6 +87,7 @@ Result<Plan> compile(const JailSpec& spec, const Features& features, const Host&
   // Before 6.13 the layers of an overlay must be mounts of the namespace that stacks them.
   bool overlay = !spec.root.value.empty();
   b.root_side = host.privileged && (!overlay || features.overlay_layer_fds) ? Side::Parent : Side::Child;
+  IMMURE_TRY(refuse_impossible_needs(b));
   start_layers(b);
 
   using Part = Status (*)(Builder&);

@@ -14,7 +14,6 @@ constexpr Node kNodes[] = {{"/dev/null", 1, 3}, {"/dev/zero", 1, 5}, {"/dev/full
 constexpr Node kTty = {"/dev/tty", 5, 0};
 constexpr uint64_t kNodeAttributes = uapi::kAttrNosuid | uapi::kAttrNoexec | uapi::kAttrRdonly;
 constexpr uint64_t kOwnAttributes = kInert | uapi::kAttrNoexec;
-constexpr uint64_t kDefaultTmp = uint64_t{256} << 20;
 
 Status bind_node(Builder& b, const std::string& path, const PathFacts& facts, uint16_t origin) {
   IMMURE_TRY(make_point(b, path, PointKind::File, origin));
@@ -113,7 +112,7 @@ Status plan_devices(Builder& b) {
   for (const char* path : {"/dev/pts", kEmptyDirectory}) IMMURE_TRY(make_point(b, path, PointKind::Directory, kNoOrigin));
   own_links(b);
   own_devpts(b);
-  uint64_t tmp = b.spec.limits.tmp_size.value_or(kDefaultTmp);
+  uint64_t tmp = in_force(b.spec.limits.tmp_size, b.defaults.tmp_size);
   IMMURE_TRY(own_tmpfs(b, "/dev/shm", tmp, kOwnAttributes));
   IMMURE_TRY(own_tmpfs(b, "/tmp", tmp, b.spec.has(Weaken::TmpExec) ? kInert : kOwnAttributes));
   // Nothing can be added to /dev any more.

@@ -17,26 +17,17 @@ uint64_t flag_of(Layer layer) {
   return kFlags[static_cast<size_t>(layer)];
 }
 
-// What of a jail's own steps is about one process and not about the jail as a whole.
+// What of a jail's own steps is about one process and not about the jail as a whole. The others are left out, or made
+// from the facts: limits, Landlock's rules, the parent-death signal.
+constexpr Op kAboutAProcess[] = {
+    Op::AwaitMaps, Op::SetGroups, Op::SetGid, Op::SetUid, Op::Dumpable, Op::BoundingSet, Op::Securebits, Op::CapSet,
+    Op::AmbientSet, Op::NoNewPrivs, Op::KeyringJoin, Op::Umask, Op::ResetInherited, Op::OpenPty, Op::Setsid,
+    Op::ControllingTty, Op::ProcessGroup, Op::TtyDescriptors, Op::Chdir, Op::MoveFd, Op::CloseRange, Op::VerifyFds,
+    Op::Seccomp, Op::Open,
+};
+
 bool is_about_a_process(const Step& step) {
-  switch (step.op) {
-    case Op::AwaitMaps: case Op::SetGroups: case Op::SetGid: case Op::SetUid: case Op::Dumpable: case Op::BoundingSet:
-    case Op::Securebits: case Op::CapSet: case Op::AmbientSet: case Op::NoNewPrivs: case Op::KeyringJoin: case Op::Umask:
-    case Op::ResetInherited: case Op::OpenPty: case Op::Setsid: case Op::ControllingTty: case Op::ProcessGroup:
-    case Op::TtyDescriptors: case Op::Chdir: case Op::MoveFd: case Op::CloseRange: case Op::VerifyFds: case Op::Seccomp:
-    case Op::Open:
-      return true;
-    case Op::ExpectInode: case Op::Close: case Op::MakeDir: case Op::MakeFile: case Op::MakeLink: case Op::MakeNode:
-    case Op::WriteFile: case Op::PrivatePropagation: case Op::OpenTree: case Op::FsOpen: case Op::FsSet:
-    case Op::FsSetFlag: case Op::FsSetFd: case Op::FsSetFdPath: case Op::FsMount: case Op::MountAttributes:
-    case Op::Attach: case Op::AttachHere: case Op::Mask: case Op::RebindReadOnly: case Op::PivotRoot: case Op::Unshare:
-    case Op::EnterNamespaces: case Op::LoopbackUp: case Op::Hostname: case Op::CgroupJoin:
-    // These three are made from the facts, or meant for another process.
-    case Op::ParentDeathSignal: case Op::Rlimit: case Op::LandlockCreate: case Op::LandlockPath: case Op::LandlockPort:
-    case Op::LandlockEnforce: case Op::Start: case Op::Exec:
-      return false;
-  }
-  return false;
+  return std::find(std::begin(kAboutAProcess), std::end(kAboutAProcess), step.op) != std::end(kAboutAProcess);
 }
 
 // Groups first, while they can be seen; then all namespaces in one call, or none.

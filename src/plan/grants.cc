@@ -55,7 +55,7 @@ Status bind(Builder& b, const Grant& grant) {
 }
 
 Status tmpfs(Builder& b, const Grant& grant) {
-  uint64_t bytes = grant.size != 0 ? grant.size : b.spec.limits.tmp_size.value_or(64 << 20);
+  uint64_t bytes = grant.size != 0 ? grant.size : in_force(b.spec.limits.tmp_size, b.defaults.tmp_size);
   uint64_t attributes = kInert | (grant.exec ? 0 : uapi::kAttrNoexec);
   const std::string& target = grant.target.value;
   IMMURE_TRY(make_point(b, target, PointKind::Directory, grant.origin));
@@ -78,12 +78,12 @@ Status overlay(Builder& b, const Grant& grant) {
     return fail(Code::kBadValue, "the source of an overlay must be a directory", quoted(grant.source.value) + " is none",
                 "use --file to hand in a copy of a file", b.spec.origin_text(grant.origin));
   if (!b.features.overlay_layer_fds)
-    return fail(Code::kLayer, "--overlay needs layers by descriptor", "this kernel has them not (they came with 6.13)",
+    return fail(Code::kLayer, "--overlay needs layers by descriptor", "this kernel has them not (they came with 6.15)",
                 "use --ro-bind and a --tmpfs for what must be written", b.spec.origin_text(grant.origin));
   const std::string& target = grant.target.value;
   IMMURE_TRY(make_point(b, target, PointKind::Directory, grant.origin));
   b.phase = Builder::Phase::Attach;
-  uint64_t bytes = grant.size != 0 ? grant.size : b.spec.limits.tmp_size.value_or(64 << 20);
+  uint64_t bytes = grant.size != 0 ? grant.size : in_force(b.spec.limits.tmp_size, b.defaults.tmp_size);
   int8_t fs = b.new_slot(), lower = b.new_slot(), mount = b.new_slot();
   Step& open = b.add(Op::OpenTree, b.source_side, Layer::Mounts, grant.source.value);
   open.out = lower;
@@ -93,26 +93,27 @@ Status overlay(Builder& b, const Grant& grant) {
   expect.x = facts->device;
   expect.y = facts->inode;
   expect.origin = grant.origin;
-  int8_t upper = new_tmpfs(b, Side::Child, Layer::Mounts, bytes, bytes / 4096 + 64, "755", kInert);
-  b.add(Op::FsOpen, Side::Child, Layer::Mounts, "overlay").out = fs;
-  Step& layer = b.add(Op::FsSetFd, Side::Child, Layer::Mounts, "lowerdir+");
+  int8_t upper = new_tmpfs(b, b.source_side, Layer::Mounts, bytes, bytes / 4096 + 64, "755", kInert);
+  b.add(Op::FsOpen, b.source_side, Layer::Mounts, "overlay").out = fs;
+  Step& layer = b.add(Op::FsSetFd, b.source_side, Layer::Mounts, "lowerdir+");
   layer.a = fs;
   layer.b = lower;
   for (const char* name : {"upper", "work"}) {
-    Step& dir = b.add(Op::MakeDir, Side::Child, Layer::Mounts, name);
+    Step& dir = b.add(Op::MakeDir, b.source_side, Layer::Mounts, name);
     dir.a = upper;
     dir.x = 0755;
+    own_by_jail(b, dir);
     int8_t slot = b.new_slot();
-    Step& opened = b.add(Op::Open, Side::Child, Layer::Mounts, name);
+    Step& opened = b.add(Op::Open, b.source_side, Layer::Mounts, name);
     opened.a = upper;
     opened.out = slot;
     opened.x = 010000000 /* O_PATH */;
-    Step& set = b.add(Op::FsSetFd, Side::Child, Layer::Mounts, name[0] == 'u' ? "upperdir" : "workdir");
+    Step& set = b.add(Op::FsSetFd, b.source_side, Layer::Mounts, name[0] == 'u' ? "upperdir" : "workdir");
     set.a = fs;
     set.b = slot;
   }
-  b.add(Op::FsSetFlag, Side::Child, Layer::Mounts, "userxattr").a = fs;
-  Step& make = b.add(Op::FsMount, Side::Child, Layer::Mounts);
+  b.add(Op::FsSetFlag, b.source_side, Layer::Mounts, "userxattr").a = fs;
+  Step& make = b.add(Op::FsMount, b.source_side, Layer::Mounts);
   make.a = fs;
   make.out = mount;
   make.x = kInert;
@@ -120,7 +121,7 @@ Status overlay(Builder& b, const Grant& grant) {
   attach(b, mount, target, Layer::Mounts, grant.origin);
   b.phase = Builder::Phase::Main;
   expect_mount(b, target, "overlay", kInert, grant.origin);
-  b.regions.push_back({Builder::Region::Kind::Closed, target, kNoSlot, {}, {}, Side::Child});
+  b.regions.push_back({Builder::Region::Kind::Closed, target, kNoSlot, {}, {}, b.source_side});
   b.writable.push_back(target);
   return {};
 }
@@ -145,7 +146,12 @@ Status one(Builder& b, const Grant& grant) {
     case Grant::Kind::File: return file(b, grant);
     case Grant::Kind::Dir: return make_point(b, grant.target.value, PointKind::Directory, grant.origin);
     case Grant::Kind::Symlink: make_link(b, grant.target.value, grant.link); return {};
-    case Grant::Kind::DevNode: case Grant::Kind::Proc: return {};   // devices.cc, proc.cc
+    case Grant::Kind::DevNode: return {};   // devices.cc
+    case Grant::Kind::Proc:
+      if (grant.target.value == "/proc") return {};   // is there anyway
+      return fail(Code::kBadTarget, "a second procfs cannot be mounted at " + quoted(grant.target.value),
+                  "the jail has its own at /proc, with the host's files masked", "use --symlink /proc:PATH to reach it elsewhere",
+                  b.spec.origin_text(grant.origin));
   }
   return {};
 }

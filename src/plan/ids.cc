@@ -51,6 +51,10 @@ Status choose_outside(Builder& b, uint32_t count) {
       return fail(Code::kIds, "no unprivileged id is left for the jail",
                   "the ids of this user namespace (/proc/self/uid_map) are too few",
                   "name a user of this namespace with --user");
+    if (!b.spec.has(Weaken::SharedIdentity))
+      return fail(Code::kIds, "the jail cannot have an identity of its own here",
+                  "this user namespace (a container's?) maps too few ids: another jail or program may have the same",
+                  "say --weaken shared-identity to go on all the same, or name a user with --user");
     b.layer(Layer::UserNs).state = State::Weaker;
     b.layer(Layer::UserNs).reason = "this user namespace has no room for an id of the jail's own: it may be shared";
   }
@@ -70,6 +74,8 @@ Status rootless_range(Builder& b) {
   b.plan.map_by_helper = true;
   b.plan.uid_map = {{0, b.host.uid, 1}, {1, uids[0].outside, count - 1}};
   b.plan.gid_map = {{0, b.host.gid, 1}, {1, gids[0].outside, count - 1}};
+  if (b.plan.inside_uid != 0) b.plan.outside_uid = uids[0].outside + b.plan.inside_uid - 1;
+  if (b.plan.inside_gid != 0) b.plan.outside_gid = gids[0].outside + b.plan.inside_gid - 1;
   return {};
 }
 
@@ -91,6 +97,8 @@ Status plan_ids(Builder& b) {
     } else if (b.host.privileged) {
       plan.uid_map = {{0, plan.outside_uid, range}};
       plan.gid_map = {{0, plan.outside_gid, range}};
+      plan.outside_uid += plan.inside_uid;
+      plan.outside_gid += plan.inside_gid;
     } else {
       IMMURE_TRY(rootless_range(b));
     }
@@ -108,6 +116,8 @@ Status plan_ids(Builder& b) {
   }
   if (b.user_ns) {
     if (!plan.deny_setgroups) b.add(Op::SetGroups, Side::Child, Layer::UserNs);
+    // The caller may be the namespace's root: leaving that id must not take the privilege that the mounts need.
+    if (range != 0) b.add(Op::Securebits, Side::Child, Layer::UserNs).x = 1 << 2 /* SECBIT_NO_SETUID_FIXUP */;
     b.add(Op::SetGid, Side::Child, Layer::UserNs).x = plan.inside_gid;
     b.add(Op::SetUid, Side::Child, Layer::UserNs).x = plan.inside_uid;
     b.add(Op::Dumpable, Side::Child, Layer::UserNs).x = 1;   // or its own /proc files are not its own
@@ -117,7 +127,8 @@ Status plan_ids(Builder& b) {
     if (!b.host.privileged)
       b.layer(Layer::UserNs).mechanism = "id " + num(plan.inside_uid) + " inside is the caller, with no privilege";
   }
-  b.add(Op::ParentDeathSignal, Side::Child, Layer::PidNs).x = 9;
+  // Without a user namespace it comes behind the change of user (privilege.cc), which clears it.
+  if (b.user_ns) b.add(Op::ParentDeathSignal, Side::Child, Layer::PidNs).x = 9;
   return {};
 }
 

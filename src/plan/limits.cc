@@ -10,8 +10,7 @@
 namespace immure {
 namespace {
 
-constexpr uint64_t kDefaultFileSize = uint64_t{16} << 30;
-constexpr uint64_t kDefaultOpenFiles = 1024, kMostOpenFiles = 65536;
+constexpr uint64_t kMostOpenFiles = 65536;   // what a program may raise the default to
 
 // Never above what the caller may: a limit that is tighter already stays.
 void rlimit(Builder& b, int resource, uint64_t soft, uint64_t hard) {
@@ -30,12 +29,12 @@ Status plan_limits(Builder& b) {
   const Limits& limits = b.spec.limits;
   if (b.wants(Layer::Rlimits)) {
     if (!b.spec.has(Weaken::CoreDumps)) rlimit(b, RLIMIT_CORE, 0, 0);
-    uint64_t file_size = limits.file_size.value_or(kDefaultFileSize);
+    uint64_t file_size = in_force(limits.file_size, b.defaults.file_size);
     b.plan.file_size_limit = file_size;
     if (file_size != 0) rlimit(b, RLIMIT_FSIZE, file_size, file_size);
-    uint64_t open_files = limits.open_files.value_or(kDefaultOpenFiles);
+    uint64_t open_files = in_force(limits.open_files, b.defaults.open_files);
     if (open_files != 0) rlimit(b, RLIMIT_NOFILE, open_files, limits.open_files ? open_files : kMostOpenFiles);
-    uint64_t pids = limits.pids.value_or(kDefaultPids);
+    uint64_t pids = in_force(limits.pids, b.defaults.pids);
     // Counted for each user namespace and each id; pid 1 and the program have the same one.
     if (pids != 0 && b.user_ns) rlimit(b, RLIMIT_NPROC, pids, pids);
     if (limits.cpu_time_ns && *limits.cpu_time_ns != 0) {

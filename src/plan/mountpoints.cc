@@ -136,6 +136,12 @@ int8_t new_tmpfs(Builder& b, Side side, Layer layer, uint64_t bytes, uint64_t in
   return mount;
 }
 
+void own_by_jail(const Builder& b, Step& make_dir) {
+  if (make_dir.side != Side::Parent) return;
+  make_dir.y = uint64_t{b.plan.outside_uid} + 1;
+  make_dir.z = uint64_t{b.plan.outside_gid} + 1;
+}
+
 void attach(Builder& b, int8_t slot, const std::string& path, Layer layer, uint16_t origin) {
   Step& step = b.add(Op::Attach, Side::Child, layer, path);
   step.a = slot;

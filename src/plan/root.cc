@@ -108,13 +108,14 @@ void layer_by_path(Builder& b, int8_t fs, const Layers& layers) {
 }
 
 void writable_layer(Builder& b, int8_t fs) {
-  uint64_t bytes = b.spec.limits.tmp_size.value_or(64 << 20);
+  uint64_t bytes = in_force(b.spec.limits.tmp_size, b.defaults.tmp_size);
   int8_t upper = new_tmpfs(b, b.root_side, Layer::Root, bytes, bytes / 4096 + 64, "755", kInert);
   if (!b.features.overlay_layer_fds) b.add(Op::AttachHere, Side::Child, Layer::Root).a = upper;
   for (const char* name : {"upper", "work"}) {
     Step& dir = b.add(Op::MakeDir, b.root_side, Layer::Root, name);
     dir.a = upper;
     dir.x = 0755;
+    own_by_jail(b, dir);
     int8_t slot = b.new_slot();
     Step& open = b.add(Op::Open, b.root_side, Layer::Root, name);
     open.a = upper;
@@ -150,6 +151,8 @@ void overlay_root(Builder& b, int8_t root) {
                                                                 : "pivot_root into an overlay";
 }
 
+bool is_plain(const Builder& b) { return !b.spec.root.value.empty() && b.spec.has(Weaken::PlainRoot); }
+
 void emit(Builder& b, std::vector<Step>& steps) {
   b.plan.steps.insert(b.plan.steps.end(), steps.begin(), steps.end());
   steps.clear();
@@ -160,6 +163,13 @@ void attach_root(Builder& b) { b.add(Op::AttachHere, Side::Child, Layer::Root).a
 }  // namespace
 
 Status plan_root(Builder& b) {
+  if (is_plain(b)) {
+    // Nothing is laid over it, so every mount point must be there.
+    b.regions.push_back({Builder::Region::Kind::Host, "/", kNoSlot, b.spec.root.value, {}, Side::Child});
+    b.root_slot = b.new_slot();
+    b.add(Op::PrivatePropagation, Side::Child, Layer::MountNs);
+    return prepared_root(b);
+  }
   b.regions.push_back({Builder::Region::Kind::Skeleton, "/", kNoSlot, {}, {}, b.root_side});
   b.add(Op::PrivatePropagation, Side::Child, Layer::MountNs);
   b.skeleton_slot = new_tmpfs(b, b.root_side, Layer::Root, kSkeletonBytes, kSkeletonInodes, "755", kInert);
@@ -174,7 +184,10 @@ Status plan_root(Builder& b) {
 Status plan_pivot(Builder& b) {
   emit(b, b.skeleton);
   int8_t named = b.root_slot;
-  bool overlay = !b.spec.root.value.empty() || b.spec.root_overlay;
+  bool plain = is_plain(b);
+  bool overlay = !plain && (!b.spec.root.value.empty() || b.spec.root_overlay);
+  if (plain && b.spec.root_overlay)
+    return fail(Code::kBadRoot, "--overlay / and --weaken plain-root contradict each other", "a bound root has no layers");
   bool skeleton_is_root = b.spec.root.value.empty();
   if (skeleton_is_root && b.spec.root_overlay)
     return fail(Code::kBadRoot, "the system root has no discarded writable layer yet", "--overlay / needs --root DIR",
@@ -189,6 +202,10 @@ Status plan_pivot(Builder& b) {
     expect.x = facts.device;
     expect.y = facts.inode;
     overlay_root(b, tree);
+  } else if (plain) {
+    PathFacts facts = b.files.look(b.spec.root.value, true);
+    b.root_slot = host_tree(b, b.spec.root.value, facts, kInert | uapi::kAttrRdonly, Layer::Root, kNoOrigin);
+    b.layer(Layer::Root).mechanism = "pivot_root into a read-only bind of the root";
   } else {
     b.root_slot = b.skeleton_slot;
   }
@@ -196,8 +213,8 @@ Status plan_pivot(Builder& b) {
   for (Step& step : b.attach)
     if (step.b == named) step.b = b.root_slot;
   emit(b, b.attach);
-  expect_mount(b, "/", overlay ? "overlay" : "tmpfs", kInert | (b.spec.root_overlay ? 0 : uapi::kAttrRdonly));
-  if (!overlay) {
+  expect_mount(b, "/", overlay ? "overlay" : plain ? "" : "tmpfs", kInert | (b.spec.root_overlay ? 0 : uapi::kAttrRdonly));
+  if (!overlay && !plain) {
     Step& seal = b.add(Op::MountAttributes, Side::Child, Layer::Root);
     seal.a = b.root_slot;
     seal.x = uapi::kAttrRdonly;

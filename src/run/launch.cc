@@ -13,6 +13,7 @@
 #include "run/hints.h"
 #include "run/look.h"
 #include "run/maps.h"
+#include "run/terminal.h"
 #include "run/verify.h"
 #include "uapi/kernel.h"
 
@@ -212,6 +213,7 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
       mounts_verified_ = true;
     } else if (message.kind == Kind::Terminal) {
       jail_.terminal = std::move(received);
+      dress_terminal(jail_.terminal.get(), plan_.pty_fds);
     } else if (message.kind == Kind::Listener) {
       jail_.listener = std::move(received);
     } else if (message.kind == Kind::StepFailed && message.step < plan_.steps.size()) {

@@ -185,7 +185,10 @@ void Run::tell(const Outcome& outcome, const Timings& timings, Denied* denied) {
   json.begin_object();
   json.text("stage", "exited").number("code", outcome.exit_status());
   json.number("signal", WIFSIGNALED(outcome.wait_status) ? WTERMSIG(outcome.wait_status) : 0);
-  json.text("killed_by", text(outcome.killed_by));
+  if (outcome.killed_by == EndedBy::Itself)
+    json.null("killed_by");
+  else
+    json.text("killed_by", text(outcome.killed_by));
   status_.line(json.end_object());
 }
 

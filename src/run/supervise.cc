@@ -76,7 +76,7 @@ void Loop::kill_tree(EndedBy by) {
 
 void Loop::stopped() {
   if (terminal_ != nullptr) terminal_->suspend();
-  sys::call(__NR_kill, sys::call(__NR_getpid), SIGSTOP);   // until the shell lets us go on
+  stop_own_group();   // until the shell lets us go on
   if (terminal_ != nullptr) terminal_->resume();
   forward(SIGCONT);
 }
@@ -113,6 +113,8 @@ void Loop::on_signals() {
 void Loop::on_wire() {
   Message message;
   long n = child::receive_message(jail_.wire.get(), message);
+  // pid 1 ended with a message of ours unread: the kernel says that first, and then what pid 1 said last.
+  if (n == -ECONNRESET) n = child::receive_message(jail_.wire.get(), message);
   if (n == -EAGAIN) return;
   if (n <= 0) {
     gone_ = true;
@@ -189,7 +191,7 @@ Result<Outcome> Loop::run() {
     if (fds[0].revents != 0) on_signals();
     if ((fds[3].revents & POLLIN) != 0) denied_->serve();
     if ((fds[3].revents & ~POLLIN) != 0) denied_ = nullptr;   // nobody is left under the filter
-    if (tty != 0) terminal_->handle(std::span<const pollfd>(fds + 4, tty));
+    if (terminal_ != nullptr) terminal_->handle(std::span<const pollfd>(fds + 4, tty));
     if (fds[1].revents != 0) on_wire();
     if (fds[2].revents != 0) gone_ = gone_ || fds[1].revents == 0;
     on_time();

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -22,6 +23,18 @@ tl::unexpected<Error> differs(Layer layer, std::string planned, std::string seen
   return fail(Code::kVerify, std::string("the jail is not as planned: ") + name(layer),
               "planned " + planned + ", the kernel shows " + seen,
               "nothing was started; please report it with the output of immure doctor");
+}
+
+Result<std::string> read_proc(const std::string& path) {
+  std::string text;
+  long fd = sys::open(AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail(Code::kVerify, "cannot read " + quoted(path), {}, {}, {}, static_cast<int>(-fd));
+  char buffer[8192];
+  long n;
+  while ((n = sys::read(static_cast<int>(fd), buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<size_t>(n));
+  sys::close(static_cast<int>(fd));
+  if (n < 0) return fail(Code::kVerify, "cannot read " + quoted(path), {}, {}, {}, static_cast<int>(-n));
+  return text;
 }
 
 struct NamespaceRow {
@@ -117,13 +130,30 @@ Status compare_mounts(const Plan& plan, std::string_view mountinfo) {
   return {};
 }
 
+// Of a process with another identity in the same user namespace only CAP_SYS_RESOURCE may ask by prlimit(2); the
+// file may be read by anybody.
+bool limit_from_proc(int pid, int resource, uint64_t (&seen)[2]) {
+  auto text = read_proc("/proc/" + num(static_cast<uint64_t>(pid)) + "/limits");
+  if (!text) return false;
+  std::string_view rest = *text, line;
+  while (next_line(rest, line)) {
+    auto limit = parse_limit_line(line);
+    if (!limit || limit->resource != resource) continue;
+    seen[0] = limit->soft;
+    seen[1] = limit->hard;
+    return true;
+  }
+  return false;
+}
+
 Status verify_rlimits(const Plan& plan, int pid) {
   for (const ExpectedRlimit& expected : plan.rlimits) {
     uint64_t seen[2] = {0, 0};
     long r = sys::call(__NR_prlimit64, pid, expected.resource, 0, sys::arg(seen));
-    if (r < 0 || seen[0] > expected.soft || seen[1] > expected.hard)
+    bool known = r >= 0 || limit_from_proc(pid, expected.resource, seen);
+    if (!known || seen[0] > expected.soft || seen[1] > expected.hard)
       return differs(Layer::Rlimits, num(expected.soft) + " for resource " + num(static_cast<uint64_t>(expected.resource)),
-                     r < 0 ? errno_name(static_cast<int>(-r)) : num(seen[0]));
+                     known ? num(seen[0]) : errno_name(static_cast<int>(-r)));
   }
   return {};
 }
@@ -142,18 +172,6 @@ Status verify_groups(const Plan& plan, std::string_view cgroup) {
     if (!joined) return differs(Layer::Cgroup, "membership of " + quoted(dir.path), "another group");
   }
   return {};
-}
-
-Result<std::string> read_proc(const std::string& path) {
-  std::string text;
-  long fd = sys::open(AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail(Code::kVerify, "cannot read " + quoted(path), {}, {}, {}, static_cast<int>(-fd));
-  char buffer[8192];
-  long n;
-  while ((n = sys::read(static_cast<int>(fd), buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<size_t>(n));
-  sys::close(static_cast<int>(fd));
-  if (n < 0) return fail(Code::kVerify, "cannot read " + quoted(path), {}, {}, {}, static_cast<int>(-n));
-  return text;
 }
 
 }  // namespace
@@ -188,15 +206,40 @@ Status verify_running(const Plan& plan, int pid) {
   ProcStatus status = parse_status(*text);
   if (status.state == 'Z' || status.state == 'X') return {};
   IMMURE_TRY(verify_status(plan, status));
-  if (!plan.filters.empty() && !plan.filters[0].empty() && status.seccomp != 2)
+  // 3: killed by its filter this moment.
+  bool filtered = status.seccomp == 2 || status.seccomp == 3;
+  if (!plan.filters.empty() && !plan.filters[0].empty() && !filtered)
     return differs(Layer::Seccomp, "a filter", "mode " + num_signed(status.seccomp));
   return {};
 }
 
 namespace {
 
-bool is_granted(const Plan& plan, int fd) {
-  return fd < 3 || std::find(plan.kept_fds.begin(), plan.kept_fds.end(), fd) != plan.kept_fds.end();
+struct Identity {
+  dev_t device;
+  ino_t inode;
+};
+
+// What the program was given: standard descriptors and passed ones. It may have made copies under any number.
+std::vector<Identity> given(const Plan& plan, const std::string& proc) {
+  std::vector<Identity> list;
+  auto add = [&](int result, const struct stat& st) {
+    if (result == 0) list.push_back({st.st_dev, st.st_ino});
+  };
+  struct stat st {};
+  for (int fd = 0; fd < 3; fd++) add(fstat(fd, &st), st);
+  for (const auto& [slot, number] : plan.passed_fds) add(fstat(number, &st), st);
+  for (const Step& step : plan.steps)
+    if (step.op == Op::Open && step.side == Side::Parent && step.layer == Layer::Fds) add(stat(plan.text(step.s), &st), st);
+  for (int fd : plan.kept_fds) add(stat((proc + "/fd/" + num(static_cast<uint64_t>(fd))).c_str(), &st), st);
+  return list;
+}
+
+bool is_given(const std::vector<Identity>& list, const std::string& link) {
+  struct stat st {};
+  if (stat(link.c_str(), &st) != 0) return true;   // closed meanwhile
+  return std::any_of(list.begin(), list.end(),
+                     [&](const Identity& own) { return own.device == st.st_dev && own.inode == st.st_ino; });
 }
 
 bool names_a_file(int dir, const char* entry) {
@@ -220,6 +263,7 @@ Status verify_descriptors(const Plan& plan, int pid) {
   UniqueFd dir(static_cast<int>(sys::open(AT_FDCWD, (proc + "/fd").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   if (!mounts || !dir) return {};   // it has ended, or made itself unreadable: then it is past its start
   std::vector<uint64_t> ids = mount_ids(*mounts);
+  std::vector<Identity> own = given(plan, proc);
   alignas(8) char buffer[4096];
   for (;;) {
     long n = sys::call(__NR_getdents64, dir.get(), sys::arg(buffer), sizeof buffer);
@@ -229,8 +273,7 @@ Status verify_descriptors(const Plan& plan, int pid) {
       std::memcpy(&size, buffer + at + 16, sizeof size);
       const char* name = buffer + at + 19;   // linux_dirent64: inode, offset, size, type, name
       at += size;
-      auto fd = parse_u64(name);
-      if (!fd || is_granted(plan, static_cast<int>(*fd)) || !names_a_file(dir.get(), name)) continue;
+      if (!parse_u64(name) || !names_a_file(dir.get(), name) || is_given(own, proc + "/fd/" + name)) continue;
       auto text = read_proc(proc + "/fdinfo/" + name);
       if (!text) continue;
       auto id = parse_fdinfo(*text).mount_id;

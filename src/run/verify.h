@@ -17,8 +17,8 @@ Status verify_at_gate(const Plan& plan, int pid, NamespaceIds& seen);
 // After the exec: the program runs under a filter, with no privilege. `pid` as the supervisor sees it.
 Status verify_running(const Plan& plan, int pid);
 
-// Every descriptor of the running program that is neither granted nor below 3 and names a file: the file must lie on
-// a mount of the jail. What it opened itself does; what leaked in does not (S35, S41).
+// Every descriptor of the running program that names a file: the file was given to it (0 to 2, grants, copies of
+// these), or lies on a mount of the jail, as whatever it opened itself. What leaked in does not (S35, S41).
 Status verify_descriptors(const Plan& plan, int pid);
 
 }  // namespace immure::run

@@ -147,8 +147,8 @@ struct RunOptions {
 
 const char* key(Weaken weaken);          // "nested-userns"
 const char* sentence(Weaken weaken);     // what it gives away
-std::optional<Layer> layer_from_key(std::string_view key);
-std::optional<Weaken> weaken_from_key(std::string_view key);
+std::optional<Layer> layer_from_key(std::string_view text);
+std::optional<Weaken> weaken_from_key(std::string_view text);
 
 // Contradictions and impossibilities that need no host to be seen: targets over /proc, two grants for one
 // path, limits of nought, a command that is missing. The first one found, with its origin.

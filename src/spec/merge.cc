@@ -7,7 +7,7 @@
 
 namespace immure {
 
-tl::unexpected<Error> loosens(std::string what, std::string why, std::string origin) {
+tl::unexpected<Error> loosens(const std::string& what, std::string why, std::string origin) {
   return fail(Code::kLoosens, what + " asks for more than this file may", std::move(why),
               "say it on the command line, or name the file with --profile if you trust it",
               std::move(origin));

@@ -20,6 +20,6 @@ Status only_narrows(const JailSpec& before, const JailSpec& after, const Limits&
 Status grants_only_narrow(const JailSpec& before, const JailSpec& after, const Limits& defaults);
 
 // kLoosens, in the form that all of these checks use. `what` is "--net host".
-tl::unexpected<Error> loosens(std::string what, std::string why, std::string origin);
+tl::unexpected<Error> loosens(const std::string& what, std::string why, std::string origin);
 
 }  // namespace immure

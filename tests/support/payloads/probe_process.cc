@@ -145,6 +145,9 @@ Verdict do_wait_signal(const Words& words) {
   }
 }
 
+// Of the probe itself: 0 takes it off.
+Verdict do_pdeathsig(const Words& words) { return of(prctl(PR_SET_PDEATHSIG, number(words[0]), 0, 0, 0)); }
+
 // A grandchild whose parent has ended; it says who its parent is now.
 Verdict do_orphan(const Words&) {
   int ends[2];
@@ -207,6 +210,7 @@ constexpr Action kActions[] = {
     {"stderr", "TEXT", 1, do_stderr, true},
     {"stdin", "", 0, do_stdin, true},
     {"wait-signal", "[SECONDS]", 0, do_wait_signal, true},
+    {"pdeathsig", "SIGNAL", 1, do_pdeathsig, true},
     {"orphan", "", 0, do_orphan},
     {"daemon", "SECONDS", 1, do_daemon},
     {"pid", "", 0, do_pid},

@@ -1,0 +1,149 @@
+// What is known of running jails from outside: ps, kill, freeze and thaw, and what is cleared away after a crash.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/living_jail.h"
+
+namespace immure::test {
+namespace {
+
+class States : public JailTest {
+ protected:
+  std::string file(const LivingJail& jail) { return state_dir() + "/" + jail.name() + ".json"; }
+  // The letter of /proc/PID/stat.
+  static char state_of(pid_t pid) {
+    std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+    size_t after = stat.rfind(')');
+    return after == std::string::npos ? '-' : stat[after + 2];
+  }
+  static pid_t program_of(const LivingJail& jail) {
+    std::string init = std::to_string(jail.init());
+    return std::atoi(read_file("/proc/" + init + "/task/" + init + "/children").c_str());
+  }
+};
+
+TEST_F(States, AreShownWhileTheJailRuns) {
+  std::string name;
+  {
+    LivingJail jail;
+    name = jail.name();
+    Outcome list = immure({"ps"});
+    EXPECT_NE(list.out.find(name), std::string::npos) << list.out;
+    EXPECT_NE(immure({"ps", "--names"}).out.find(name + "\n"), std::string::npos);
+    std::string json = immure({"ps", "--json"}).out;
+    EXPECT_NE(json.find("\"name\":\"" + name + "\",\"state\":\"running\",\"init_pid\":" + std::to_string(jail.init())), std::string::npos) << json;
+    struct stat st {};
+    ASSERT_EQ(stat(file(jail).c_str(), &st), 0);
+    EXPECT_EQ(st.st_mode & 0777, 0600u);
+  }
+  EXPECT_EQ(immure({"ps"}).out.find(name), std::string::npos);
+}
+
+TEST_F(States, ANameIsTakenOnce) {
+  LivingJail jail;
+  Outcome second = immure({"run", "--name", jail.name(), "--", "true"});
+  EXPECT_EQ(second.status, 125) << second.err;
+  EXPECT_NE(second.err.find("is taken"), std::string::npos) << second.err;
+  EXPECT_NE(immure({"ps"}).out.find(jail.name()), std::string::npos) << "the first one is still known";
+  jail.end();
+  EXPECT_EQ(immure({"run", "--name", jail.name(), "--", "true"}).status, 0) << "and its name is free again";
+  EXPECT_EQ(immure({"run", "--name", jail.name(), "--", "/no/such"}).status, 127);
+  EXPECT_EQ(immure({"run", "--name", jail.name(), "--bind", "/no/such", "--", "true"}).status, 125);
+  EXPECT_EQ(immure({"run", "--name", jail.name(), "--", "true"}).status, 0) << "a start that failed keeps no name";
+}
+
+TEST_F(States, KillEndsTheWholeJail) {
+  LivingJail jail({}, {"/bin/sh", "-c", "sleep 50 & sleep 50 & wait"});
+  Outcome killed = immure({"kill", jail.name()});
+  EXPECT_EQ(killed.status, 0) << killed.err;
+  EXPECT_EQ(state_of(jail.init()), '-');
+  EXPECT_EQ(jail.wait().status, 128 + SIGKILL);
+  Outcome again = immure({"kill", jail.name()});
+  EXPECT_EQ(again.status, 125);
+  EXPECT_NE(again.err.find("IMM-E040"), std::string::npos) << again.err;
+}
+
+TEST_F(States, OtherSignalsReachTheProgram) {
+  LivingJail jail({}, {std::string(kPayloadsInside) + "/probe", "wait-signal", "30"});
+  ASSERT_TRUE(jail.running().wait_for("ready"));
+  EXPECT_EQ(immure({"kill", jail.name(), "--signal", "STOP"}).status, 125) << "only what a supervisor hands on";
+  EXPECT_EQ(immure({"kill", jail.name(), "--signal", "nonsense"}).status, 125);
+  EXPECT_EQ(immure({"kill", "--signal=USR1", jail.name()}).status, 0);
+  Outcome ended = jail.wait();
+  EXPECT_NE(ended.out.find("wait-signal: ok USR1"), std::string::npos) << ended.out;
+}
+
+TEST_F(States, FreezeStopsAllAndThawLetsThemGoOn) {
+  LivingJail jail({}, {"/bin/sh", "-c", "echo up; while :; do echo tick; sleep 0.02; done"});
+  Running entered = jail.exec({"/bin/sh", "-c", "echo in; while :; do echo tock; sleep 0.02; done"}).start();
+  ASSERT_TRUE(entered.wait_for("tock"));
+  ASSERT_TRUE(jail.running().wait_for("tick"));
+  Outcome frozen = immure({"freeze", jail.name()});
+  ASSERT_EQ(frozen.status, 0) << frozen.err;
+  EXPECT_NE(immure({"ps"}).out.find("frozen"), std::string::npos);
+  auto quiet = [](Running& running) {
+    running.wait_for("never", 0.3);
+    size_t before = running.out().size();
+    running.wait_for("never", 0.5);
+    return running.out().size() == before;
+  };
+  EXPECT_TRUE(quiet(jail.running()));
+  EXPECT_TRUE(quiet(entered));
+  EXPECT_NE(state_of(jail.supervisor()), 'T') << "the supervisor itself goes on";
+  EXPECT_NE(state_of(entered.pid()), 'T');
+  EXPECT_EQ(jail.exec({"true"}).run().status, 125) << "nobody enters what is frozen";
+  ASSERT_EQ(immure({"thaw", jail.name()}).status, 0);
+  EXPECT_FALSE(quiet(jail.running()));
+  EXPECT_FALSE(quiet(entered));
+  EXPECT_EQ(immure({"ps"}).out.find("frozen"), std::string::npos);
+  immure({"freeze", jail.name()});
+  EXPECT_EQ(jail.end().status, 128 + SIGKILL) << "a frozen jail can be ended";
+  EXPECT_EQ(entered.wait().status, 128 + SIGKILL);
+}
+
+// The supervisor is killed: the jail ends with it, and nothing stays.
+TEST_F(States, NothingOutlivesTheSupervisor) {
+  LivingJail jail;
+  pid_t init = jail.init();
+  kill(jail.supervisor(), SIGKILL);
+  jail.wait();
+  EXPECT_TRUE(eventually([&] { return state_of(init) == '-' && !exists(file(jail)); }));
+}
+
+// A file of a jail that is dead (the whole machine was switched off, say) is cleared away, and said once.
+TEST_F(States, WhatACrashLeftIsClearedAway) {
+  LivingJail jail;
+  std::string path = file(jail), text = read_file(path), name = jail.name();
+  jail.end();
+  ASSERT_FALSE(exists(path));
+  ASSERT_TRUE(write_file(path, text, 0600));
+  Outcome list = immure({"ps"});
+  EXPECT_NE(list.out.find("'" + name + "' had died"), std::string::npos) << list.out;
+  EXPECT_FALSE(exists(path));
+  EXPECT_EQ(immure({"ps"}).out.find(name), std::string::npos);
+
+  // The same after another boot, where the numbers belong to others.
+  size_t boot = text.find("\"boot_id\":\"") + 11;
+  std::string other = text;
+  other.replace(boot, 8, "00000000");
+  size_t pid = other.find("\"init\":{\"pid\":") + 14;
+  other.replace(pid, other.find(',', pid) - pid, std::to_string(getpid()));
+  ASSERT_TRUE(write_file(path, other, 0600));
+  EXPECT_EQ(immure({"kill", name}).status, 125);
+  EXPECT_NE(immure({"ps"}).out.find("had died"), std::string::npos);
+  EXPECT_FALSE(exists(path));
+}
+
+TEST_F(States, UnknownNamesHaveANearest) {
+  LivingJail jail;
+  for (const char* verb : {"kill", "freeze", "thaw"}) {
+    Outcome unknown = immure({verb, jail.name() + "z"});
+    EXPECT_EQ(unknown.status, 125) << verb;
+    EXPECT_NE(unknown.err.find("did you mean " + jail.name()), std::string::npos) << unknown.err;
+    EXPECT_EQ(immure({verb}).status, 125) << verb;
+  }
+}
+
+}  // namespace
+}  // namespace immure::test

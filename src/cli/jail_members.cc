@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.h"
 #include "cli/jails.h"
@@ -27,11 +28,40 @@ std::optional<ProcStat> stat_of(int pid, std::span<char> buffer) {
   return parse_stat(read_view(path.c_str(), buffer));
 }
 
-// Stopped, or past being stopped.
+// A parent outside is one of immure's own, unless that has died: then it is whoever takes orphans, who is left alone.
+bool is_keeper(int pid) {
+  if (pid <= 1) return false;
+  char buffer[4096];
+  std::string path = "/proc/" + num_signed(pid) + "/status";
+  ProcStatus status = parse_status(read_view(path.c_str(), buffer));
+  return status.name == "immure-init" && status.seccomp == 2 && status.has_caps && status.cap_permitted == 0;
+}
+
+bool stop_is_pending(int pid) {
+  char buffer[4096];
+  std::string path = "/proc/" + num_signed(pid) + "/status";
+  std::string_view rest = read_view(path.c_str(), buffer), line;
+  while (next_line(rest, line)) {
+    if (!line.starts_with("ShdPnd:")) continue;
+    uint64_t pending = 0;
+    std::string_view digits = trim(line.substr(7));
+    std::from_chars(digits.data(), digits.data() + digits.size(), pending, 16);
+    return (pending >> (SIGSTOP - 1) & 1) != 0;
+  }
+  return false;
+}
+
+// Stopped, or past being stopped; or waiting in the kernel (for a child of vfork that is stopped itself, say) with the
+// signal to come: it will not see its own code again before it stops.
 bool at_rest(int pid) {
   char buffer[1024];
   auto stat = stat_of(pid, buffer);
-  return !stat || stat->state == 'T' || stat->state == 't' || stat->state == 'Z' || stat->state == 'X';
+  if (!stat) return true;
+  switch (stat->state) {
+    case 'T': case 't': case 'Z': case 'X': return true;
+    case 'D': return stop_is_pending(pid);
+    default: return false;
+  }
 }
 
 // To the process that has this number now, if it is in the namespace: a number that was used again is spared.
@@ -80,7 +110,7 @@ Members members_of(const JailState& state, uint64_t pid_namespace) {
   for (int parent : parents) {
     bool inside = std::find(members.inside.begin(), members.inside.end(), parent) != members.inside.end();
     bool known = std::find(members.keepers.begin(), members.keepers.end(), parent) != members.keepers.end();
-    if (parent > 0 && parent != state.init.pid && !inside && !known) members.keepers.push_back(parent);
+    if (!inside && !known && parent != state.init.pid && is_keeper(parent)) members.keepers.push_back(parent);
   }
   return members;
 }
@@ -108,6 +138,13 @@ Status stop_processes(const JailState& state) {
   (void)continue_processes(state);
   return fail(Code::kSystem, "the jail " + quoted(state.name) + " cannot be frozen", "new processes keep coming",
               "end it with immure kill, or give it a control group that can be frozen");
+}
+
+void release_keepers(const JailState& state) {
+  for (const std::string& group : state.groups)
+    if (controller_of(group) == "unified") (void)write_group(group, "cgroup.freeze", "0");
+  uint64_t pid_namespace = pid_namespace_of(state);
+  for (int keeper : members_of(state, pid_namespace).keepers) signal_keeper(keeper, state, pid_namespace, SIGCONT);
 }
 
 Status continue_processes(const JailState& state) {

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/jails.h"
 #include "kernel/cgroup.h"
 #include "kernel/proc.h"
 #include "kernel/sys.h"
@@ -182,6 +183,7 @@ std::string collect(const JailState& state) {
     auto init = open_process(state.init, state.name);
     if (init) {
       sys::call(__NR_pidfd_send_signal, init->get(), SIGKILL, 0, 0);
+      release_keepers(state);
       if (!wait_for_end(init->get(), 2000)) return "pid 1 of the jail (" + num_signed(state.init.pid) + ") does not end";
     }
   }

@@ -123,6 +123,7 @@ Status end_jail(const JailState& state) {
   if (!init) return tl::unexpected<Error>(std::move(init.error()));
   long r = sys::call(__NR_pidfd_send_signal, init->get(), SIGKILL, 0, 0);
   if (r < 0) return fail(Code::kSystem, "the jail " + quoted(state.name) + " cannot be ended", {}, {}, {}, static_cast<int>(-r));
+  release_keepers(state);
   pollfd wait{init->get(), POLLIN, 0};
   constexpr int kPatience = 5000;
   if (poll(&wait, 1, kPatience) == 1) return {};

@@ -31,6 +31,8 @@ Members members_of(const JailState& state, uint64_t pid_namespace);
 // on in the other order. An error when new ones keep coming.
 Status stop_processes(const JailState& state);
 Status continue_processes(const JailState& state);
+// After pid 1 was killed in a frozen jail: its end waits for the keepers, which must be able to see it.
+void release_keepers(const JailState& state);
 // Is pid 1 stopped, or the group frozen?
 bool is_frozen(const JailState& state);
 

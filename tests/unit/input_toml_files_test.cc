@@ -325,7 +325,7 @@ TEST(Policy, SaysWhereEachValueCameFrom) {
   Limits defaults = default_limits(uint64_t{4} << 30, 2);
   std::string whole = policy_toml(jail.spec, &defaults, true);
   EXPECT_NE(whole.find("net = \"none\"  # default\n"), std::string::npos);
-  EXPECT_NE(whole.find("pids = \"1024\"  # default\n"), std::string::npos);
+  EXPECT_NE(whole.find("pids = \"512\"  # default\n"), std::string::npos);
   EXPECT_NE(whole.find("seccomp = \"require\"  # default\n"), std::string::npos);
   EXPECT_EQ(policy_json(jail.spec, nullptr, true),
             "{\"schema\":\"immure-policy-1\",\"values\":{\"ro-bind\":[\"/a:/"

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/jails.h"
 #include "cli/wanted.h"
+#include "kernel/cgroup.h"
 #include "kernel/features.h"
 #include "kernel/proc.h"
 #include "kernel/sys.h"
@@ -70,6 +71,23 @@ std::string join_file(const std::string& group) {
   return group + (controller_of(group) == "unified" ? "/cgroup.procs" : "/tasks");
 }
 
+// The groups that were made for the jail, and those that its processes are in besides, where they are other ones than
+// this caller's: a limit, or a list of devices, may hang on them.
+void add_groups(EnterFacts& facts, const JailState& state, const std::string& init_groups) {
+  for (const std::string& group : state.groups) facts.groups.push_back({join_file(group), true});
+  std::string own = read_file("/proc/self/cgroup", 1 << 16).value_or("");
+  std::vector<CgroupDirectory> own_groups = cgroup_directories({.self_cgroup = own});
+  for (const CgroupDirectory& group : cgroup_directories({.self_cgroup = init_groups})) {
+    bool made = std::find(state.groups.begin(), state.groups.end(), group.directory) != state.groups.end();
+    bool same = std::any_of(own_groups.begin(), own_groups.end(), [&](const CgroupDirectory& one) {
+      return one.controllers == group.controllers && one.path == group.path;
+    });
+    if (group.directory.empty() || made || same) continue;
+    std::string file = join_file(group.directory);
+    if (access(file.c_str(), W_OK) == 0) facts.groups.push_back({std::move(file), false});
+  }
+}
+
 }  // namespace
 
 Result<UniqueFd> open_door(const JailState& state) {
@@ -105,7 +123,9 @@ Result<EnterFacts> facts_of(const JailState& state) {
     auto limit = parse_limit_line(line);
     if (limit && limit->resource >= 0) facts.rlimits.push_back({limit->resource, limit->soft, limit->hard});
   }
-  for (const std::string& group : state.groups) facts.groups.push_back(join_file(group));
+  auto groups = proc_file(state, "cgroup");
+  if (!groups) return tl::unexpected<Error>(std::move(groups.error()));
+  add_groups(facts, state, *groups);
   // What was read is pid 1's only if it is still there.
   if (!alive(state.init)) return has_ended(state);
   return facts;

@@ -32,12 +32,14 @@ bool is_about_a_process(const Step& step) {
 
 // Groups first, while they can be seen; then all namespaces in one call, or none.
 void plan_door(Builder& b, const EnterFacts& facts) {
-  for (const std::string& file : facts.groups) {
+  for (const EnterFacts::Group& group : facts.groups) {
     int8_t slot = b.new_slot();
-    Step& open = b.add(Op::Open, Side::Parent, Layer::Cgroup, file);
+    Step& open = b.add(Op::Open, Side::Parent, Layer::Cgroup, group.file);
     open.out = slot;
     open.x = kWriteOnly;
-    b.add(Op::CgroupJoin, Side::Child, Layer::Cgroup).a = slot;
+    Step& join = b.add(Op::CgroupJoin, Side::Child, Layer::Cgroup);
+    join.a = slot;
+    join.x = group.required ? 0 : 1;
   }
   int8_t door = b.new_slot();
   b.plan.passed_fds.push_back({door, facts.door});
@@ -143,7 +145,11 @@ Result<Plan> compile_enter(const JailSpec& spec, const Features& features, const
   RealHostFiles files;
   Builder b(spec, features, host, files, environment);
   b.plan.arena.push_back('\0');
-  for (int i = 0; i < kLayerCount; i++) b.layer(static_cast<Layer>(i)).need = spec.need_of(static_cast<Layer>(i));
+  for (int i = 0; i < kLayerCount; i++) {
+    auto l = static_cast<Layer>(i);
+    b.layer(l).need = spec.need_of(l);
+    if (!b.wants(l)) b.layer(l).state = State::Off;
+  }
   IMMURE_TRY(take(b, choose_terminal));
   IMMURE_TRY(take(b, plan_namespaces));
   plan_door(b, facts);

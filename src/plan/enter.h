@@ -32,7 +32,11 @@ struct EnterFacts {
   uint32_t uid = 0, gid = 0;               // of the jail's processes, outside
   uint64_t bounding = 0;                   // capabilities: what the jail's processes can have at most
   std::vector<ExpectedRlimit> rlimits;     // of the jail's processes, all of them
-  std::vector<std::string> groups;         // files that "0" is written to: cgroup.procs (v2) or tasks (v1)
+  struct Group {
+    std::string file;                      // "0" is written to it: cgroup.procs (v2) or tasks (v1)
+    bool required = true;                  // else a refusal is fine: not made for the jail, but where its processes are
+  };
+  std::vector<Group> groups;
   LandlockRules landlock;
 };
 

@@ -66,7 +66,7 @@ enum class Op : uint8_t {
   Rlimit,          // resource x, soft y, hard z
   Umask,           // x
   ResetInherited,  // signal mask and dispositions, personality, scheduling and I/O priority
-  CgroupJoin,      // write "0" to the descriptor a
+  CgroupJoin,      // write "0" to the descriptor a; x: 1 = a refusal is fine
   Setsid,
   ProcessGroup,    // a group of its own; with a terminal a: the one in its foreground
   Chdir,           // s, else t when s is missing

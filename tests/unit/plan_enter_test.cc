@@ -16,7 +16,7 @@ EnterFacts facts() {
   all.namespaces = {1, 2, 3, 4, 5, 6, 7, 8};
   all.uid = all.gid = 0x70000123;
   all.rlimits = {{RLIMIT_NOFILE, 100, 200}, {RLIMIT_CORE, 0, 0}, {RLIMIT_NPROC, 64, 64}};
-  all.groups = {"/sys/fs/cgroup/memory/immure-x/tasks"};
+  all.groups = {{"/sys/fs/cgroup/memory/immure-x/tasks", true}};
   all.landlock.files = 0xffff;
   all.landlock.scopes = 3;
   all.landlock.paths = {{"/", 13}, {"/tmp", 0xf7ff}};

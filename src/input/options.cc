@@ -16,7 +16,7 @@ constexpr auto F = Takes::Nothing;
 constexpr auto kOptions = std::to_array<Option>({
     // name, takes, repeats, group, value, help, setter, holds, common
     {"profile", V, true, OptionGroup::Roots, "NAME|FILE", "minimal, shell, build, project, or a TOML file", nullptr, Holds::HostPathOrWord, true},
-    {"root", V, false, OptionGroup::Roots, "DIR", "a prepared root; else the host's /usr, read-only", set::root, Holds::HostPath, true},
+    {"root", V, false, OptionGroup::Roots, "DIR", "a prepared root; else /usr of the host, read-only", set::root, Holds::HostPath, true},
     {"overlay", V, true, OptionGroup::Roots, "SRC[:DST]", "writable, what is written is thrown away; / too", set::overlay, Holds::HostPathFirst, true},
 
     {"bind", V, true, OptionGroup::Files, "SRC[:DST][:try]", "show a path of the outside, writable", set::bind, Holds::HostPathFirst, true},
@@ -60,10 +60,10 @@ constexpr auto kOptions = std::to_array<Option>({
     {"tty", F, false, OptionGroup::Program, "", "an own terminal, also when stdin is none", set::tty},
     {"no-tty", F, false, OptionGroup::Program, "", "no terminal, also when stdin is one", set::no_tty},
 
-    {"net", V, false, OptionGroup::Isolation, "none|host", "loopback only, or the host's network", set::net, Holds::Text, true},
+    {"net", V, false, OptionGroup::Isolation, "none|host", "loopback only, or the network of the host", set::net, Holds::Text, true},
     {"hostname", V, false, OptionGroup::Isolation, "NAME", "host name inside", set::hostname},
     {"clock-offset", V, false, OptionGroup::Isolation, "TIME", "shift the uptime inside", set::clock_offset},
-    {"name", V, false, OptionGroup::Isolation, "NAME", "the jail's name, for ps, exec and kill", set::name},
+    {"name", V, false, OptionGroup::Isolation, "NAME", "how ps, exec and kill know the jail", set::name},
 
     {"dry-run", F, false, OptionGroup::Output, "", "show the steps and layers, run nothing", nullptr, Holds::Text, true},
     {"json", F, false, OptionGroup::Output, "", "report as JSON", set::json},

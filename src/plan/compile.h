@@ -25,6 +25,9 @@ struct PathFacts {
 class HostFiles {
  public:
   virtual PathFacts look(const std::string& path, bool follow_links) const;
+  // The same with no link anywhere on the way (RESOLVE_NO_SYMLINKS); where there is one, Kind::Link with ELOOP.
+  // ExpectInode compares the inode that was seen here, so a link that is made afterwards leads nowhere else.
+  virtual PathFacts look_without_links(const std::string& path) const;
   virtual std::string read_link(const std::string& path) const;   // empty: none
   virtual bool executable_path(const std::string& path) const;    // a regular file with an x bit
 

@@ -1,6 +1,7 @@
 // What the user hands in: binds, tmpfs, copies of files, overlays. The most specific path wins, whatever the
 // order in which grants were said (U39): shorter targets are mounted first.
 #include <algorithm>
+#include <cerrno>
 
 #include "base/text.h"
 #include "plan/builder.h"
@@ -9,12 +10,19 @@ namespace immure {
 namespace {
 
 Result<PathFacts> source_of(Builder& b, const Grant& grant) {
-  PathFacts facts = b.files.look(grant.source.value, true);
+  PathFacts facts = grant.nofollow ? b.files.look_without_links(grant.source.value)
+                                   : b.files.look(grant.source.value, true);
+  if (facts.kind == PathFacts::Kind::Link)
+    return fail(Code::kMissingSource, "the source " + quoted(grant.source.value) + " leads over a symbolic link",
+                ":nofollow refuses links: whoever makes one could show something else",
+                "name the place it leads to, or leave :nofollow out", b.spec.origin_text(grant.origin), facts.error);
   if (facts.kind != PathFacts::Kind::Missing) return facts;
-  if (grant.skip_missing) return facts;
-  return fail(Code::kMissingSource, "the source " + quoted(grant.source.value) + " does not exist", {},
-              "create it, or write :try behind it to go on without it", b.spec.origin_text(grant.origin),
-              facts.error != 0 ? facts.error : 2);
+  bool missing = facts.error == 0 || facts.error == ENOENT || facts.error == ENOTDIR;
+  if (grant.skip_missing && missing) return facts;
+  return fail(Code::kMissingSource,
+              "the source " + quoted(grant.source.value) + (missing ? " does not exist" : " cannot be looked at"), {},
+              missing ? "create it, or write :try behind it to go on without it" : "give yourself access to it",
+              b.spec.origin_text(grant.origin), facts.error != 0 ? facts.error : ENOENT);
 }
 
 PointKind point_kind(const PathFacts& facts) {

@@ -4,6 +4,7 @@
 
 #include "kernel/sys.h"
 #include "plan/compile.h"
+#include "uapi/kernel.h"
 
 namespace immure {
 namespace {
@@ -20,13 +21,11 @@ PathFacts::Kind kind_of(uint32_t mode) {
   }
 }
 
-}  // namespace
-
-PathFacts HostFiles::look(const std::string& path, bool follow_links) const {
+PathFacts look_at(int dir, const char* path, int flags) {
   PathFacts facts;
   struct statx st {};
-  long r = sys::call(__NR_statx, AT_FDCWD, sys::arg(path.c_str()), follow_links ? 0 : AT_SYMLINK_NOFOLLOW,
-                     STATX_TYPE | STATX_MODE | STATX_INO | STATX_UID, sys::arg(&st));
+  long r = sys::call(__NR_statx, dir, sys::arg(path), flags, STATX_TYPE | STATX_MODE | STATX_INO | STATX_UID,
+                     sys::arg(&st));
   if (r < 0) {
     facts.error = static_cast<int>(-r);
     return facts;
@@ -38,6 +37,28 @@ PathFacts HostFiles::look(const std::string& path, bool follow_links) const {
   facts.rdev_minor = st.stx_rdev_minor;
   facts.mode = st.stx_mode & 07777;
   facts.uid = st.stx_uid;
+  return facts;
+}
+
+}  // namespace
+
+PathFacts HostFiles::look(const std::string& path, bool follow_links) const {
+  return look_at(AT_FDCWD, path.c_str(), follow_links ? 0 : AT_SYMLINK_NOFOLLOW);
+}
+
+PathFacts HostFiles::look_without_links(const std::string& path) const {
+  uapi::OpenHow how{static_cast<uint64_t>(O_PATH | O_CLOEXEC), 0, uapi::kResolveNoSymlinks};
+  long fd = sys::call(__NR_openat2, AT_FDCWD, sys::arg(path.c_str()), sys::arg(&how), sizeof how);
+  if (sys::failed(fd)) {
+    PathFacts facts;
+    facts.error = static_cast<int>(-fd);
+    // A kernel without openat2 (before 5.6) cannot tell: that is refused too, like a link.
+    bool known_missing = fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES;
+    if (!known_missing) facts.kind = PathFacts::Kind::Link;
+    return facts;
+  }
+  PathFacts facts = look_at(static_cast<int>(fd), "", AT_EMPTY_PATH);
+  sys::close(static_cast<int>(fd));
   return facts;
 }
 

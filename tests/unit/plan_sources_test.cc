@@ -1,0 +1,95 @@
+// Where a grant's source leads: over links, or not at all.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "plan/compile.h"
+#include "support/features.h"
+
+namespace immure {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Sources : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/immure-sources-XXXXXX";
+    ASSERT_NE(::mkdtemp(name), nullptr);
+    top_ = fs::canonical(name);
+    fs::create_directories(top_ + "/real/hooks");
+    fs::create_directory_symlink("real", top_ + "/link");
+    fs::create_directory_symlink("/etc", top_ + "/real/outside");
+    std::ofstream(top_ + "/file") << "x";
+  }
+  void TearDown() override { fs::remove_all(top_); }
+
+  Result<Plan> plan(const std::string& source, bool nofollow, bool skip_missing = false) {
+    JailSpec spec;
+    spec.argv = {"/bin/true"};
+    Grant grant;
+    grant.kind = Grant::Kind::RoBind;
+    grant.source.value = source;
+    grant.target.value = "/srv/x";
+    grant.nofollow = nofollow;
+    grant.skip_missing = skip_missing;
+    grant.origin = spec.add_origin("argument 2 (--ro-bind)");
+    spec.grants.push_back(grant);
+    char* environment[] = {nullptr};
+    return compile(spec, test::linux_6_18(), test::root_host(), RealHostFiles{}, environment);
+  }
+  std::string top_;
+};
+
+TEST_F(Sources, WithNofollowLeadOverNoLink) {
+  EXPECT_TRUE(plan(top_ + "/real/hooks", true));
+  EXPECT_TRUE(plan(top_ + "/link/hooks", false));
+  for (const char* path : {"/link", "/link/hooks", "/real/outside", "/real/outside/ssl"}) {
+    for (bool skip_missing : {false, true}) {
+      Result<Plan> refused = plan(top_ + path, true, skip_missing);
+      ASSERT_FALSE(refused) << path;
+      EXPECT_EQ(refused.error().sys_errno, ELOOP) << path;
+      EXPECT_EQ(refused.error().code, Code::kMissingSource);
+      EXPECT_EQ(refused.error().origin, "argument 2 (--ro-bind)");
+    }
+  }
+}
+
+TEST_F(Sources, ThatAreMissingCanBeSkipped) {
+  for (bool nofollow : {false, true}) {
+    EXPECT_TRUE(plan(top_ + "/none", nofollow, true));
+    EXPECT_TRUE(plan(top_ + "/file/below", nofollow, true)) << "ENOTDIR is missing too";
+    EXPECT_EQ(plan(top_ + "/none", nofollow).error().sys_errno, ENOENT);
+  }
+}
+
+// A mask that cannot be looked at must not vanish because of ":try".
+TEST_F(Sources, ThatCannotBeLookedAtAreNotMissing) {
+  class Closed final : public HostFiles {
+   public:
+    PathFacts look(const std::string& path, bool follow) const override {
+      if (path != "/closed/x") return HostFiles::look(path, follow);
+      PathFacts facts;
+      facts.error = EACCES;
+      return facts;
+    }
+  };
+  JailSpec spec;
+  spec.argv = {"/bin/true"};
+  Grant grant;
+  grant.source.value = "/closed/x";
+  grant.target.value = "/srv/x";
+  grant.skip_missing = true;
+  spec.grants.push_back(grant);
+  char* environment[] = {nullptr};
+  Result<Plan> refused = compile(spec, test::linux_6_18(), test::root_host(), Closed{}, environment);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().sys_errno, EACCES);
+}
+
+}  // namespace
+}  // namespace immure

@@ -192,10 +192,10 @@ TEST_F(Exec, ShowsNothingOfItsOwnWhileItEnters) {
 // The jail's own program can make the one that enters start immure's file again ("#!/proc/self/exe"); it must get no
 // hold of that file. (CVE-2019-5736)
 TEST_F(Exec, CannotBeMadeToRunItself) {
-  LivingJail jail({"--tmpfs", "/work:1M:exec"}, {"/bin/sh", "-c", "printf '#!/proc/self/exe\\n' > /work/trap; chmod 755 /work/trap; echo up; sleep 60"});
+  LivingJail jail({"--tmpfs", "/box:1M:exec"}, {"/bin/sh", "-c", "printf '#!/proc/self/exe\\n' > /box/trap; chmod 755 /box/trap; echo up; sleep 60"});
   ASSERT_FALSE(jail.name().empty());
   ASSERT_TRUE(jail.running().wait_for("up"));
-  Outcome trapped = jail.exec({"/work/trap"}).run();
+  Outcome trapped = jail.exec({"/box/trap"}).run();
   EXPECT_NE(trapped.status, 0);
   EXPECT_EQ(trapped.status, 126) << trapped.err;
 }

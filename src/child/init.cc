@@ -35,6 +35,7 @@ void keep_only_the_wire(View& view) {
   int wire = view.wire;
   if (wire == kSignals) wire = static_cast<int>(sys::call(__NR_fcntl, wire, F_DUPFD_CLOEXEC, 3));
   long signals = sys::call(__NR_signalfd4, -1, sys::arg(&child_mask), 8, O_CLOEXEC);
+  if (signals < 0) sys::exit_group(kFailed);   // it would wait for ever
   if (signals == kWire) signals = sys::call(__NR_fcntl, signals, F_DUPFD_CLOEXEC, 3);
   if (wire != kWire) sys::call(__NR_dup3, wire, kWire, O_CLOEXEC);
   if (signals != kSignals) sys::call(__NR_dup3, signals, kSignals, O_CLOEXEC);

@@ -55,6 +55,7 @@ struct View {
   char* own_arguments = nullptr;         // argv and environment of immure itself: wiped in pid 1
   uint64_t own_arguments_size = 0;
   uint64_t* stamps = nullptr;            // one a step in shared memory, or null
+  int signals = -1;                      // where pid 1 hears of its children
   long program = 0;                      // its pid, as pid 1 sees it
   bool own_memory = false;               // the program does not share pid 1's memory before its exec
   uint32_t failed_step = 0;

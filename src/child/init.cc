@@ -27,15 +27,24 @@ void wipe(char* data, uint64_t size) {
   for (uint64_t i = 0; i < size; i++) *reinterpret_cast<volatile char*>(data + i) = 0;
 }
 
+// Before there is a child to hear of: a pid 1 that cannot is not started.
+void listen_for_children(View& view) {
+  uint64_t child_mask = kSigchldMask;
+  view.signals = static_cast<int>(sys::call(__NR_signalfd4, -1, sys::arg(&child_mask), 8, O_CLOEXEC));
+  if (view.signals >= 0) return;
+  view.failed_errno = -view.signals;
+  for (uint32_t i = 0; i < view.step_count; i++)
+    if (view.steps[i].op == Op::Start) view.failed_step = i;
+  give_up(view);
+}
+
 // Everything but the wire goes: what the caller had open must not live on in pid 1 either.
 void keep_only_the_wire(View& view) {
   uint64_t blocked = ~0UL;
   sys::call(__NR_rt_sigprocmask, SIG_SETMASK, sys::arg(&blocked), 0, 8);
-  uint64_t child_mask = kSigchldMask;
   int wire = view.wire;
   if (wire == kSignals) wire = static_cast<int>(sys::call(__NR_fcntl, wire, F_DUPFD_CLOEXEC, 3));
-  long signals = sys::call(__NR_signalfd4, -1, sys::arg(&child_mask), 8, O_CLOEXEC);
-  if (signals < 0) sys::exit_group(kFailed);   // it would wait for ever
+  long signals = view.signals;
   if (signals == kWire) signals = sys::call(__NR_fcntl, signals, F_DUPFD_CLOEXEC, 3);
   if (wire != kWire) sys::call(__NR_dup3, wire, kWire, O_CLOEXEC);
   if (signals != kSignals) sys::call(__NR_dup3, signals, kSignals, O_CLOEXEC);
@@ -115,6 +124,7 @@ void reap(long program) {
   wipe(view.own_arguments, view.own_arguments_size);
   sys::call(__NR_prctl, PR_SET_NAME, sys::arg("immure-init"));
   if (run_steps(view, Side::Child) != 0) give_up(view);
+  listen_for_children(view);
   Message message{Kind::AtGate, 0, 0, 0, 0, 0, 0};
   if (send_message(view.wire, message) < 0) sys::exit_group(kFailed);
   if (receive_message(view.wire, message) <= 0 || message.kind != Kind::Go) sys::exit_group(kFailed);

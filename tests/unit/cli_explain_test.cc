@@ -183,6 +183,32 @@ RC_GTEST_PROP(FilterWalk, AgreesWithTheFilterOnAnyArguments, (uint64_t first, ui
     agrees(filter::default_filter(false), number, *rc::gen::element(first, first & 0xff, first & 0xffff), second & 0xffff);
 }
 
+// Programs of any compiler: loads, masks, every comparison and return, in every order that goes forward.
+RC_GTEST_PROP(FilterWalk, AgreesWithAnyProgram, ()) {
+  std::vector<sock_filter> program = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 16}};
+  const auto size = *rc::gen::inRange<uint32_t>(2, 14);
+  const std::vector<uint32_t> numbers = {0, 1, 2, 3, 5, 8, 0xff, 0x80000000, 0xffffffff};
+  auto number = [&] { return *rc::gen::elementOf(numbers); };
+  while (program.size() < size) {
+    auto left = static_cast<uint8_t>(size - program.size() - 1);
+    auto jump = [&](int op) {
+      program.push_back({static_cast<uint16_t>(BPF_JMP | op | BPF_K), *rc::gen::inRange<uint8_t>(0, static_cast<uint8_t>(left + 1)),
+                         *rc::gen::inRange<uint8_t>(0, static_cast<uint8_t>(left + 1)), number()});
+    };
+    switch (*rc::gen::inRange(0, 7)) {
+      case 0: program.push_back({BPF_LD | BPF_W | BPF_ABS, 0, 0, *rc::gen::element<uint32_t>(16, 20, 24)}); break;
+      case 1: program.push_back({BPF_ALU | BPF_AND | BPF_K, 0, 0, number()}); break;
+      case 2: jump(BPF_JEQ); break;
+      case 3: jump(BPF_JGE); break;
+      case 4: jump(BPF_JGT); break;
+      case 5: jump(BPF_JSET); break;
+      case 6: program.push_back({BPF_RET | BPF_K, 0, 0, *rc::gen::element<uint32_t>(SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | 1)}); break;
+    }
+  }
+  program.push_back({BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS});
+  for (int i = 0; i < 20; i++) agrees(program, 5, uint64_t{number()} << 32 | number(), number());
+}
+
 TEST(FilterWalk, TakesProgramsThatAreNotWellFormed) {
   sock_filter jumps_out[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 16}, {BPF_JMP | BPF_JEQ | BPF_K, 200, 201, 5}};
   EXPECT_TRUE(walk(jumps_out, {}).all.empty());

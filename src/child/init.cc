@@ -46,8 +46,8 @@ void keep_only_the_wire(View& view) {
   if (wire == kSignals) wire = static_cast<int>(sys::call(__NR_fcntl, wire, F_DUPFD_CLOEXEC, 3));
   long signals = view.signals;
   if (signals == kWire) signals = sys::call(__NR_fcntl, signals, F_DUPFD_CLOEXEC, 3);
-  if (wire != kWire) sys::call(__NR_dup3, wire, kWire, O_CLOEXEC);
-  if (signals != kSignals) sys::call(__NR_dup3, signals, kSignals, O_CLOEXEC);
+  if (wire != kWire && sys::call(__NR_dup3, wire, kWire, O_CLOEXEC) < 0) sys::exit_group(kFailed);
+  if (signals != kSignals && sys::call(__NR_dup3, signals, kSignals, O_CLOEXEC) < 0) sys::exit_group(kFailed);
   sys::call(__NR_close_range, 2, ~0U, 0);
 }
 
@@ -132,7 +132,7 @@ void reap(long program) {
 
   if (view.failed_errno != 0) give_up(view);   // the program's own steps, in shared memory
   message = {Kind::Running, 0, 0, static_cast<int32_t>(view.program), 0, 0, 0};
-  send_message(view.wire, message);
+  if (send_message(view.wire, message) < 0) sys::exit_group(kFailed);
   keep_only_the_wire(view);
   const sock_fprog* own = &view.filters[1];
   if (own->len != 0 && sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, 0, sys::arg(own)) < 0)

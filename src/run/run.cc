@@ -27,16 +27,6 @@ namespace {
 
 void say(std::string_view text) { (void)write_fd(2, text, "stderr"); }
 
-Status check_passed(const Plan& plan) {
-  for (const auto& [slot, number] : plan.passed_fds) {
-    struct stat st {};
-    if (fstat(number, &st) == 0 && (S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode)))
-      return fail(Code::kBadValue, "--pass-fd " + num(static_cast<uint64_t>(number)) + " is a " + (S_ISDIR(st.st_mode) ? "directory" : "disk"),
-                  "whoever holds it walks out of the jail with it (S35)", "use --bind or --ro-bind");
-  }
-  return {};
-}
-
 // What is on the screen, for the descriptor of status: one JSON object a line.
 class StatusChannel {
  public:
@@ -100,7 +90,7 @@ Status Run::plan_it(bool probed) {
   auto plan = compile(spec_, features, host_, RealHostFiles{}, caller_.environment);
   if (!plan) return tl::unexpected<Error>(plan.error());
   plan_ = std::move(*plan);
-  return check_passed(plan_);
+  return {};
 }
 
 tl::expected<Launched, LaunchFailure> Run::start() {
@@ -232,6 +222,8 @@ Status Run::plan_with_reasons(bool& probed) {
 }
 
 int Run::run() {
+  // Before anything is opened: a number that nobody opened would be one of immure's own by then.
+  if (auto ok = check_passed_descriptors(spec_); !ok) return refuse(ok.error(), "setup");
   if (auto ok = check_standard_descriptors(); !ok) return refuse(ok.error(), "setup");
   umask(0);   // modes are meant as they are written; the program gets its own umask
   host_ = Host::observe();

@@ -1,0 +1,123 @@
+// Runs that immure-full reads first: profiles in files, filters in JSON, plans that are only shown.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "support/living_jail.h"
+
+namespace immure::test {
+namespace {
+
+class Full : public JailTest {};
+
+constexpr const char* kNoMkdir =
+    R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]})";
+
+// A probe with run's options.
+Sights probe_with(const std::vector<std::string>& options, const Actions& actions, const std::string& cwd = "/") {
+  return sights_of(Jail().options(options).probe_command(actions).cwd(cwd).run());
+}
+
+// Filters that were compiled are kept in the user's cache; here it is one that goes.
+class FullWithCache : public Full {
+ protected:
+  void SetUp() override { setenv("XDG_CACHE_HOME", cache_.path().c_str(), 1); }
+  void TearDown() override {
+    unsetenv("XDG_CACHE_HOME");
+    Full::TearDown();
+  }
+  TempDir cache_;
+};
+
+TEST_F(Full, ADryRunRunsNothing) {
+  TempDir dir;
+  Outcome dry = immure({"run", "--dry-run", "--bind", dir.path(), "--", "/usr/bin/touch", dir / "touched"});
+  EXPECT_EQ(dry.status, 0) << dry.err;
+  EXPECT_FALSE(exists(dir / "touched"));
+  EXPECT_NE(dry.out.find("pivot_root"), std::string::npos) << dry.out;
+  EXPECT_NE(dry.out.find("execve"), std::string::npos);
+  EXPECT_NE(dry.out.find("argument 3 (--bind)"), std::string::npos) << "every value says where it came from";
+  Outcome json = immure({"explain", "--json", "--", "true"});
+  EXPECT_EQ(json.out.find("{\"schema\":\"immure.explain/1\""), 0u) << json.out << json.err;
+  EXPECT_EQ(immure({"run", "--dry-run", "--bind", "/no/such", "--", "true"}).status, 125);
+}
+
+TEST_F(FullWithCache, AFilterInJsonHolds) {
+  TempDir dir;
+  const std::string filter = dir.file("filter.json", kNoMkdir);
+  for (int i = 0; i < 2; i++) {   // compiled, then from the cache
+    Sights seen = probe_with({"--seccomp", filter}, {{"mkdir", "/tmp/x"}, {"open", "/tmp/y", "create"}, {"status", "Seccomp"}});
+    EXPECT_EQ(seen[0].verdict, "EACCES") << seen;
+    EXPECT_TRUE(seen[1].ok()) << seen;
+    EXPECT_EQ(value_of(seen[2].text, "Seccomp"), "2") << seen;
+  }
+  Outcome missing = immure({"run", "--seccomp", dir / "none.json", "--", "true"});
+  EXPECT_EQ(missing.status, 125);
+  EXPECT_NE(missing.err.find("IMM-E010"), std::string::npos) << missing.err;
+  EXPECT_EQ(immure({"run", "--seccomp", dir.file("broken.json", "{"), "--", "true"}).status, 125);
+}
+
+// The jail can be entered only under the very filter that it was started with.
+TEST_F(FullWithCache, AnEnteredJailHasTheFilterOfItsStart) {
+  TempDir dir;
+  const std::string filter = dir.file("filter.json", kNoMkdir);
+  LivingJail jail({"--seccomp", filter});
+  EXPECT_EQ(jail.probe({{"mkdir", "/tmp/x"}})[0].verdict, "EACCES");
+  std::string wider = kNoMkdir;
+  wider.replace(wider.find("\"mkdirat\""), 9, "\"rmdir\"");
+  ASSERT_TRUE(write_file(filter, wider));
+  Outcome refused = jail.exec({"true"}).run();
+  EXPECT_EQ(refused.status, 125);
+  EXPECT_NE(refused.err.find("cannot be made again"), std::string::npos) << refused.err;
+}
+
+TEST_F(Full, ProfilesInFilesCountAndProjectsOnlyTighten) {
+  TempDir dir;
+  dir.dir("open");
+  const std::string profile = dir.file("p.toml", "hostname = \"fromfile\"\n[env]\nGIVEN = \"yes\"\n");
+  Sights seen = probe_with({"--profile", profile}, {{"hostname"}, {"env"}});
+  EXPECT_EQ(seen[0].text, "fromfile") << seen;
+  EXPECT_NE(seen[1].text.find("GIVEN=yes"), std::string::npos) << seen;
+  dir.file("project/immure.toml", "hostname = \"tight\"\nnet = \"host\"\n");
+  Outcome loosened = Jail().probe_command({{"hostname"}}).cwd(dir / "project").run();
+  EXPECT_EQ(loosened.status, 125) << loosened.out;
+  EXPECT_NE(loosened.err.find("IMM-E004"), std::string::npos) << loosened.err;
+  dir.file("project/immure.toml", "[limits]\nopen-files = \"44\"\n");
+  Sights tight = probe_with({}, {{"rlimits"}}, dir / "project");
+  EXPECT_NE(tight[0].text.find("nofile=44"), std::string::npos) << tight;
+}
+
+// What is handed from one program to the other meets neither the program's descriptors nor its arguments. (S34)
+TEST_F(Full, NothingOfTheHandOverIsSeenInside) {
+  TempDir dir;
+  const std::string profile = dir.file("p.toml", "[env]\nTOKEN = \"hunter2\"\n");
+  int file = open(profile.c_str(), O_RDONLY | O_CLOEXEC);
+  Command command = Jail().options({"--profile", profile, "--pass-fd", "9"}).probe_command({{"fds"}, {"fd-read", "9"}, {"sleep", "1"}});
+  Running running = command.pass(9, file).start();
+  ASSERT_TRUE(running.wait_for("fds: ok"));
+  for (const std::string& pid : list_dir("/proc"))
+    EXPECT_EQ(read_file("/proc/" + pid + "/cmdline").find("hunter2"), std::string::npos) << pid;
+  Sights seen = sights_of(running.wait());
+  EXPECT_EQ(seen[0].text, "0 1 2 9") << seen;
+  EXPECT_NE(seen[1].text.find("hunter2"), std::string::npos) << "the file that was passed, and not a memory file: " << seen;
+  close(file);
+  for (const std::vector<std::string>& options : {std::vector<std::string>{"--profile", profile, "--pass-fd", "3"}, {"--pass-fd", "3"}}) {
+    Outcome unopened = Jail().options(options).command({"true"}).closed(3).run();
+    EXPECT_EQ(unopened.status, 125) << "descriptor 3 must not be one of immure's own: " << options.size();
+  }
+}
+
+TEST_F(Full, TellsUnknownVerbsAndOptionsApart) {
+  Outcome verb = immure({"rnu"});
+  EXPECT_EQ(verb.status, 125);
+  EXPECT_NE(verb.err.find("did you mean immure run?"), std::string::npos) << verb.err;
+  EXPECT_NE(immure({}).err.find("usage: immure VERB"), std::string::npos);
+  EXPECT_EQ(immure({"--version"}).out.find("immure "), 0u);
+  EXPECT_EQ(immure({"run", "--help"}).out.find("usage: immure run"), 0u);
+  EXPECT_EQ(immure({"policy", "list", "--names"}).out.find("build\n"), 0u);
+  Outcome policy = immure({"policy", "show", "shell", "--why"});
+  EXPECT_NE(policy.out.find("# shell.toml:"), std::string::npos) << policy.out;
+  for (const char* shell : {"bash", "zsh", "fish"}) EXPECT_NE(immure({"completion", shell}).out.find("immure"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace immure::test

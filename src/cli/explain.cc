@@ -82,7 +82,7 @@ Status tell_calls(const Plan& plan, const std::vector<SyscallQuestion>& calls, b
 
 }  // namespace
 
-Result<int> explain_run(Parsed parsed, std::vector<SyscallQuestion> calls, char** environment) {
+Result<int> explain_run(Parsed parsed, const std::vector<SyscallQuestion>& calls, char** environment) {
   auto wanted = read_wanted(std::move(parsed));
   if (!wanted) return tl::unexpected<Error>(std::move(wanted.error()));
   IMMURE_TRY(read_filter(wanted->jail));
@@ -118,7 +118,7 @@ Result<int> explain(const Invocation& call) {
     IMMURE_TRY(say(help_page()));
     return 0;
   }
-  return explain_run(std::move(*parsed), std::move(taken->calls), call.environment);
+  return explain_run(std::move(*parsed), taken->calls, call.environment);
 }
 
 }  // namespace immure::cli

@@ -18,7 +18,7 @@ namespace immure::cli {
 Result<int> explain(const Invocation& call);
 
 // `run --dry-run`, and `explain` without a term. With `calls`, only what the filter does with them.
-Result<int> explain_run(Parsed parsed, std::vector<SyscallQuestion> calls, char** environment);
+Result<int> explain_run(Parsed parsed, const std::vector<SyscallQuestion>& calls, char** environment);
 
 // ---- the parts, for tests
 

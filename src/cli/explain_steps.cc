@@ -97,8 +97,7 @@ std::string mount_object(const Plan& plan, const Step& step) {
     }
     case Op::FsSet: return path + "=" + second;
     case Op::OpenTree: return path + (step.x == 1 ? ", with all below" : "");
-    case Op::PrivatePropagation: return "/";
-    case Op::AttachHere: return "/";
+    case Op::PrivatePropagation: case Op::AttachHere: return "/";
     case Op::Mask: return second.empty() ? path : second + " ← " + path;
     default: return path;
   }
@@ -112,8 +111,7 @@ std::string privilege_object(const Step& step) {
     case Op::AmbientSet: return capability_set(step.x, 63);
     case Op::Securebits: return names(kSecurebits, step.x, ", ") + "; locked";
     case Op::ParentDeathSignal: return "SIGKILL";
-    case Op::Dumpable: return num(step.x);
-    case Op::SetGid: case Op::SetUid: return num(step.x);
+    case Op::Dumpable: case Op::SetGid: case Op::SetUid: return num(step.x);
     default: return {};
   }
 }

@@ -115,7 +115,7 @@ std::string remedy(const CgroupFacts& facts) {
 
 std::string limits_text(const Wanted& w) {
   std::string text;
-  auto add = [&](std::string part) { text += (text.empty() ? "" : ", ") + part; };
+  auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
   if (w.memory != 0) add("memory " + format_size(w.memory));
   if (w.pids != 0) add(num(w.pids) + " processes");
   if (w.cpus_milli != 0) add(num(w.cpus_milli) + " ‰ of a processor");

@@ -104,7 +104,7 @@ void layer_by_path(Builder& b, int8_t fs, const Layers& layers) {
   Step& step = b.add(Op::FsSetFdPath, Side::Child, Layer::Root, "lowerdir");
   step.a = fs;
   step.b = layers.skeleton;
-  step.x = static_cast<uint64_t>(layers.root);
+  step.x = static_cast<uint8_t>(layers.root);  // a slot, never negative here
 }
 
 void writable_layer(Builder& b, int8_t fs) {

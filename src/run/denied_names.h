@@ -14,7 +14,7 @@ namespace immure::run {
 uint64_t call_detail(uint32_t arch, uint32_t number, const uint64_t (&args)[6]);
 
 // "AF_VSOCK" → 40, "TIOCSTI" → 0x5412; nullopt for a name that no argument of these calls has.
-std::optional<uint64_t> argument_value(std::string_view name);
+std::optional<uint64_t> argument_value(std::string_view text);
 // The other way, for argument `index` of a call; empty: it has no name there.
 std::string argument_name(uint32_t arch, uint32_t number, unsigned index, uint64_t value);
 

@@ -19,7 +19,7 @@
 namespace immure::run {
 namespace {
 
-tl::unexpected<Error> differs(Layer layer, std::string planned, std::string seen) {
+tl::unexpected<Error> differs(Layer layer, const std::string& planned, const std::string& seen) {
   return fail(Code::kVerify, std::string("the jail is not as planned: ") + name(layer),
               "planned " + planned + ", the kernel shows " + seen,
               "nothing was started; please report it with the output of immure doctor");

@@ -34,10 +34,18 @@ long clone_tree(int dir, const char* path, bool recursive) {
                    uapi::kOpenTreeClone | O_CLOEXEC | uapi::kAtEmptyPath | (recursive ? uapi::kAtRecursive : 0));
 }
 
+// A tree that was cloned where mounts are shared (as systemd makes all of a host's) would stay in its source's peer
+// group: every mount of a jail is private, whatever is set of it.
 long set_attributes(int mount, uint64_t set, uint64_t clear, bool recursive, int userns) {
-  uapi::MountAttr attr{set, clear, 0, userns >= 0 ? static_cast<uint64_t>(userns) : 0};
+  uapi::MountAttr attr{set, clear, kMsPrivate, userns >= 0 ? static_cast<uint64_t>(userns) : 0};
   return sys::call(kMountSetattr, mount, sys::arg(""), uapi::kAtEmptyPath | (recursive ? uapi::kAtRecursive : 0),
                    sys::arg(&attr), sizeof attr);
+}
+
+// On "/" of the child's own view. What is stacked there may not be shared, or the pivot refuses it.
+long attach_here(int mount) {
+  long r = set_attributes(mount, 0, 0, false, -1);
+  return r < 0 ? r : sys::call(kMoveMount, mount, sys::arg(""), AT_FDCWD, sys::arg("/"), uapi::kMoveMountFromEmpty);
 }
 
 // After the pivot, and on procfs only: no path here was made by somebody else. One call instead of five.
@@ -108,8 +116,7 @@ long mount_op(const Step& step, View& view) {
     case Op::FsMount: return make_mount(step, view);
     case Op::MountAttributes: return set_attributes(a, step.x, step.y, step.z == 1, step.b < 0 ? -1 : b);
     case Op::Attach: return attach(a, b, path, step.x == 1);
-    case Op::AttachHere:
-      return sys::call(kMoveMount, a, sys::arg(""), AT_FDCWD, sys::arg("/"), uapi::kMoveMountFromEmpty);
+    case Op::AttachHere: return attach_here(a);
     case Op::Mask: return mask(path, text(view, step.t));
     case Op::RebindReadOnly: return rebind_read_only(b, path);
     case Op::PivotRoot: return pivot(a, step.x);

@@ -115,12 +115,7 @@ Status plan_devices(Builder& b) {
   uint64_t tmp = in_force(b.spec.limits.tmp_size, b.defaults.tmp_size);
   IMMURE_TRY(own_tmpfs(b, "/dev/shm", tmp, kOwnAttributes));
   IMMURE_TRY(own_tmpfs(b, "/tmp", tmp, b.spec.has(Weaken::TmpExec) ? kInert : kOwnAttributes));
-  // Nothing can be added to /dev any more.
-  b.phase = Builder::Phase::Attach;
-  Step& seal = b.add(Op::MountAttributes, Side::Child, Layer::Devices);
-  seal.a = b.devices_slot;
-  seal.x = uapi::kAttrRdonly;
-  b.phase = Builder::Phase::Main;
+  // Sealed when the grants have their places in it (grants.cc).
   expect_mount(b, "/dev", "tmpfs", attributes | uapi::kAttrRdonly);
   b.layer(Layer::Devices).mechanism = "null, zero, full, random, urandom, an own devpts and /dev/shm; nothing else";
   return {};

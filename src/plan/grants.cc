@@ -164,6 +164,15 @@ Status one(Builder& b, const Grant& grant) {
   return {};
 }
 
+// Nothing can be added to /dev any more.
+void seal_devices(Builder& b) {
+  b.phase = Builder::Phase::Attach;
+  Step& seal = b.add(Op::MountAttributes, Side::Child, Layer::Devices);
+  seal.a = b.devices_slot;
+  seal.x = uapi::kAttrRdonly;
+  b.phase = Builder::Phase::Main;
+}
+
 }  // namespace
 
 Status plan_grants(Builder& b) {
@@ -174,6 +183,7 @@ Status plan_grants(Builder& b) {
     return depth(x->target.value) < depth(y->target.value);
   });
   for (const Grant* grant : sorted) IMMURE_TRY(one(b, *grant));
+  seal_devices(b);
   return {};
 }
 

@@ -127,7 +127,8 @@ int8_t new_tmpfs(Builder& b, Side side, Layer layer, uint64_t bytes, uint64_t in
   int8_t fs = b.new_slot(), mount = b.new_slot();
   b.add(Op::FsOpen, side, layer, "tmpfs").out = fs;
   b.add(Op::FsSet, side, layer, "size", num(bytes)).a = fs;
-  b.add(Op::FsSet, side, layer, "nr_inodes", num(inodes)).a = fs;
+  // Without a limit of bytes there is none of inodes either, which is what the kernel takes a nought for.
+  b.add(Op::FsSet, side, layer, "nr_inodes", num(bytes == 0 ? 0 : inodes)).a = fs;
   b.add(Op::FsSet, side, layer, "mode", mode).a = fs;
   Step& step = b.add(Op::FsMount, side, layer);
   step.a = fs;

@@ -1,5 +1,6 @@
 // How much can be had: memory, processes, time, descriptors, file size.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -7,6 +8,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 #include <ctime>
 
@@ -26,7 +28,7 @@ Verdict do_alloc(const Words& words) {
   return ok(std::to_string(wanted) + " MiB");
 }
 
-// hog PROCESSES MIB: that many processes of that much memory at once; says how many of them got it.
+// hog PROCESSES MIB [SECONDS]: that many processes of that much memory at once, for so long; says how many got it.
 Verdict do_hog(const Words& words) {
   const long wanted = number(words[0]);
   int ready[2], hold[2];
@@ -44,11 +46,17 @@ Verdict do_hog(const Words& words) {
     }
   }
   close(ready[1]);
-  long got = 0;
-  for (char byte; read(ready[0], &byte, 1) == 1;) {
-    got += byte == 'y';
-    if (got == wanted) break;
+  long got = 0, heard = 0;
+  while (heard < wanted) {
+    pollfd one{ready[0], POLLIN, 0};
+    char byte;
+    if (poll(&one, 1, 20) > 0 && read(ready[0], &byte, 1) == 1) {
+      got += byte == 'y';
+      heard++;
+    }
+    for (int status; waitpid(-1, &status, WNOHANG) > 0;) heard++;   // who was killed says nothing
   }
+  usleep(static_cast<useconds_t>(std::strtod(word_or(words, 2, "0").c_str(), nullptr) * 1e6));
   close(hold[1]);
   return error(got == wanted ? 0 : ENOMEM, std::to_string(got) + " processes");
 }
@@ -78,10 +86,10 @@ Verdict do_fork(const Words& words) {
 
 // burn SECONDS: of processor time.
 Verdict do_burn(const Words& words) {
-  const clock_t end = clock() + number(words[0]) * CLOCKS_PER_SEC;
+  const clock_t end = clock() + static_cast<clock_t>(std::strtod(words[0].c_str(), nullptr) * CLOCKS_PER_SEC);
   volatile unsigned long turns = 0;
   while (clock() < end) {
-    for (int i = 0; i < 1000000; ++i) turns = turns + 1;
+    for (int i = 0; i < 100000; ++i) turns = turns + 1;
   }
   return ok();
 }
@@ -132,7 +140,7 @@ Verdict do_core(const Words&) {
 
 constexpr Action kActions[] = {
     {"alloc", "MIB", 1, do_alloc},
-    {"hog", "PROCESSES MIB", 2, do_hog},
+    {"hog", "PROCESSES MIB [SECONDS]", 2, do_hog},
     {"fork", "COUNT", 1, do_fork},
     {"burn", "SECONDS", 1, do_burn},
     {"file-size", "PATH MIB", 2, do_file_size},

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -83,6 +84,12 @@ Verdict do_fd(const Words& words) {
   int flags = fcntl(fd, F_GETFL);
   const char* access = (flags & O_ACCMODE) == O_RDONLY ? "r" : (flags & O_ACCMODE) == O_WRONLY ? "w" : "rw";
   return ok(std::string(kind) + " " + access + (isatty(fd) != 0 ? " tty" : ""));
+}
+// The file system that it is of, as stat shows it.
+Verdict do_fd_device(const Words& words) {
+  struct stat st {};
+  if (fstat(static_cast<int>(number(words[0])), &st) != 0) return error(errno);
+  return ok(std::to_string(major(st.st_dev)) + ":" + std::to_string(minor(st.st_dev)));
 }
 Verdict do_fd_read(const Words& words) {
   char buffer[4096];
@@ -184,6 +191,7 @@ constexpr Action kActions[] = {
     {"status", "FIELD...", 1, do_status},
     {"fds", "", 0, do_fds},
     {"fd", "NUMBER", 1, do_fd},
+    {"fd-device", "NUMBER", 1, do_fd_device},
     {"fd-read", "NUMBER", 1, do_fd_read},
     {"fd-write", "NUMBER TEXT", 2, do_fd_write},
     {"env", "", 0, do_env},

@@ -1,0 +1,80 @@
+// The rows of the default jail, one by one: memory, processes, processors, files, and the end of it all.
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+
+#include "support/rows.h"
+
+namespace immure::test {
+namespace {
+
+// Either the kernel ends the process that wants too much, or the supervisor the whole jail.
+bool is_ended(const Sights& seen, const Scene&) { return seen.outcome.status == 128 + SIGKILL || seen[0].verdict == "SIGKILL"; }
+bool not_all_get_it(const Sights& seen, const Scene&) { return seen.outcome.status == 128 + SIGKILL || !seen[0].ok(); }
+bool told_to_try_again(const Sights& seen, const Scene&) { return seen[0].verdict == "EAGAIN"; }
+bool takes_its_time(const Sights& seen, const Scene&) { return seen[0].ok() && seen.outcome.seconds > 0.9; }
+bool too_large(const Sights& seen, const Scene&) { return seen[0].verdict == "EFBIG"; }
+bool too_many_files(const Sights& seen, const Scene&) { return seen[0].verdict == "EMFILE"; }
+
+Can can_limit_processors() { return can_use_controller("cpu"); }
+Can may_open_thousands() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return {limit.rlim_max >= 4096, "the caller may not open 4096 files itself"};
+}
+
+std::vector<Row> rows() {
+  return {
+      {.name = "memory (S87)", .on = {"--memory", "48M"}, .off = {"--memory", "none"}, .look = {{"alloc", "96"}}, .holds = is_ended},
+      {.name = "memory of several processes together (S87)", .on = {"--memory", "48M"}, .off = {"--memory", "none"},
+       .look = {{"hog", "4", "24", "0.3"}}, .holds = not_all_get_it},
+      {.name = "processes, without an option (S87)", .off = {"--pids", "none"}, .look = {{"fork", "600"}}, .holds = told_to_try_again},
+      {.name = "processes, as many as are said (S87)", .on = {"--pids", "20"}, .look = {{"fork", "40"}}, .holds = told_to_try_again},
+      {.name = "processors (S87)", .on = {"--cpus", "0.1"}, .look = {{"burn", "0.15"}}, .holds = takes_its_time,
+       .needs = {can_limit_processors}},
+      {.name = "processor time (S86)", .on = {"--cpu-time", "200ms"}, .look = {{"burn", "0.6"}}, .holds = is_ended},
+      {.name = "the size of a file, without an option (S86)", .off = {"--file-size", "none"}, .look = {{"file-size", "/tmp/large", "17000"}},
+       .holds = too_large},
+      {.name = "open files, without an option (S39, S86)", .off = {"--open-files", "4096"}, .look = {{"open-files", "1100"}},
+       .holds = too_many_files, .needs = {may_open_thousands}},
+  };
+}
+
+class LimitRows : public RowTest {};
+TEST_P(LimitRows, HoldsAndCanFail) { judge(GetParam()); }
+INSTANTIATE_TEST_SUITE_P(Default, LimitRows, testing::ValuesIn(rows()), row_name);
+
+// The probes that have this word among theirs, as the host's /proc shows them; forked ones count, too.
+std::vector<pid_t> probes_with(const std::string& word) {
+  std::vector<pid_t> found;
+  for (const std::string& pid : list_dir("/proc")) {
+    const std::string line = read_file("/proc/" + pid + "/cmdline"), program = line.c_str();
+    const bool is_probe = program.size() > 6 && program.compare(program.size() - 6, 6, "/probe") == 0;
+    if (is_probe && line.find(word) != std::string::npos) found.push_back(std::atoi(pid.c_str()));
+  }
+  return found;
+}
+
+// (S76, S30) killed from outside, the supervisor takes the whole jail with it: a program that has taken its parent-death
+// signal off, and one that hides in a session of its own. Without a jail both go on.
+TEST_F(JailTest, CannotOutliveItsSupervisor) {
+  const std::string mark = name_mark() + "outlives";
+  const Actions actions = {{"pdeathsig", "0"}, {"daemon", "60"}, {"echo", mark}, {"sleep", "60"}};
+  Running jailed = Jail().probe_command(actions).start();
+  ASSERT_TRUE(jailed.wait_for("echo: ok")) << jailed.out();
+  EXPECT_GE(probes_with(mark).size(), 2u) << "the control: both are seen from outside";
+  jailed.signal(SIGKILL);
+  EXPECT_TRUE(eventually([&] { return probes_with(mark).empty(); }));
+
+  Command shell({"/bin/sh", "-c", "\"$0\" \"$@\" & wait", payload("probe")});
+  Running unjailed = shell.args(probe_words(actions)).start();
+  ASSERT_TRUE(unjailed.wait_for("echo: ok")) << unjailed.out();
+  unjailed.signal(SIGKILL);
+  EXPECT_FALSE(eventually([&] { return probes_with(mark).empty(); }, 0.3)) << "nobody ends them, so the test can see it";
+  for (pid_t pid : probes_with(mark)) kill(pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return probes_with(mark).empty(); }));
+}
+
+}  // namespace
+}  // namespace immure::test

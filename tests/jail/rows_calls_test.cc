@@ -38,7 +38,8 @@ void in_a_terminal(Scene& scene) {
   scene.dress([](Command& command) { command.terminal(); });
 }
 
-// What the kernel itself does not have cannot be seen to be filtered; the filter's own tests weigh those numbers.
+// What the kernel itself does not have cannot be seen to be filtered; the filter's own tests weigh those
+// numbers.
 Can has_x32() {
   Sights seen = unjailed({{"x32", "getpid"}});
   return {seen[0].ok(), "this kernel has no x32 calls of its own"};
@@ -60,38 +61,76 @@ std::vector<Row> filter_rows() {
   const std::vector<std::string> none = {"--seccomp", "none"};
   return {
       {.name = "a filter (S93)", .off = none, .look = {{"status", "Seccomp"}}, .holds = is_filtered},
-      {.name = "no 32-bit entry (S93)", .off = {"--weaken", "compat32"}, .look = {{"int80", "getpid"}}, .holds = not_known,
+      {.name = "no 32-bit entry (S93)",
+       .off = {"--weaken", "compat32"},
+       .look = {{"int80", "getpid"}},
+       .holds = not_known,
        .needs = {can_run_32_bit_calls}},
-      {.name = "no x32 numbers (S93)", .off = none, .look = {{"x32", "getpid"}}, .holds = not_known, .needs = {has_x32}},
-      {.name = "newer calls are unknown (S93)", .off = none, .look = {{"call", first_unknown_call()}}, .holds = not_known,
+      {.name = "no x32 numbers (S93)",
+       .off = none,
+       .look = {{"x32", "getpid"}},
+       .holds = not_known,
+       .needs = {has_x32}},
+      {.name = "newer calls are unknown (S93)",
+       .off = none,
+       .look = {{"call", first_unknown_call()}},
+       .holds = not_known,
        .needs = {has_newer_calls}},
       {.name = "clone3 is unknown (S93)", .off = none, .look = {{"clone3"}}, .holds = not_known},
-      {.name = "no namespaces by unshare (S67, S93)", .off = {"--weaken", "nested-userns"}, .look = {{"unshare", "user"}},
+      {.name = "no namespaces by unshare (S67, S93)",
+       .off = {"--weaken", "nested-userns"},
+       .look = {{"unshare", "user"}},
        .holds = forbidden},
-      {.name = "no namespaces by clone (S67, S93)", .off = {"--weaken", "nested-userns"}, .look = {{"clone", "user"}},
+      {.name = "no namespaces by clone (S67, S93)",
+       .off = {"--weaken", "nested-userns"},
+       .look = {{"clone", "user"}},
        .holds = forbidden},
-      {.name = "no ptrace (S68)", .off = {"--weaken", "ptrace"}, .look = {{"ptrace-child"}}, .holds = forbidden},
-      {.name = "no new personality (S93)", .off = {"--allow-syscall", "personality"}, .look = {{"personality", "0x40000"}},
+      {.name = "no ptrace (S68)",
+       .off = {"--weaken", "ptrace"},
+       .look = {{"ptrace-child"}},
        .holds = forbidden},
-      {.name = "no executable memory file is asked for (S97)", .off = {"--weaken", "memfd-exec"},
+      {.name = "no new personality (S93)",
+       .off = {"--allow-syscall", "personality"},
+       .look = {{"personality", "0x40000"}},
+       .holds = forbidden},
+      {.name = "no executable memory file is asked for (S97)",
+       .off = {"--weaken", "memfd-exec"},
        .look = {{"call", "memfd_create", "0", "0x10"}},
        .holds = [](const Sights& seen, const Scene&) { return seen[0].verdict == "EINVAL"; }},
-      {.name = "nothing is typed into a terminal (S132)", .off = none,
-       .look = {{"tiocsti", "0"}, {"tiocsti", "0", "1"}}, .holds = none_ok, .arrange = in_a_terminal},
+      {.name = "nothing is typed into a terminal (S132)",
+       .off = none,
+       .look = {{"tiocsti", "0"}, {"tiocsti", "0", "1"}},
+       .holds = none_ok,
+       .arrange = in_a_terminal},
   };
 }
 
 std::vector<Row> landlock_rows() {
   const std::vector<std::string> off = {"--need", "landlock=off"};
   return {
-      {.name = "Landlock lets no device be made (S55)", .off = off, .look = {{"mknod", "/tmp/whiteout", "c", "0", "0"}},
-       .holds = denied_access, .needs = {landlock_for_files}},
-      {.name = "Landlock lets no mount be changed (S67)", .with = {"--cap-add", "sys_admin", "--allow-syscall", "mount"}, .off = off,
-       .look = {{"mount", "none", "/tmp", "tmpfs"}}, .holds = forbidden, .needs = {landlock_for_files}},
-      {.name = "Landlock keeps abstract sockets apart (S50)", .with = {"--net", "host"}, .off = off,
-       .look = {{"connect-unix", "{name}"}}, .holds = forbidden, .arrange = listen_abstract, .needs = {landlock_with_scopes}},
-      {.name = "Landlock narrows TCP when asked (S80)", .on = {"--landlock", "connect=none"}, .look = {{"loopback"}},
-       .holds = denied_access, .needs = {landlock_for_ports}},
+      {.name = "Landlock lets no device be made (S55)",
+       .off = off,
+       .look = {{"mknod", "/tmp/whiteout", "c", "0", "0"}},
+       .holds = denied_access,
+       .needs = {landlock_for_files}},
+      {.name = "Landlock lets no mount be changed (S67)",
+       .with = {"--cap-add", "sys_admin", "--allow-syscall", "mount"},
+       .off = off,
+       .look = {{"mount", "none", "/tmp", "tmpfs"}},
+       .holds = forbidden,
+       .needs = {landlock_for_files}},
+      {.name = "Landlock keeps abstract sockets apart (S50)",
+       .with = {"--net", "host"},
+       .off = off,
+       .look = {{"connect-unix", "{name}"}},
+       .holds = forbidden,
+       .arrange = listen_abstract,
+       .needs = {landlock_with_scopes}},
+      {.name = "Landlock narrows TCP when asked (S80)",
+       .on = {"--landlock", "connect=none"},
+       .look = {{"loopback"}},
+       .holds = denied_access,
+       .needs = {landlock_for_ports}},
   };
 }
 
@@ -103,8 +142,8 @@ class LandlockRows : public RowTest {};
 TEST_P(LandlockRows, HoldsAndCanFail) { judge(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Default, LandlockRows, testing::ValuesIn(landlock_rows()), row_name);
 
-// Signals stay inside by the pid namespace already. What enters a jail has rules of its own, and there the scope shows:
-// neither may signal the other, and without Landlock it may.
+// Signals stay inside by the pid namespace already. What enters a jail has rules of its own, and there the
+// scope shows: neither may signal the other, and without Landlock it may.
 TEST_F(JailTest, LandlockKeepsSignalsApart) {
   SKIP_UNLESS(can_use_landlock(6));
   auto verdict = [](const std::vector<std::string>& options) {
@@ -115,8 +154,10 @@ TEST_F(JailTest, LandlockKeepsSignalsApart) {
   EXPECT_EQ(verdict({"--need", "landlock=off"}), "ok");
 }
 
-// ---- families of calls ------------------------------------------------------------------------------------------------
-// All arguments are nought, so that a call that gets through does nothing. The run's own record says which were denied.
+// ---- families of calls
+// ------------------------------------------------------------------------------------------------ All
+// arguments are nought, so that a call that gets through does nothing. The run's own record says which were
+// denied.
 
 struct Family {
   const char* name;
@@ -126,8 +167,10 @@ struct Family {
 std::ostream& operator<<(std::ostream& out, const Family& family) { return out << family.name; }
 
 const Family kFamilies[] = {
-    {"mount (S27, S67)", {"--allow-syscall", "@mount"},
-     {"mount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "move_mount", "mount_setattr"}},
+    {"mount (S27, S67)",
+     {"--allow-syscall", "@mount"},
+     {"mount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree",
+      "move_mount", "mount_setattr"}},
     {"namespaces (S67, S76)", {"--allow-syscall", "@namespaces"}, {"unshare", "setns"}},
     {"modules (S67, S98)", {"--allow-syscall", "@module"}, {"init_module", "finit_module", "delete_module"}},
     {"kexec (S67, S98)", {"--allow-syscall", "@kexec"}, {"kexec_load", "kexec_file_load"}},
@@ -135,14 +178,21 @@ const Family kFamilies[] = {
     {"keyrings (S95)", {"--allow-syscall", "@keyring"}, {"add_key", "request_key", "keyctl"}},
     {"perf (S97)", {"--allow-syscall", "@perf"}, {"perf_event_open"}},
     {"userfaultfd (S97)", {"--allow-syscall", "@memory"}, {"userfaultfd"}},
-    {"io_uring (S93)", {"--allow-syscall", "@io-uring"}, {"io_uring_setup", "io_uring_enter", "io_uring_register"}},
-    {"clock (S113)", {"--allow-syscall", "@clock"}, {"clock_settime", "settimeofday", "clock_adjtime", "adjtimex"}},
-    {"other processes (S68)", {"--allow-syscall", "@debug"},
+    {"io_uring (S93)",
+     {"--allow-syscall", "@io-uring"},
+     {"io_uring_setup", "io_uring_enter", "io_uring_register"}},
+    {"clock (S113)",
+     {"--allow-syscall", "@clock"},
+     {"clock_settime", "settimeofday", "clock_adjtime", "adjtimex"}},
+    {"other processes (S68)",
+     {"--allow-syscall", "@debug"},
      {"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "process_madvise"}},
     {"raw input and output (S95)", {"--allow-syscall", "@raw-io"}, {"iopl", "ioperm"}},
     {"handles of files (S97)", {"--allow-syscall", "@handles"}, {"name_to_handle_at", "open_by_handle_at"}},
-    {"the whole host (S95)", {"--allow-syscall", "@host,@swap,@reboot"},
-     {"acct", "quotactl", "sethostname", "setdomainname", "syslog", "vhangup", "swapon", "swapoff", "reboot"}},
+    {"the whole host (S95)",
+     {"--allow-syscall", "@host,@swap,@reboot"},
+     {"acct", "quotactl", "sethostname", "setdomainname", "syslog", "vhangup", "swapon", "swapoff",
+      "reboot"}},
     {"fanotify (S112)", {"--allow-syscall", "@fanotify"}, {"fanotify_init"}},
 };
 
@@ -151,7 +201,8 @@ class Families : public JailTest, public testing::WithParamInterface<Family> {};
 TEST_P(Families, AreDenied) {
   const Family& family = GetParam();
   Actions actions;
-  for (const std::string& call : family.calls) actions.push_back({"call", call, "0", "0", "0", "0", "0", "0"});
+  for (const std::string& call : family.calls)
+    actions.push_back({"call", call, "0", "0", "0", "0", "0", "0"});
   auto record = [](const std::string& call) { return "\"call\":\"" + call + "\""; };
   Sights on = Jail().option("--json").probe(actions);
   Sights off = Jail().option("--json").options(family.off).probe(actions);
@@ -159,32 +210,55 @@ TEST_P(Families, AreDenied) {
   ASSERT_EQ(off.all.size(), actions.size()) << off;
   for (size_t i = 0; i < actions.size(); ++i) {
     EXPECT_EQ(on[i].verdict, "EPERM") << family.calls[i];
-    EXPECT_NE(on.outcome.err.find(record(family.calls[i])), std::string::npos) << family.calls[i] << ": not denied by the filter" << on;
-    EXPECT_EQ(off.outcome.err.find(record(family.calls[i])), std::string::npos) << family.calls[i] << ": denied all the same" << off;
+    EXPECT_NE(on.outcome.err.find(record(family.calls[i])), std::string::npos)
+        << family.calls[i] << ": not denied by the filter" << on;
+    EXPECT_EQ(off.outcome.err.find(record(family.calls[i])), std::string::npos)
+        << family.calls[i] << ": denied all the same" << off;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Default, Families, testing::ValuesIn(kFamilies), [](const testing::TestParamInfo<Family>& info) {
-  return row_name({Row{.name = info.param.name}, info.index});
-});
+INSTANTIATE_TEST_SUITE_P(Default, Families, testing::ValuesIn(kFamilies),
+                         [](const testing::TestParamInfo<Family>& info) {
+                           return row_name({Row{.name = info.param.name}, info.index});
+                         });
 
 // (S95) sockets of families and protocols that programs seldom need and kernels seldom test.
 TEST_F(JailTest, ExoticSocketsAreDenied) {
-  const Actions exotic = {{"socket", "packet", "raw"}, {"socket", "packet", "dgram"}, {"socket", "alg", "seqpacket"},
-                          {"socket", "vsock"}, {"socket", "can", "raw"}, {"socket", "bluetooth"}, {"socket", "xdp", "raw"},
-                          {"socket", "key", "raw", "2"}, {"socket", "tipc"}, {"socket", "rds", "seqpacket"}, {"socket", "kcm", "dgram"},
-                          {"socket", "qipcrtr", "dgram"}, {"socket", "smc"}, {"socket", "nfc", "raw"}, {"socket", "x25", "seqpacket"},
-                          {"socket", "ax25", "dgram"}, {"socket", "netlink", "raw", "9"}, {"socket", "netlink", "raw", "16"},
-                          {"socket", "inet", "raw", "1"}, {"socket", "inet", "stream", "262"}, {"socket", "inet", "stream", "132"},
-                          {"socket", "inet", "dgram", "136"}, {"socket", "inet6", "raw", "58"}};
+  const Actions exotic = {{"socket", "packet", "raw"},
+                          {"socket", "packet", "dgram"},
+                          {"socket", "alg", "seqpacket"},
+                          {"socket", "vsock"},
+                          {"socket", "can", "raw"},
+                          {"socket", "bluetooth"},
+                          {"socket", "xdp", "raw"},
+                          {"socket", "key", "raw", "2"},
+                          {"socket", "tipc"},
+                          {"socket", "rds", "seqpacket"},
+                          {"socket", "kcm", "dgram"},
+                          {"socket", "qipcrtr", "dgram"},
+                          {"socket", "smc"},
+                          {"socket", "nfc", "raw"},
+                          {"socket", "x25", "seqpacket"},
+                          {"socket", "ax25", "dgram"},
+                          {"socket", "netlink", "raw", "9"},
+                          {"socket", "netlink", "raw", "16"},
+                          {"socket", "inet", "raw", "1"},
+                          {"socket", "inet", "stream", "262"},
+                          {"socket", "inet", "stream", "132"},
+                          {"socket", "inet", "dgram", "136"},
+                          {"socket", "inet6", "raw", "58"}};
   Sights on = Jail().option("--json").probe(exotic);
   ASSERT_EQ(on.all.size(), exotic.size()) << on;
-  for (size_t i = 0; i < exotic.size(); ++i) EXPECT_EQ(on[i].verdict, "EPERM") << exotic[i][1] << " " << i << on;
+  for (size_t i = 0; i < exotic.size(); ++i)
+    EXPECT_EQ(on[i].verdict, "EPERM") << exotic[i][1] << " " << i << on;
   EXPECT_NE(on.outcome.err.find("\"call\":\"socket\""), std::string::npos) << on;
   Sights off = Jail().options({"--json", "--allow-syscall", "socket"}).probe(exotic);
   ASSERT_EQ(off.all.size(), exotic.size()) << off;
   EXPECT_EQ(off.outcome.err.find("\"call\":\"socket\""), std::string::npos) << off;
-  Sights usual = Jail().probe({{"socket", "unix"}, {"socket", "inet"}, {"socket", "inet6", "dgram"}, {"socket", "netlink", "raw", "0"}});
+  Sights usual = Jail().probe({{"socket", "unix"},
+                               {"socket", "inet"},
+                               {"socket", "inet6", "dgram"},
+                               {"socket", "netlink", "raw", "0"}});
   for (const Sight& one : usual.all) EXPECT_TRUE(one.ok()) << usual;
 }
 

@@ -14,7 +14,8 @@
 namespace immure::test {
 namespace {
 
-// ---- what stands outside --------------------------------------------------------------------------------------------
+// ---- what stands outside
+// --------------------------------------------------------------------------------------------
 
 void make_mark(Scene& scene) { scene.word("mark", scene.dir().file("mark", "here", 0666)); }
 
@@ -62,7 +63,8 @@ void root_with_device(Scene& scene) {
 
 void folder_for_all(Scene& scene) { scene.dir().dir("w", 0777); }
 
-// ---- what is seen -----------------------------------------------------------------------------------------------------
+// ---- what is seen
+// -----------------------------------------------------------------------------------------------------
 
 bool read_only(const Sights& seen, const Scene&) { return seen[0].verdict == "EROFS"; }
 bool not_there(const Sights& seen, const Scene&) { return seen[0].verdict == "ENOENT"; }
@@ -83,7 +85,8 @@ bool walks_in_circles(const Sights& seen, const Scene&) {
 }
 
 bool refused_for_the_link(const Sights& seen, const Scene&) {
-  return seen.outcome.status == 125 && seen.all.empty() && seen.outcome.err.find("'/linked'") != std::string::npos;
+  return seen.outcome.status == 125 && seen.all.empty() &&
+         seen.outcome.err.find("'/linked'") != std::string::npos;
 }
 
 bool shows_no_path_of_the_scene(const Sights& seen, const Scene& scene) {
@@ -112,8 +115,9 @@ bool every_mount_is_inert(const Sights& seen, const Scene&) {
   const std::vector<MountLine> lines = mount_lines(seen[0]);
   for (const MountLine& line : lines) {
     if (line.options.find(",nosuid,") == std::string::npos) return false;
-    const bool own_device = line.target.rfind("/dev", 0) == 0 ||
-                            (line.target.rfind("/proc/", 0) == 0 && (line.root == "/null" || line.root == "/mqueue"));
+    const bool own_device =
+        line.target.rfind("/dev", 0) == 0 ||
+        (line.target.rfind("/proc/", 0) == 0 && (line.root == "/null" || line.root == "/mqueue"));
     if (!own_device && line.options.find(",nodev,") == std::string::npos) return false;
   }
   return !lines.empty();
@@ -123,15 +127,22 @@ bool every_mount_is_inert(const Sights& seen, const Scene&) {
 bool writes_or_runs(const Sights& seen, const Scene&) {
   const std::vector<MountLine> lines = mount_lines(seen[0]);
   for (const MountLine& line : lines) {
-    if (line.options.find(",rw,") != std::string::npos && line.options.find(",noexec,") == std::string::npos) return false;
+    if (line.options.find(",rw,") != std::string::npos && line.options.find(",noexec,") == std::string::npos)
+      return false;
   }
   return !lines.empty();
 }
 
-bool does_not_start(const Sights& seen, const Scene&) { return seen[0].verdict == "EACCES" && seen[0].text == "execve"; }
+bool does_not_start(const Sights& seen, const Scene&) {
+  return seen[0].verdict == "EACCES" && seen[0].text == "execve";
+}
 
-unsigned long flags_of(const Sight& sight) { return std::strtoul(value_of(sight.text, "flags").c_str(), nullptr, 16); }
-bool mounted_read_only(const Sights& seen, const Scene&) { return seen[0].ok() && (flags_of(seen[0]) & 1) != 0; }
+unsigned long flags_of(const Sight& sight) {
+  return std::strtoul(value_of(sight.text, "flags").c_str(), nullptr, 16);
+}
+bool mounted_read_only(const Sights& seen, const Scene&) {
+  return seen[0].ok() && (flags_of(seen[0]) & 1) != 0;
+}
 
 bool is_bounded(const Sights& seen, const Scene&) {
   for (const Sight& one : seen.all) {
@@ -157,7 +168,8 @@ bool has_the_few_nodes(const Sights& seen, const Scene&) {
 bool nodes_are_what_they_say(const Sights& seen, const Scene&) {
   const char* numbers[] = {"1:7", "1:3", "1:8", "1:9", "1:5"};
   for (size_t i = 0; i < 5; ++i) {
-    if (value_of(seen[i].text, "rdev") != numbers[i] || value_of(seen[i].text, "mode") != "20666") return false;
+    if (value_of(seen[i].text, "rdev") != numbers[i] || value_of(seen[i].text, "mode") != "20666")
+      return false;
   }
   return true;
 }
@@ -165,7 +177,8 @@ bool nodes_are_what_they_say(const Sights& seen, const Scene&) {
 bool is_another_devpts(const Sights& seen, const Scene&) {
   struct stat outside {};
   stat("/dev/pts", &outside);
-  const std::string here = std::to_string(major(outside.st_dev)) + ":" + std::to_string(minor(outside.st_dev));
+  const std::string here =
+      std::to_string(major(outside.st_dev)) + ":" + std::to_string(minor(outside.st_dev));
   return seen[0].ok() && value_of(seen[0].text, "dev") != here && seen[1].text == "ptmx" && seen[2].ok();
 }
 
@@ -173,57 +186,125 @@ Can has_devpts() { return {exists("/dev/pts/ptmx"), "the host has no devpts"}; }
 Can has_boot_id() { return {exists("/proc/sys/kernel/random/boot_id"), "the host's /proc shows no boot_id"}; }
 
 std::vector<Row> root_rows() {
-  const std::vector<std::string> root = {"--root", "{dir}/root"}, root_alone = {"--root", "{dir}/root", "--need", "landlock=off"};
+  const std::vector<std::string> root = {"--root", "{dir}/root"},
+                                 root_alone = {"--root", "{dir}/root", "--need", "landlock=off"};
   const std::vector<std::string> plain = {"--weaken", "plain-root"};
   return {
       {.name = "a root that nobody walks out of (S1, S3, S9)",
-       .look = {{"walk-up", "{mark}"}, {"proc-walk", "{mark}"}}, .holds = none_ok, .arrange = make_mark},
+       .look = {{"walk-up", "{mark}"}, {"proc-walk", "{mark}"}},
+       .holds = none_ok,
+       .arrange = make_mark},
       {.name = "pivoted, and the old root detached (S1, S9, S45, S76)",
        .on = {"--cap-add", "sys_chroot", "--allow-syscall", "chroot"},
        .look = {{"chroot-walk", "{mark}", "{tmp}"}, {"chroot-fchdir", "{mark}", "{tmp}"}},
-       .holds = walks_in_circles, .arrange = make_mark, .needs = {can_be_root}},
-      {.name = "a read-only root (S31)", .with = root_alone, .off = {"--overlay", "/"}, .look = {{"mkdir", "/planted"}},
-       .holds = read_only, .arrange = prepared_root, .needs = {can_use_overlay}},
-      {.name = "planted FIFOs are dead ends (S50)", .with = root_alone, .off = plain, .look = {{"fifo", "/fifo"}},
-       .holds = none_ok, .arrange = root_with_fifo, .needs = {can_use_overlay}},
-      {.name = "planted sockets are dead ends (S50)", .with = root_alone, .off = plain, .look = {{"connect-unix", "/socket"}},
-       .holds = none_ok, .arrange = root_with_socket, .needs = {can_use_overlay}},
-      {.name = "hard links to the outside are refused (S18, S46, S48)", .with = root, .off = {"--weaken", "hard-links"},
-       .look = {{"cat", "/linked"}}, .holds = refused_for_the_link, .arrange = root_with_link, .needs = {can_use_overlay}},
-      {.name = "planted devices are dead (S54, S58)", .on = root_alone, .look = {{"open", "{top}/planted", "rw"}},
-       .holds = denied_access, .arrange = root_with_device, .needs = {can_use_overlay, can_make_nodes}},
-      {.name = "no path of the host in mountinfo (S106)", .with = root, .off = plain, .look = {{"cat", "/proc/self/mountinfo"}},
-       .holds = shows_no_path_of_the_scene, .arrange = prepared_root, .needs = {can_use_overlay}},
-      {.name = "nothing of the host's users (S24)", .off = {"--ro-bind", "{dir}"}, .look = {{"cat", "{mark}"}},
-       .holds = not_there, .arrange = make_mark},
-      {.name = "no secret in etc (S15)", .off = {"--ro-bind", "/etc/shadow"}, .look = {{"open", "/etc/shadow"}},
+       .holds = walks_in_circles,
+       .arrange = make_mark,
+       .needs = {can_be_root}},
+      {.name = "a read-only root (S31)",
+       .with = root_alone,
+       .off = {"--overlay", "/"},
+       .look = {{"mkdir", "/planted"}},
+       .holds = read_only,
+       .arrange = prepared_root,
+       .needs = {can_use_overlay}},
+      {.name = "planted FIFOs are dead ends (S50)",
+       .with = root_alone,
+       .off = plain,
+       .look = {{"fifo", "/fifo"}},
+       .holds = none_ok,
+       .arrange = root_with_fifo,
+       .needs = {can_use_overlay}},
+      {.name = "planted sockets are dead ends (S50)",
+       .with = root_alone,
+       .off = plain,
+       .look = {{"connect-unix", "/socket"}},
+       .holds = none_ok,
+       .arrange = root_with_socket,
+       .needs = {can_use_overlay}},
+      {.name = "hard links to the outside are refused (S18, S46, S48)",
+       .with = root,
+       .off = {"--weaken", "hard-links"},
+       .look = {{"cat", "/linked"}},
+       .holds = refused_for_the_link,
+       .arrange = root_with_link,
+       .needs = {can_use_overlay}},
+      {.name = "planted devices are dead (S54, S58)",
+       .on = root_alone,
+       .look = {{"open", "{top}/planted", "rw"}},
+       .holds = denied_access,
+       .arrange = root_with_device,
+       .needs = {can_use_overlay, can_make_nodes}},
+      {.name = "no path of the host in mountinfo (S106)",
+       .with = root,
+       .off = plain,
+       .look = {{"cat", "/proc/self/mountinfo"}},
+       .holds = shows_no_path_of_the_scene,
+       .arrange = prepared_root,
+       .needs = {can_use_overlay}},
+      {.name = "nothing of the host's users (S24)",
+       .off = {"--ro-bind", "{dir}"},
+       .look = {{"cat", "{mark}"}},
+       .holds = not_there,
+       .arrange = make_mark},
+      {.name = "no secret in etc (S15)",
+       .off = {"--ro-bind", "/etc/shadow"},
+       .look = {{"open", "/etc/shadow"}},
        .holds = not_there},
   };
 }
 
 std::vector<Row> mount_rows() {
   return {
-      {.name = "every mount nosuid and nodev (S27, S54)", .look = {{"cat", "/proc/self/mountinfo"}}, .holds = every_mount_is_inert},
-      {.name = "what can be written is not run (S27)", .off = {"--weaken", "tmp-exec"}, .look = {{"cat", "/proc/self/mountinfo"}},
+      {.name = "every mount nosuid and nodev (S27, S54)",
+       .look = {{"cat", "/proc/self/mountinfo"}},
+       .holds = every_mount_is_inert},
+      {.name = "what can be written is not run (S27)",
+       .off = {"--weaken", "tmp-exec"},
+       .look = {{"cat", "/proc/self/mountinfo"}},
        .holds = writes_or_runs},
-      {.name = "tmp is noexec (S27)", .off = {"--weaken", "tmp-exec"}, .look = {{"exec-copy", "/tmp/copy"}}, .holds = does_not_start},
-      {.name = "a writable bind is noexec (S27)", .on = {"--bind", "{dir}/w:/mnt"}, .off = {"--bind", "{dir}/w:/mnt:exec"},
-       .look = {{"exec-copy", "/mnt/copy"}}, .holds = does_not_start, .arrange = folder_for_all},
-      {.name = "memory files are noexec (S27)", .off = {"--weaken", "memfd-exec"}, .look = {{"memfd-exec"}}, .holds = none_ok,
+      {.name = "tmp is noexec (S27)",
+       .off = {"--weaken", "tmp-exec"},
+       .look = {{"exec-copy", "/tmp/copy"}},
+       .holds = does_not_start},
+      {.name = "a writable bind is noexec (S27)",
+       .on = {"--bind", "{dir}/w:/mnt"},
+       .off = {"--bind", "{dir}/w:/mnt:exec"},
+       .look = {{"exec-copy", "/mnt/copy"}},
+       .holds = does_not_start,
+       .arrange = folder_for_all},
+      {.name = "memory files are noexec (S27)",
+       .off = {"--weaken", "memfd-exec"},
+       .look = {{"memfd-exec"}},
+       .holds = none_ok,
        .needs = {can_be_root}},
-      {.name = "kernel files of proc masked (S28)", .off = {"--weaken", "proc-full"},
-       .look = {{"cat", "/proc/cmdline"}, {"cat", "/proc/interrupts"}, {"cat", "/proc/zoneinfo"}}, .holds = nothing_to_read},
-      {.name = "boot_id masked (S28, S106)", .off = {"--weaken", "proc-full"}, .look = {{"cat", "/proc/sys/kernel/random/boot_id"}},
-       .holds = nothing_to_read, .needs = {has_boot_id}},
+      {.name = "kernel files of proc masked (S28)",
+       .off = {"--weaken", "proc-full"},
+       .look = {{"cat", "/proc/cmdline"}, {"cat", "/proc/interrupts"}, {"cat", "/proc/zoneinfo"}},
+       .holds = nothing_to_read},
+      {.name = "boot_id masked (S28, S106)",
+       .off = {"--weaken", "proc-full"},
+       .look = {{"cat", "/proc/sys/kernel/random/boot_id"}},
+       .holds = nothing_to_read,
+       .needs = {has_boot_id}},
       {.name = "proc sys read-only (S28)", .look = {{"statfs", "/proc/sys"}}, .holds = mounted_read_only},
-      {.name = "tmp and shm bounded in bytes and inodes (S16, S90)", .off = {"--tmp-size", "none"},
-       .look = {{"statfs", "/tmp"}, {"statfs", "/dev/shm"}}, .holds = is_bounded},
-      {.name = "tmp ends where it is said to (S90)", .on = {"--tmp-size", "1M"}, .off = {"--tmp-size", "none"},
-       .look = {{"fill", "/tmp/full", "2"}, {"many", "/tmp", "400"}, {"fill", "/dev/shm/full", "2"}}, .holds = runs_full},
-      {.name = "a few nodes in dev (S55, S56)", .off = {"--dev", "/dev/tty"}, .look = {{"list", "/dev"}}, .holds = has_the_few_nodes},
+      {.name = "tmp and shm bounded in bytes and inodes (S16, S90)",
+       .off = {"--tmp-size", "none"},
+       .look = {{"statfs", "/tmp"}, {"statfs", "/dev/shm"}},
+       .holds = is_bounded},
+      {.name = "tmp ends where it is said to (S90)",
+       .on = {"--tmp-size", "1M"},
+       .off = {"--tmp-size", "none"},
+       .look = {{"fill", "/tmp/full", "2"}, {"many", "/tmp", "400"}, {"fill", "/dev/shm/full", "2"}},
+       .holds = runs_full},
+      {.name = "a few nodes in dev (S55, S56)",
+       .off = {"--dev", "/dev/tty"},
+       .look = {{"list", "/dev"}},
+       .holds = has_the_few_nodes},
       {.name = "dev is sealed (S56)", .look = {{"statfs", "/dev"}}, .holds = mounted_read_only},
-      {.name = "an own devpts (S56, S132)", .look = {{"stat", "/dev/pts"}, {"list", "/dev/pts"}, {"open", "/dev/ptmx", "rw"}},
-       .holds = is_another_devpts, .needs = {has_devpts}},
+      {.name = "an own devpts (S56, S132)",
+       .look = {{"stat", "/dev/pts"}, {"list", "/dev/pts"}, {"open", "/dev/ptmx", "rw"}},
+       .holds = is_another_devpts,
+       .needs = {has_devpts}},
       {.name = "no sys (S29)", .off = {"--ro-bind", "/sys"}, .look = {{"list", "/sys"}}, .holds = not_there},
   };
 }
@@ -239,7 +320,11 @@ INSTANTIATE_TEST_SUITE_P(Default, MountRows, testing::ValuesIn(mount_rows()), ro
 // (S53) a node is what its numbers say, and each is what its name promises.
 TEST_F(JailTest, DevicesAreWhatTheirNamesSay) {
   Scene none;
-  Sights seen = Jail().probe({{"stat", "/dev/full"}, {"stat", "/dev/null"}, {"stat", "/dev/random"}, {"stat", "/dev/urandom"}, {"stat", "/dev/zero"}});
+  Sights seen = Jail().probe({{"stat", "/dev/full"},
+                              {"stat", "/dev/null"},
+                              {"stat", "/dev/random"},
+                              {"stat", "/dev/urandom"},
+                              {"stat", "/dev/zero"}});
   EXPECT_TRUE(nodes_are_what_they_say(seen, none)) << seen;
 }
 

@@ -19,9 +19,10 @@ namespace immure::test {
 namespace {
 
 constexpr const char* kNoCapability = "0000000000000000";
-constexpr unsigned long kFirstOwnId = 0x70000000;   // below it are the ids that hosts hand out
+constexpr unsigned long kFirstOwnId = 0x70000000;  // below it are the ids that hosts hand out
 
-// ---- what stands outside --------------------------------------------------------------------------------------------
+// ---- what stands outside
+// --------------------------------------------------------------------------------------------
 
 void caller_in_groups(Scene& scene) {
   scene.dress([](Command& command) {
@@ -80,7 +81,8 @@ void caller_with_odd_state(Scene& scene) {
   });
 }
 
-// ---- what is seen -----------------------------------------------------------------------------------------------------
+// ---- what is seen
+// -----------------------------------------------------------------------------------------------------
 
 // The outside id of a map of one line: "1000 1879048193 1".
 unsigned long outside_of(const Sight& map) {
@@ -95,7 +97,9 @@ bool is_a_foreign_id(const Sights& seen, const Scene&) {
   return seen.all.size() == 2;
 }
 
-bool has_no_groups(const Sights& seen, const Scene&) { return seen[0].ok() && value_of(seen[0].text, "groups").empty(); }
+bool has_no_groups(const Sights& seen, const Scene&) {
+  return seen[0].ok() && value_of(seen[0].text, "groups").empty();
+}
 bool is_nobody_special(const Sights& seen, const Scene&) {
   return seen[0].ok() && seen[0].text.find("uid=0/") == std::string::npos && !seen[1].ok() && !seen[2].ok();
 }
@@ -113,7 +117,9 @@ bool has_three_descriptors(const Sights& seen, const Scene&) { return seen[0].te
 bool knows_no_secret(const Sights& seen, const Scene&) {
   return seen[0].text.find("PATH=") != std::string::npos && seen[0].text.find("hunter2") == std::string::npos;
 }
-bool leads_no_session_of_the_host(const Sights& seen, const Scene&) { return value_of(seen[0].text, "sid") == "1"; }
+bool leads_no_session_of_the_host(const Sights& seen, const Scene&) {
+  return value_of(seen[0].text, "sid") == "1";
+}
 bool leaves_no_core(const Sights& seen, const Scene&) { return value_of(seen[0].text, "core") == "0/0"; }
 bool starts_afresh(const Sights& seen, const Scene&) {
   return seen[0].text == "blocked: ignored:" && seen[1].text == "0";
@@ -122,8 +128,10 @@ bool starts_afresh(const Sights& seen, const Scene&) {
 bool has_an_own_terminal(const Sights& seen, const Scene&) {
   struct stat outside {};
   stat("/dev/pts", &outside);
-  const std::string callers = std::to_string(major(outside.st_dev)) + ":" + std::to_string(minor(outside.st_dev));
-  return seen[0].ok() && seen[0].text != callers && seen[1].text.find(" tty") != std::string::npos && seen[2].ok();
+  const std::string callers =
+      std::to_string(major(outside.st_dev)) + ":" + std::to_string(minor(outside.st_dev));
+  return seen[0].ok() && seen[0].text != callers && seen[1].text.find(" tty") != std::string::npos &&
+         seen[2].ok();
 }
 
 Can has_keys() {
@@ -140,44 +148,93 @@ std::vector<Row> identity_rows() {
   const std::vector<std::string> one_capability = {"--cap-add", "net_bind_service"};
   const Actions caps = {{"status", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}};
   return {
-      {.name = "an identity that nobody else has (S60, S61)", .off = {"--user", "4242"},
-       .look = {{"cat", "/proc/self/uid_map"}, {"cat", "/proc/self/gid_map"}}, .holds = is_a_foreign_id, .needs = {can_be_root}},
-      {.name = "no supplementary groups (S62)", .look = {{"ids"}}, .holds = has_no_groups, .arrange = caller_in_groups,
+      {.name = "an identity that nobody else has (S60, S61)",
+       .off = {"--user", "4242"},
+       .look = {{"cat", "/proc/self/uid_map"}, {"cat", "/proc/self/gid_map"}},
+       .holds = is_a_foreign_id,
        .needs = {can_be_root}},
-      {.name = "no root inside (S60, S67)", .off = {"--as-root"}, .look = {{"ids"}, {"setuid", "0"}, {"setgid", "0"}},
+      {.name = "no supplementary groups (S62)",
+       .look = {{"ids"}},
+       .holds = has_no_groups,
+       .arrange = caller_in_groups,
+       .needs = {can_be_root}},
+      {.name = "no root inside (S60, S67)",
+       .off = {"--as-root"},
+       .look = {{"ids"}, {"setuid", "0"}, {"setgid", "0"}},
        .holds = is_nobody_special},
-      {.name = "the inheritable set is empty (S65)", .off = one_capability, .look = caps, .holds = is_empty<0>},
+      {.name = "the inheritable set is empty (S65)",
+       .off = one_capability,
+       .look = caps,
+       .holds = is_empty<0>},
       {.name = "the permitted set is empty (S65)", .off = one_capability, .look = caps, .holds = is_empty<1>},
       {.name = "the effective set is empty (S65)", .off = one_capability, .look = caps, .holds = is_empty<2>},
-      {.name = "the bounding set is empty (S65)", .off = {"--need", "capabilities=off"}, .look = caps, .holds = is_empty<3>},
+      {.name = "the bounding set is empty (S65)",
+       .off = {"--need", "capabilities=off"},
+       .look = caps,
+       .holds = is_empty<3>},
       {.name = "the ambient set is empty (S65)", .off = one_capability, .look = caps, .holds = is_empty<4>},
-      {.name = "no capability comes back (S65)", .off = one_capability, .look = {{"cap-raise", "10"}, {"cap-ambient", "10"}},
+      {.name = "no capability comes back (S65)",
+       .off = one_capability,
+       .look = {{"cap-raise", "10"}, {"cap-ambient", "10"}},
        .holds = none_ok},
-      {.name = "securebits are set (S65)", .off = {"--need", "securebits=off"}, .look = {{"securebits"}}, .holds = bits_are_locked},
-      {.name = "securebits are locked (S65)", .with = {"--cap-add", "setpcap"}, .off = {"--need", "securebits=off"},
-       .look = {{"securebits", "0"}}, .holds = none_ok},
-      {.name = "no_new_privs (S65)", .with = {"--cap-add", "sys_admin"}, .off = {"--need", "no-new-privs=off"}, .look = {{"status", "NoNewPrivs"}},
+      {.name = "securebits are set (S65)",
+       .off = {"--need", "securebits=off"},
+       .look = {{"securebits"}},
+       .holds = bits_are_locked},
+      {.name = "securebits are locked (S65)",
+       .with = {"--cap-add", "setpcap"},
+       .off = {"--need", "securebits=off"},
+       .look = {{"securebits", "0"}},
+       .holds = none_ok},
+      {.name = "no_new_privs (S65)",
+       .with = {"--cap-add", "sys_admin"},
+       .off = {"--need", "no-new-privs=off"},
+       .look = {{"status", "NoNewPrivs"}},
        .holds = no_new_privs},
   };
 }
 
 std::vector<Row> state_rows() {
   return {
-      {.name = "descriptors above 2 are closed (S35, S36, S38)", .look = {{"fds"}}, .holds = has_three_descriptors,
+      {.name = "descriptors above 2 are closed (S35, S36, S38)",
+       .look = {{"fds"}},
+       .holds = has_three_descriptors,
        .arrange = caller_with_descriptors},
-      {.name = "a descriptor is passed on purpose alone (S43)", .off = {"--pass-fd", "5"}, .look = {{"fds"}},
-       .holds = has_three_descriptors, .arrange = caller_with_a_file},
-      {.name = "an own session keyring (S72)", .with = {"--allow-syscall", "@keyring"}, .off = {"--need", "keyring=off"},
-       .look = {{"key-search", "session", "row-canary"}}, .holds = none_ok, .arrange = caller_with_a_key, .needs = {has_keys}},
-      {.name = "an own terminal (S132)", .off = {"--no-tty"}, .look = {{"fd-device", "0"}, {"fd", "0"}, {"tty"}},
-       .holds = has_an_own_terminal, .arrange = caller_with_a_terminal},
+      {.name = "a descriptor is passed on purpose alone (S43)",
+       .off = {"--pass-fd", "5"},
+       .look = {{"fds"}},
+       .holds = has_three_descriptors,
+       .arrange = caller_with_a_file},
+      {.name = "an own session keyring (S72)",
+       .with = {"--allow-syscall", "@keyring"},
+       .off = {"--need", "keyring=off"},
+       .look = {{"key-search", "session", "row-canary"}},
+       .holds = none_ok,
+       .arrange = caller_with_a_key,
+       .needs = {has_keys}},
+      {.name = "an own terminal (S132)",
+       .off = {"--no-tty"},
+       .look = {{"fd-device", "0"}, {"fd", "0"}, {"tty"}},
+       .holds = has_an_own_terminal,
+       .arrange = caller_with_a_terminal},
       {.name = "an own session (S132)", .look = {{"session"}}, .holds = leads_no_session_of_the_host},
-      {.name = "a scrubbed environment (S40)", .off = {"--keep-env"}, .look = {{"env"}}, .holds = knows_no_secret,
+      {.name = "a scrubbed environment (S40)",
+       .off = {"--keep-env"},
+       .look = {{"env"}},
+       .holds = knows_no_secret,
        .arrange = caller_with_secrets},
-      {.name = "umask 077 (S40)", .look = {{"umask"}}, .holds = writes_for_itself, .arrange = caller_with_open_umask},
-      {.name = "no core dumps (S86)", .off = {"--weaken", "core-dumps"}, .look = {{"rlimits"}}, .holds = leaves_no_core,
+      {.name = "umask 077 (S40)",
+       .look = {{"umask"}},
+       .holds = writes_for_itself,
+       .arrange = caller_with_open_umask},
+      {.name = "no core dumps (S86)",
+       .off = {"--weaken", "core-dumps"},
+       .look = {{"rlimits"}},
+       .holds = leaves_no_core,
        .needs = {may_dump_core}},
-      {.name = "signals and personality of its own (S40)", .look = {{"signals"}, {"personality"}}, .holds = starts_afresh,
+      {.name = "signals and personality of its own (S40)",
+       .look = {{"signals"}, {"personality"}},
+       .holds = starts_afresh,
        .arrange = caller_with_odd_state},
   };
 }

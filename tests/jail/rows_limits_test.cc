@@ -10,8 +10,12 @@ namespace immure::test {
 namespace {
 
 // Either the kernel ends the process that wants too much, or the supervisor the whole jail.
-bool is_ended(const Sights& seen, const Scene&) { return seen.outcome.status == 128 + SIGKILL || seen[0].verdict == "SIGKILL"; }
-bool not_all_get_it(const Sights& seen, const Scene&) { return seen.outcome.status == 128 + SIGKILL || !seen[0].ok(); }
+bool is_ended(const Sights& seen, const Scene&) {
+  return seen.outcome.status == 128 + SIGKILL || seen[0].verdict == "SIGKILL";
+}
+bool not_all_get_it(const Sights& seen, const Scene&) {
+  return seen.outcome.status == 128 + SIGKILL || !seen[0].ok();
+}
 bool told_to_try_again(const Sights& seen, const Scene&) { return seen[0].verdict == "EAGAIN"; }
 bool takes_its_time(const Sights& seen, const Scene&) { return seen[0].ok() && seen.outcome.seconds > 0.9; }
 bool too_large(const Sights& seen, const Scene&) { return seen[0].verdict == "EFBIG"; }
@@ -26,18 +30,42 @@ Can may_open_thousands() {
 
 std::vector<Row> rows() {
   return {
-      {.name = "memory (S87)", .on = {"--memory", "48M"}, .off = {"--memory", "none"}, .look = {{"alloc", "96"}}, .holds = is_ended},
-      {.name = "memory of several processes together (S87)", .on = {"--memory", "48M"}, .off = {"--memory", "none"},
-       .look = {{"hog", "4", "24", "0.3"}}, .holds = not_all_get_it},
-      {.name = "processes, without an option (S87)", .off = {"--pids", "none"}, .look = {{"fork", "600"}}, .holds = told_to_try_again},
-      {.name = "processes, as many as are said (S87)", .on = {"--pids", "20"}, .look = {{"fork", "40"}}, .holds = told_to_try_again},
-      {.name = "processors (S87)", .on = {"--cpus", "0.1"}, .look = {{"burn", "0.15"}}, .holds = takes_its_time,
+      {.name = "memory (S87)",
+       .on = {"--memory", "48M"},
+       .off = {"--memory", "none"},
+       .look = {{"alloc", "96"}},
+       .holds = is_ended},
+      {.name = "memory of several processes together (S87)",
+       .on = {"--memory", "48M"},
+       .off = {"--memory", "none"},
+       .look = {{"hog", "4", "24", "0.3"}},
+       .holds = not_all_get_it},
+      {.name = "processes, without an option (S87)",
+       .off = {"--pids", "none"},
+       .look = {{"fork", "600"}},
+       .holds = told_to_try_again},
+      {.name = "processes, as many as are said (S87)",
+       .on = {"--pids", "20"},
+       .look = {{"fork", "40"}},
+       .holds = told_to_try_again},
+      {.name = "processors (S87)",
+       .on = {"--cpus", "0.1"},
+       .look = {{"burn", "0.15"}},
+       .holds = takes_its_time,
        .needs = {can_limit_processors}},
-      {.name = "processor time (S86)", .on = {"--cpu-time", "200ms"}, .look = {{"burn", "0.6"}}, .holds = is_ended},
-      {.name = "the size of a file, without an option (S86)", .off = {"--file-size", "none"}, .look = {{"file-size", "/tmp/large", "17000"}},
+      {.name = "processor time (S86)",
+       .on = {"--cpu-time", "200ms"},
+       .look = {{"burn", "0.6"}},
+       .holds = is_ended},
+      {.name = "the size of a file, without an option (S86)",
+       .off = {"--file-size", "none"},
+       .look = {{"file-size", "/tmp/large", "17000"}},
        .holds = too_large},
-      {.name = "open files, without an option (S39, S86)", .off = {"--open-files", "4096"}, .look = {{"open-files", "1100"}},
-       .holds = too_many_files, .needs = {may_open_thousands}},
+      {.name = "open files, without an option (S39, S86)",
+       .off = {"--open-files", "4096"},
+       .look = {{"open-files", "1100"}},
+       .holds = too_many_files,
+       .needs = {may_open_thousands}},
   };
 }
 
@@ -56,8 +84,8 @@ std::vector<pid_t> probes_with(const std::string& word) {
   return found;
 }
 
-// (S76, S30) killed from outside, the supervisor takes the whole jail with it: a program that has taken its parent-death
-// signal off, and one that hides in a session of its own. Without a jail both go on.
+// (S76, S30) killed from outside, the supervisor takes the whole jail with it: a program that has taken its
+// parent-death signal off, and one that hides in a session of its own. Without a jail both go on.
 TEST_F(JailTest, CannotOutliveItsSupervisor) {
   const std::string mark = name_mark() + "outlives";
   const Actions actions = {{"pdeathsig", "0"}, {"daemon", "60"}, {"echo", mark}, {"sleep", "60"}};
@@ -71,7 +99,8 @@ TEST_F(JailTest, CannotOutliveItsSupervisor) {
   Running unjailed = shell.args(probe_words(actions)).start();
   ASSERT_TRUE(unjailed.wait_for("echo: ok")) << unjailed.out();
   unjailed.signal(SIGKILL);
-  EXPECT_FALSE(eventually([&] { return probes_with(mark).empty(); }, 0.3)) << "nobody ends them, so the test can see it";
+  EXPECT_FALSE(eventually([&] { return probes_with(mark).empty(); }, 0.3))
+      << "nobody ends them, so the test can see it";
   for (pid_t pid : probes_with(mark)) kill(pid, SIGKILL);
   EXPECT_TRUE(eventually([&] { return probes_with(mark).empty(); }));
 }

@@ -29,10 +29,12 @@ bool is_own(const Sights& seen, const Scene&) {
   char target[64] = {};
   if (readlink(("/proc/self/ns/" + name).c_str(), target, sizeof target - 1) <= 0) return false;
   const std::string text = " " + seen[0].text + " ";
-  return text.find(" " + name + ":[") != std::string::npos && text.find(" " + std::string(target) + " ") == std::string::npos;
+  return text.find(" " + name + ":[") != std::string::npos &&
+         text.find(" " + std::string(target) + " ") == std::string::npos;
 }
 
-// ---- what stands outside ------------------------------------------------------------------------------------------
+// ---- what stands outside
+// ------------------------------------------------------------------------------------------
 
 // A server on a port of the host's loopback: {port}.
 void listen_tcp(Scene& scene) {
@@ -111,7 +113,8 @@ void share_all_mounts(Scene& scene) {
   });
 }
 
-// ---- what is seen ---------------------------------------------------------------------------------------------------
+// ---- what is seen
+// ---------------------------------------------------------------------------------------------------
 
 bool refused_connection(const Sights& seen, const Scene&) { return seen[0].verdict == "ECONNREFUSED"; }
 bool not_there(const Sights& seen, const Scene&) { return seen[0].verdict == "ENOENT"; }
@@ -131,14 +134,16 @@ bool is_called_jail(const Sights& seen, const Scene&) { return seen[0].text == "
 bool nothing_propagates(const Sights& seen, const Scene&) {
   const std::vector<std::string> mounts = mounts_of(seen[0]);
   for (const std::string& line : mounts) {
-    if (line.find(" shared:") != std::string::npos || line.find(" master:") != std::string::npos) return false;
+    if (line.find(" shared:") != std::string::npos || line.find(" master:") != std::string::npos)
+      return false;
   }
   return !mounts.empty();
 }
 
 // The probe and its child that looks; pid 1 is hidden.
 bool sees_itself_alone(const Sights& seen, const Scene&) {
-  return seen[0].ok() && seen[0].text.rfind("2 ", 0) == 0 && seen[0].text.find(' ') == seen[0].text.rfind(' ');
+  return seen[0].ok() && seen[0].text.rfind("2 ", 0) == 0 &&
+         seen[0].text.find(' ') == seen[0].text.rfind(' ');
 }
 
 bool no_such_process(const Sights& seen, const Scene&) {
@@ -154,41 +159,92 @@ Can host_has_more_than_loopback() {
 
 std::vector<Row> rows() {
   return {
-      {.name = "an own user namespace (S74)", .off = {"--need", "user-ns=off"}, .look = {{"namespaces"}},
-       .holds = is_own<kUser>, .needs = {can_be_root}},
-      {.name = "an own user namespace, without root (S74, S75)", .look = {{"namespaces"}}, .holds = is_own<kUser>,
+      {.name = "an own user namespace (S74)",
+       .off = {"--need", "user-ns=off"},
+       .look = {{"namespaces"}},
+       .holds = is_own<kUser>,
+       .needs = {can_be_root}},
+      {.name = "an own user namespace, without root (S74, S75)",
+       .look = {{"namespaces"}},
+       .holds = is_own<kUser>,
        .needs = {can_be_user}},
       {.name = "an own mount namespace (S74)", .look = {{"namespaces"}}, .holds = is_own<kMnt>},
       {.name = "an own pid namespace (S74)", .look = {{"namespaces"}}, .holds = is_own<kPid>},
-      {.name = "an own network namespace (S74)", .off = {"--need", "net-ns=off"}, .look = {{"namespaces"}}, .holds = is_own<kNet>},
-      {.name = "an own ipc namespace (S74)", .off = {"--need", "ipc-ns=off"}, .look = {{"namespaces"}}, .holds = is_own<kIpc>},
-      {.name = "an own uts namespace (S74)", .off = {"--need", "uts-ns=off"}, .look = {{"namespaces"}}, .holds = is_own<kUts>},
-      {.name = "an own cgroup namespace (S74)", .off = {"--need", "cgroup-ns=off"}, .look = {{"namespaces"}},
+      {.name = "an own network namespace (S74)",
+       .off = {"--need", "net-ns=off"},
+       .look = {{"namespaces"}},
+       .holds = is_own<kNet>},
+      {.name = "an own ipc namespace (S74)",
+       .off = {"--need", "ipc-ns=off"},
+       .look = {{"namespaces"}},
+       .holds = is_own<kIpc>},
+      {.name = "an own uts namespace (S74)",
+       .off = {"--need", "uts-ns=off"},
+       .look = {{"namespaces"}},
+       .holds = is_own<kUts>},
+      {.name = "an own cgroup namespace (S74)",
+       .off = {"--need", "cgroup-ns=off"},
+       .look = {{"namespaces"}},
        .holds = is_own<kCgroup>},
-      {.name = "an own time namespace (S74)", .off = {"--need", "time-ns=off"}, .look = {{"namespaces"}}, .holds = is_own<kTime>},
+      {.name = "an own time namespace (S74)",
+       .off = {"--need", "time-ns=off"},
+       .look = {{"namespaces"}},
+       .holds = is_own<kTime>},
 
-      {.name = "an own host name (S84)", .off = {"--need", "uts-ns=off"}, .look = {{"hostname"}}, .holds = is_called_jail},
-      {.name = "no interface but a loopback that works (S80)", .off = {"--net", "host"}, .look = {{"interfaces"}, {"loopback"}},
-       .holds = only_loopback_works, .needs = {host_has_more_than_loopback}},
-      {.name = "the host's own servers are out of reach (S80)", .off = {"--net", "host"},
-       .look = {{"connect", "127.0.0.1", "{port}"}}, .holds = refused_connection, .arrange = listen_tcp},
-      {.name = "abstract sockets of the host are out of reach (S50)", .off = {"--net", "host", "--need", "landlock=off"},
-       .look = {{"connect-unix", "{name}"}}, .holds = refused_connection, .arrange = listen_abstract},
-      {.name = "System V segments of the host are out of reach (S69)", .off = {"--need", "ipc-ns=off"},
-       .look = {{"shm-attach", "{key}"}}, .holds = none_ok, .arrange = make_segment},
-      {.name = "POSIX queues of the host are out of reach (S69)", .with = {"--need", "landlock=off"}, .off = {"--need", "ipc-ns=off"},
-       .look = {{"mq-open", "{queue}"}}, .holds = none_ok, .arrange = make_queue},
-      {.name = "shared memory of the host is out of reach (S69)", .off = {"--ro-bind", "/dev/shm:/dev/shm"},
-       .look = {{"cat", "{shm}"}}, .holds = not_there, .arrange = make_shared_memory},
-      {.name = "clocks that do not tell how long the host is up (S106)", .off = {"--need", "time-ns=off"}, .look = {{"clocks"}},
+      {.name = "an own host name (S84)",
+       .off = {"--need", "uts-ns=off"},
+       .look = {{"hostname"}},
+       .holds = is_called_jail},
+      {.name = "no interface but a loopback that works (S80)",
+       .off = {"--net", "host"},
+       .look = {{"interfaces"}, {"loopback"}},
+       .holds = only_loopback_works,
+       .needs = {host_has_more_than_loopback}},
+      {.name = "the host's own servers are out of reach (S80)",
+       .off = {"--net", "host"},
+       .look = {{"connect", "127.0.0.1", "{port}"}},
+       .holds = refused_connection,
+       .arrange = listen_tcp},
+      {.name = "abstract sockets of the host are out of reach (S50)",
+       .off = {"--net", "host", "--need", "landlock=off"},
+       .look = {{"connect-unix", "{name}"}},
+       .holds = refused_connection,
+       .arrange = listen_abstract},
+      {.name = "System V segments of the host are out of reach (S69)",
+       .off = {"--need", "ipc-ns=off"},
+       .look = {{"shm-attach", "{key}"}},
+       .holds = none_ok,
+       .arrange = make_segment},
+      {.name = "POSIX queues of the host are out of reach (S69)",
+       .with = {"--need", "landlock=off"},
+       .off = {"--need", "ipc-ns=off"},
+       .look = {{"mq-open", "{queue}"}},
+       .holds = none_ok,
+       .arrange = make_queue},
+      {.name = "shared memory of the host is out of reach (S69)",
+       .off = {"--ro-bind", "/dev/shm:/dev/shm"},
+       .look = {{"cat", "{shm}"}},
+       .holds = not_there,
+       .arrange = make_shared_memory},
+      {.name = "clocks that do not tell how long the host is up (S106)",
+       .off = {"--need", "time-ns=off"},
+       .look = {{"clocks"}},
        .holds = clocks_are_young},
-      {.name = "private propagation (S32)", .look = {{"cat", "/proc/self/mountinfo"}}, .holds = nothing_propagates,
-       .arrange = share_all_mounts, .needs = {can_make_user_namespaces}},
+      {.name = "private propagation (S32)",
+       .look = {{"cat", "/proc/self/mountinfo"}},
+       .holds = nothing_propagates,
+       .arrange = share_all_mounts,
+       .needs = {can_make_user_namespaces}},
       {.name = "its own processes alone (S68, S28)", .look = {{"pids"}}, .holds = sees_itself_alone},
       {.name = "pid 1 is hidden (S28)", .look = {{"stat", "/proc/1"}}, .holds = not_there},
       {.name = "no process outside can be named (S68)",
-       .look = {{"kill", "{self}"}, {"ptrace", "{self}"}, {"vm-read", "{self}"}, {"prlimit", "{self}"}, {"pidfd-getfd", "{self}"}},
-       .holds = no_such_process, .arrange = know_ourselves},
+       .look = {{"kill", "{self}"},
+                {"ptrace", "{self}"},
+                {"vm-read", "{self}"},
+                {"prlimit", "{self}"},
+                {"pidfd-getfd", "{self}"}},
+       .holds = no_such_process,
+       .arrange = know_ourselves},
   };
 }
 

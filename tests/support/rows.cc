@@ -82,7 +82,8 @@ void RowTest::judge(const Row& row) {
   Scene scene;
   if (row.arrange != nullptr) row.arrange(scene);
   Sights seen = row.off.empty() ? look_outside(row, scene) : look_inside(row, row.off, scene);
-  ASSERT_EQ(seen.all.size(), row.look.size()) << row.name << ": nothing was seen without it, so nothing is shown" << seen;
+  ASSERT_EQ(seen.all.size(), row.look.size())
+      << row.name << ": nothing was seen without it, so nothing is shown" << seen;
   EXPECT_FALSE(row.holds(seen, scene)) << row.name << ": is switched off, and nobody notices" << seen;
 }
 
@@ -98,10 +99,12 @@ std::string row_name(const testing::TestParamInfo<Row>& info) {
 }
 
 bool none_ok(const Sights& seen, const Scene&) {
-  return !seen.all.empty() && std::none_of(seen.all.begin(), seen.all.end(), [](const Sight& one) { return one.ok(); });
+  return !seen.all.empty() &&
+         std::none_of(seen.all.begin(), seen.all.end(), [](const Sight& one) { return one.ok(); });
 }
 bool all_ok(const Sights& seen, const Scene&) {
-  return !seen.all.empty() && std::all_of(seen.all.begin(), seen.all.end(), [](const Sight& one) { return one.ok(); });
+  return !seen.all.empty() &&
+         std::all_of(seen.all.begin(), seen.all.end(), [](const Sight& one) { return one.ok(); });
 }
 
 std::vector<std::string> mounts_of(const Sight& sight) {

@@ -1,5 +1,5 @@
-// A row of what the default jail promises, and the proof that its test can fail: what is looked at holds in the jail,
-// and holds no longer when that row alone is switched off.
+// A row of what the default jail promises, and the proof that its test can fail: what is looked at holds in
+// the jail, and holds no longer when that row alone is switched off.
 //
 //   {.name = "an own host name (S84)", .off = {"--need", "uts-ns=off"}, .look = {{"hostname"}},
 //    .holds = [](const Sights& seen, const Scene&) { return seen[0].text == "jail"; }}
@@ -23,15 +23,17 @@ class Scene {
   Scene& operator=(const Scene&) = delete;
 
   const TempDir& dir() const { return dir_; }
-  void word(const std::string& name, const std::string& value) { words_.emplace_back("{" + name + "}", value); }
+  void word(const std::string& name, const std::string& value) {
+    words_.emplace_back("{" + name + "}", value);
+  }
   std::string value(const std::string& name) const;
   void hold(int fd) { fds_.push_back(fd); }
   void at_the_end(std::function<void()> undo) { undo_.push_back(std::move(undo)); }
   // Environment, descriptors, a terminal: what the launcher (or, without a jail, the probe) is started with.
   void dress(std::function<void(Command&)> how) { dress_ = std::move(how); }
   void dress_now(Command& command) const;
-  // {dir}: the scene's folder; {tmp}: where the probe may write; {top}: before the paths of a prepared root; and the
-  // words above.
+  // {dir}: the scene's folder; {tmp}: where the probe may write; {top}: before the paths of a prepared root;
+  // and the words above.
   std::string filled(std::string word, bool jailed) const;
 
  private:
@@ -43,10 +45,11 @@ class Scene {
 };
 
 struct Row {
-  const char* name;                          // in the plan's words, with the features that it shows: "(S84)"
-  std::vector<std::string> with = {};        // options of both looks
-  std::vector<std::string> on = {};          // only while the row is on
-  std::vector<std::string> off = {};         // what switches it off; empty: no option does, and the host stands for it
+  const char* name;                    // in the plan's words, with the features that it shows: "(S84)"
+  std::vector<std::string> with = {};  // options of both looks
+  std::vector<std::string> on = {};    // only while the row is on
+  std::vector<std::string> off =
+      {};  // what switches it off; empty: no option does, and the host stands for it
   Actions look = {};
   bool (*holds)(const Sights& seen, const Scene& scene) = nullptr;
   void (*arrange)(Scene& scene) = nullptr;

@@ -3,6 +3,7 @@
 #include <linux/stat.h>
 
 #include "child/ops.h"
+#include "child/read_back.h"
 #include "uapi/kernel.h"
 
 namespace immure::child {
@@ -23,6 +24,30 @@ long put(int dir, const char* path, int flags, unsigned mode, const char* data) 
   long fd = sys::open(dir, path, flags | O_WRONLY | O_CLOEXEC, mode);
   if (fd < 0) return fd;
   long result = write_all(static_cast<int>(fd), data);
+  sys::close(static_cast<int>(fd));
+  return result;
+}
+
+bool is_one_line(const char* text) {
+  while (*text != '\0' && *text != '\n') text++;
+  return *text == '\0';
+}
+
+// A file of the kernel's. A value of one line is there to be read afterwards; a table is shown in other words, and is
+// the parent's to compare.
+long set_value(int dir, const char* path, const char* value) {
+  long fd = sys::open(dir, path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return fd;
+  long result = write_all(static_cast<int>(fd), value);
+  if (result == 0 && is_one_line(value)) {
+    char shown[32];
+    unsigned long size = length(value);
+    long n = sys::call(__NR_pread64, fd, sys::arg(shown), sizeof shown, 0);
+    result = n < 0 ? n : kNotShown;
+    bool same = n >= static_cast<long>(size);
+    for (unsigned long i = 0; same && i < size; i++) same = shown[i] == value[i];
+    if (same) result = 0;
+  }
   sys::close(static_cast<int>(fd));
   return result;
 }
@@ -87,7 +112,7 @@ long file_op(const Step& step, View& view) {
       return sys::call(__NR_mknodat, dir, sys::arg(path), static_cast<long>(step.x | S_IFCHR),
                        static_cast<long>(step.y));
     case Op::WriteFile: {
-      long r = put(dir, path, 0, 0, text(view, step.t));
+      long r = set_value(dir, path, text(view, step.t));
       return step.x == 1 && r == -ENOENT ? 0 : r;
     }
     default: return -ENOSYS;

@@ -3,6 +3,7 @@
 #include <linux/prctl.h>
 
 #include "child/ops.h"
+#include "child/read_back.h"
 
 namespace immure::child {
 namespace {
@@ -38,6 +39,28 @@ long set_ambient(uint64_t mask) {
   return r;
 }
 
+// Sets an attribute of this process, and asks what it is now.
+long set_shown(long set, long value, long get) {
+  long r = prctl(set, value);
+  if (r < 0) return r;
+  return prctl(get) == value ? 0 : kNotShown;
+}
+
+long parent_death_signal(long number) {
+  int32_t now = 0;
+  long r = prctl(PR_SET_PDEATHSIG, number);
+  if (r == 0) r = prctl(PR_GET_PDEATHSIG, sys::arg(&now));
+  return r < 0 || now == number ? r : kNotShown;
+}
+
+// An own one has a number of its own.
+long join_keyring() {
+  constexpr long kJoin = 1, kGetId = 0, kSession = -3;
+  long serial = sys::call(__NR_keyctl, kJoin, 0);
+  if (serial < 0) return serial;
+  return serial > 0 && sys::call(__NR_keyctl, kGetId, kSession, 0) == serial ? 0 : kNotShown;
+}
+
 }  // namespace
 
 long identity_op(const Step& step, View&) {
@@ -49,14 +72,11 @@ long identity_op(const Step& step, View&) {
     case Op::BoundingSet: return drop_bounding(step.x, step.y);
     case Op::CapSet: return set_capabilities(step.x, step.y, step.z);
     case Op::AmbientSet: return set_ambient(step.x);
-    case Op::Securebits: return prctl(PR_SET_SECUREBITS, x);
+    case Op::Securebits: return set_shown(PR_SET_SECUREBITS, x, PR_GET_SECUREBITS);
     case Op::NoNewPrivs: return prctl(PR_SET_NO_NEW_PRIVS, 1);
-    case Op::Dumpable: return prctl(PR_SET_DUMPABLE, x);
-    case Op::ParentDeathSignal: return prctl(PR_SET_PDEATHSIG, x);
-    case Op::KeyringJoin: {
-      long r = sys::call(__NR_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, 0);
-      return r < 0 ? r : 0;
-    }
+    case Op::Dumpable: return set_shown(PR_SET_DUMPABLE, x, PR_GET_DUMPABLE);
+    case Op::ParentDeathSignal: return parent_death_signal(x);
+    case Op::KeyringJoin: return join_keyring();
     default: return -ENOSYS;
   }
 }

@@ -13,15 +13,35 @@ Error cannot(const std::string& what, long error) {
   return Error{Code::kLayer, static_cast<int>(-error), what, {}, "say --need cgroup=prefer to run without it", {}};
 }
 
+// The kernel cuts a size to whole pages.
+bool is_shown(std::string_view value, std::string_view shown) {
+  while (!shown.empty() && shown.back() == '\n') shown.remove_suffix(1);
+  auto wanted = parse_u64(value), now = parse_u64(shown);
+  return shown == value || (wanted && now && *now <= *wanted && *wanted - *now < 65536);
+}
+
+// Writes it and reads it back.
+long set_limit(const char* path, std::string_view value) {
+  long fd = sys::open(AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return fd;
+  char shown[64];
+  long n = sys::write(static_cast<int>(fd), value.data(), value.size());
+  if (n >= 0) n = sys::call(__NR_pread64, fd, sys::arg(shown), sizeof shown, 0);
+  sys::close(static_cast<int>(fd));
+  if (n < 0) return n;
+  return is_shown(value, {shown, static_cast<size_t>(n)}) ? 0 : -EBADE;
+}
+
 // A write whose file name begins with '?' may fail: not every kernel has swap accounting.
 Status write_all(const std::string& dir, const CgroupDir& spec) {
   for (const auto& [file, value] : spec.writes) {
     bool optional = file.front() == '?';
     std::string path = dir + "/" + (optional ? file.substr(1) : file);
-    long fd = sys::open(AT_FDCWD, path.c_str(), O_WRONLY | O_CLOEXEC);
-    long n = fd < 0 ? fd : sys::write(static_cast<int>(fd), value.data(), value.size());
-    if (fd >= 0) sys::close(static_cast<int>(fd));
-    if (n < 0 && !optional) return tl::unexpected<Error>(cannot("the limit " + quoted(path) + " cannot be set", n));
+    long n = set_limit(path.c_str(), value);
+    if (n >= 0 || optional) continue;
+    Error error = cannot("the limit " + quoted(path) + " cannot be set", n);
+    if (n == -EBADE) error.why = "the control group took it, and shows another one";
+    return tl::unexpected<Error>(std::move(error));
   }
   return {};
 }

@@ -14,6 +14,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/proc.h"
 #include "kernel/sys.h"
+#include "run/verify_mounts.h"
 #include "uapi/kernel.h"
 
 namespace immure::run {
@@ -103,7 +104,16 @@ Status verify_status(const Plan& plan, const ProcStatus& status) {
 Status compare_mounts(const Plan& plan, std::string_view mountinfo) {
   MountReader reader(mountinfo);
   std::vector<bool> found(plan.mounts.size());
+  std::vector<ExpectedOption> options = expected_options(plan);
+  std::vector<std::string_view> covers = expected_covers(plan);
+  unsigned roots = 0;
   while (auto entry = reader.next()) {
+    // What is stacked there is the old root, not let go: ".." of the root leads into it.
+    if (entry->is("/") && ++roots > 1) return differs(Layer::Root, "one root", "another mount on top of it");
+    for (const ExpectedOption& expected : options)
+      if (entry->is(expected.target) && !list_has(entry->super_options, expected.option))
+        return differs(Layer::Mounts, expected.option + " at " + quoted(expected.target), std::string(entry->super_options));
+    std::erase_if(covers, [&](std::string_view path) { return entry->is(path); });
     if (!entry->propagation.empty() && entry->propagation != "unbindable")
       return differs(Layer::Mounts, "private propagation", std::string(entry->propagation));
     for (size_t i = 0; i < plan.mounts.size(); i++) {
@@ -127,7 +137,28 @@ Status compare_mounts(const Plan& plan, std::string_view mountinfo) {
   }
   for (size_t i = 0; i < found.size(); i++)
     if (!found[i]) return differs(Layer::Mounts, "a mount at " + quoted(plan.mounts[i].target), "none");
+  for (std::string_view path : covers)
+    if (is_on_this_kernel(path)) return differs(Layer::Mounts, "a cover over " + quoted(path), "none");
   return {};
+}
+
+// Groups are dropped once, and the umask is the program's own to change: both are looked at before it runs.
+Status verify_inherited(const Plan& plan, const ProcStatus& status) {
+  for (const Step& step : plan.steps) {
+    if (step.op == Op::SetGroups && status.groups.find_first_not_of(" \t") != std::string_view::npos)
+      return differs(Layer::UserNs, "no supplementary groups", std::string(status.groups));
+    if (step.op == Op::Umask && status.umask >= 0 && static_cast<uint64_t>(status.umask) != step.x)
+      return differs(Layer::Fds, "umask " + num(step.x), num(static_cast<uint64_t>(status.umask)));
+  }
+  return {};
+}
+
+Status verify_offsets(const Plan& plan, const std::string& proc) {
+  std::string_view planned = planned_offsets(plan);
+  if (planned.empty()) return {};
+  auto shown = read_proc(proc + "/timens_offsets");
+  if (!shown) return tl::unexpected<Error>(shown.error());
+  return has_offsets(*shown, planned) ? Status{} : differs(Layer::TimeNs, "offsets " + quoted(planned), quoted(*shown));
 }
 
 // Of a process with another identity in the same user namespace only CAP_SYS_RESOURCE may ask by prlimit(2); the
@@ -181,9 +212,11 @@ Status verify_early(const Plan& plan, int pid, NamespaceIds& seen) {
 }
 
 Status verify_mounts(const Plan& plan, int pid) {
-  auto mounts = read_proc("/proc/" + num(static_cast<uint64_t>(pid)) + "/mountinfo");
+  std::string proc = "/proc/" + num(static_cast<uint64_t>(pid));
+  auto mounts = read_proc(proc + "/mountinfo");
   if (!mounts) return tl::unexpected<Error>(mounts.error());
-  return compare_mounts(plan, *mounts);
+  IMMURE_TRY(compare_mounts(plan, *mounts));
+  return verify_offsets(plan, proc);
 }
 
 Status verify_at_gate(const Plan& plan, int pid, NamespaceIds& seen) {
@@ -192,7 +225,9 @@ Status verify_at_gate(const Plan& plan, int pid, NamespaceIds& seen) {
   IMMURE_TRY(verify_entered(plan, number));
   auto status = read_proc(proc + "/status");
   if (!status) return tl::unexpected<Error>(status.error());
-  IMMURE_TRY(verify_status(plan, parse_status(*status)));
+  ProcStatus seen_status = parse_status(*status);
+  IMMURE_TRY(verify_status(plan, seen_status));
+  IMMURE_TRY(verify_inherited(plan, seen_status));
   IMMURE_TRY(verify_rlimits(plan, pid));
   if (plan.cgroup.empty()) return {};
   auto cgroup = read_proc(proc + "/cgroup");

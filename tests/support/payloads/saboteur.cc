@@ -1,14 +1,23 @@
 // Makes one system call of one process fail, or kills the process right there: how a launch is shown to fail closed at
-// every point, in the program as it is released.
+// every point, in the program as it is released. Or it lies: the call is not done, and says that it was.
 //
-//   saboteur REPORT WHO NTH ERRNO|kill|none COMMAND…
+//   saboteur REPORT WHO NTH ERRNO|kill|none|lie:CALL[:WHICH] COMMAND…
 //
-// WHO counts processes in the order of their birth: 0 is the command, 1 its first child … NTH counts that process's
-// system calls from 1 until it starts a program (the command's own start is not counted). REPORT gets one line,
-// "hit NAME", when there was such a call; it stays empty when the process had fewer. Ends with the command's status,
-// 128 + n for a signal. Source: ptrace(2).
+// WHO counts processes in the order of their birth: 0 is the command, 1 its first child, … "any" is each of them. NTH
+// counts that process's system calls from 1 until it starts a program (the command's own start is not counted). REPORT
+// gets a line, "hit NAME", when there was such a call; it stays empty when the process had fewer. Ends with the
+// command's status, 128 + n for a signal. Source: ptrace(2).
+//
+// For a lie only calls of that name count, and of WHICH when it is given; NTH 0 means all of them.
+//   a number   the first argument; of prlimit64 the resource that is set, of seccomp the flags of a filter that is
+//              loaded; of clone3, fsmount and mount_setattr bits that are taken out of what is asked for, while the
+//              rest of the call is done
+//   a text     how the path ends that the call is about: write, by its descriptor; mount, umount2, chdir, move_mount's
+//              target; or the whole key of fsconfig
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +28,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,18 +36,22 @@
 
 namespace {
 
+constexpr size_t kAnybody = ~size_t{0};
+
 struct Order {
   int report = -1;
   size_t who = 0;
   long nth = 0;
   int error = 0;   // 0: none
   bool kill = false;
+  std::string lie, which;   // the call's name; empty: no lie
 };
 
 struct Tracee {
   pid_t pid = -1;
   long calls = 0;
-  bool failing = false;   // between the entry of the call that is to fail and its exit
+  bool failing = false;   // between the entry of the call that is not to be done and its exit
+  long result = 0;        // what that call then says
   bool done = false;      // has started a program: not counted any more
 };
 
@@ -55,6 +69,33 @@ int errno_of(std::string_view name) {
   }
   return 0;
 }
+
+// A text in the memory of a process that stands still.
+std::string text_at(pid_t pid, unsigned long address) {
+  char buffer[256] = {};
+  iovec mine{buffer, sizeof buffer - 1}, theirs{reinterpret_cast<void*>(address), sizeof buffer - 1};
+  ssize_t n = process_vm_readv(pid, &mine, 1, &theirs, 1, 0);
+  // The end of a page may be the end of what can be read.
+  for (size_t size = 4096 - address % 4096; n < 0 && size < sizeof buffer; size = sizeof buffer) {
+    theirs.iov_len = size;
+    n = process_vm_readv(pid, &mine, 1, &theirs, 1, 0);
+  }
+  return n > 0 ? std::string(buffer) : std::string();
+}
+
+std::string path_of(pid_t pid, unsigned long fd) {
+  char path[4096];
+  const std::string link = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(static_cast<int>(fd));
+  ssize_t n = readlink(link.c_str(), path, sizeof path);
+  return n > 0 ? std::string(path, static_cast<size_t>(n)) : std::string();
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// What asks for more than one thing at once: bits of it can be left out.
+bool asks_for_bits(std::string_view call) { return call == "clone3" || call == "fsmount" || call == "mount_setattr"; }
 
 class Saboteur {
  public:
@@ -112,26 +153,73 @@ class Saboteur {
     ptrace(tracee != nullptr && tracee->done ? PTRACE_CONT : PTRACE_SYSCALL, pid, nullptr, pass_on);
   }
 
+  bool is_meant(const Tracee& tracee) const {
+    return order_.who == kAnybody || static_cast<size_t>(&tracee - tracees_.data()) == order_.who;
+  }
+
+  // Is it a call that the lie is about?
+  bool is_lied_about(pid_t pid, const __ptrace_syscall_info& info) const {
+    const std::string call = call_name(info.entry.nr);
+    if (call != order_.lie) return false;
+    if (order_.which.empty()) return true;
+    const auto& args = info.entry.args;
+    if (order_.which[0] >= '0' && order_.which[0] <= '9') {
+      const unsigned long number = std::strtoul(order_.which.c_str(), nullptr, 0);
+      if (call == "clone3") return (peek(pid, args[0]) & number) == number;
+      if (call == "fsmount") return (args[2] & number) == number;
+      if (call == "mount_setattr") return (peek(pid, args[3]) & number) == number;
+      if (call == "prlimit64") return args[1] == number && args[2] != 0;
+      if (call == "seccomp") return args[0] == SECCOMP_SET_MODE_FILTER && args[1] == number;
+      return args[0] == number;
+    }
+    if (call == "fsconfig") return text_at(pid, args[2]) == order_.which;
+    if (call == "write") return ends_with(path_of(pid, args[0]), order_.which);
+    if (call == "move_mount") return ends_with(path_of(pid, args[2]), order_.which);
+    return ends_with(text_at(pid, args[call == "mount" ? 1 : 0]), order_.which);
+  }
+
+  static unsigned long peek(pid_t pid, unsigned long address) {
+    return static_cast<unsigned long>(ptrace(PTRACE_PEEKDATA, pid, address, nullptr));
+  }
+
+  void lie(Tracee& tracee, const __ptrace_syscall_info& info) {
+    if (asks_for_bits(order_.lie) && !order_.which.empty()) {
+      const unsigned long bits = std::strtoul(order_.which.c_str(), nullptr, 0);
+      if (order_.lie == "fsmount") {
+        ptrace(PTRACE_POKEUSER, tracee.pid, offsetof(user_regs_struct, rdx), info.entry.args[2] & ~bits);
+      } else {
+        const unsigned long address = info.entry.args[order_.lie == "clone3" ? 0 : 3];
+        ptrace(PTRACE_POKEDATA, tracee.pid, address, peek(tracee.pid, address) & ~bits);
+      }
+      return;
+    }
+    skip(tracee, order_.lie == "write" ? static_cast<long>(info.entry.args[2]) : 0);
+  }
+
+  static void skip(Tracee& tracee, long result) {
+    tracee.failing = true;
+    tracee.result = result;
+    ptrace(PTRACE_POKEUSER, tracee.pid, offsetof(user_regs_struct, orig_rax), -1L);
+  }
+
   // At a call's entry or exit; false when the process was killed.
   bool call(Tracee& tracee) {
     __ptrace_syscall_info info{};
     ptrace(PTRACE_GET_SYSCALL_INFO, tracee.pid, sizeof info, &info);
-    if (info.op == PTRACE_SYSCALL_INFO_ENTRY && started_ && static_cast<size_t>(&tracee - tracees_.data()) == order_.who) {
-      if (++tracee.calls == order_.nth) {
-        dprintf(order_.report, "hit %s\n", call_name(info.entry.nr));
-        if (order_.kill) {
-          kill(tracee.pid, SIGKILL);
-          return false;
-        }
-        if (order_.error != 0) {
-          tracee.failing = true;
-          ptrace(PTRACE_POKEUSER, tracee.pid, offsetof(user_regs_struct, orig_rax), -1L);
-        }
-      }
-    } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && tracee.failing) {
+    if (info.op == PTRACE_SYSCALL_INFO_EXIT && tracee.failing) {
       tracee.failing = false;
-      ptrace(PTRACE_POKEUSER, tracee.pid, offsetof(user_regs_struct, rax), static_cast<long>(-order_.error));
+      ptrace(PTRACE_POKEUSER, tracee.pid, offsetof(user_regs_struct, rax), tracee.result);
     }
+    if (info.op != PTRACE_SYSCALL_INFO_ENTRY || !started_ || !is_meant(tracee)) return true;
+    if (!order_.lie.empty() && !is_lied_about(tracee.pid, info)) return true;
+    if (++tracee.calls != order_.nth && (order_.nth != 0 || order_.lie.empty())) return true;
+    dprintf(order_.report, "hit %s\n", call_name(info.entry.nr));
+    if (order_.kill) {
+      kill(tracee.pid, SIGKILL);
+      return false;
+    }
+    if (!order_.lie.empty()) lie(tracee, info);
+    if (order_.error != 0) skip(tracee, -order_.error);
     return true;
   }
 
@@ -146,20 +234,38 @@ bool attach(pid_t pid) {
   return ptrace(PTRACE_SEIZE, pid, nullptr, options) == 0;
 }
 
+bool is_call(std::string_view name) {
+  for (const auto& row : immure::uapi::syscalls_x86_64()) {
+    if (name == row.name) return true;
+  }
+  return false;
+}
+
+bool take_how(std::string_view how, Order& order) {
+  if (how.substr(0, 4) == "lie:") {
+    how.remove_prefix(4);
+    const size_t colon = how.find(':');
+    order.lie = how.substr(0, colon);
+    if (colon != std::string_view::npos) order.which = how.substr(colon + 1);
+    return is_call(order.lie);
+  }
+  order.kill = how == "kill";
+  order.error = errno_of(how);
+  return order.kill || order.error != 0 || how == "none";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Order order;
   if (argc < 6) {
-    std::fprintf(stderr, "usage: saboteur REPORT WHO NTH ERRNO|kill|none COMMAND...\n");
+    std::fprintf(stderr, "usage: saboteur REPORT WHO NTH ERRNO|kill|none|lie:CALL[:WHICH] COMMAND...\n");
     return 2;
   }
   order.report = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  order.who = std::strtoul(argv[2], nullptr, 10);
+  order.who = std::strcmp(argv[2], "any") == 0 ? kAnybody : std::strtoul(argv[2], nullptr, 10);
   order.nth = std::atol(argv[3]);
-  order.kill = std::strcmp(argv[4], "kill") == 0;
-  order.error = errno_of(argv[4]);
-  if (order.report < 0 || (order.error == 0 && !order.kill && std::strcmp(argv[4], "none") != 0)) {
+  if (order.report < 0 || !take_how(argv[4], order)) {
     std::fprintf(stderr, "saboteur: bad words\n");
     return 2;
   }

@@ -132,7 +132,7 @@ Status plan_program(Builder& b) {
   if (b.spec.cwd.empty())
     b.add(Op::Chdir, Side::Payload, Layer::Root, b.host.cwd.empty() ? b.home : b.host.cwd, b.home);
   else
-    b.add(Op::Chdir, Side::Payload, Layer::Root, b.spec.cwd);
+    b.add(Op::Chdir, Side::Payload, Layer::Root, b.spec.cwd).origin = b.spec.set_by_word(Field::Cwd);
   return descriptors(b);
 }
 

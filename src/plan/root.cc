@@ -72,14 +72,19 @@ Status system_root(Builder& b) {
 
 Status prepared_root(Builder& b) {
   const std::string& path = b.spec.root.value;
-  PathFacts facts = b.files.look(path, true);
+  const std::string by = b.spec.origin_text(b.spec.set_by_word(Field::Root)), what = "the root " + quoted(path) + " cannot be used";
+  if (b.files.look(path, false).kind == PathFacts::Kind::Link)
+    return fail(Code::kBadRoot, what, "it is a symbolic link to " + quoted(b.files.read_link(path)) +
+                ": whoever can change it chooses what the jail shows", "name the directory itself", by);
+  PathFacts facts = b.files.look(path, true), host = b.files.look("/", true);
   if (facts.kind == PathFacts::Kind::Missing)
-    return fail(Code::kBadRoot, "the root " + quoted(path) + " cannot be used", "it does not exist", "check --root", {},
+    return fail(Code::kBadRoot, what, facts.error == 0 || facts.error == 2 ? "it does not exist" : std::string(), "check --root", by,
                 facts.error != 0 ? facts.error : 2);
-  if (facts.kind != PathFacts::Kind::Dir)
-    return fail(Code::kBadRoot, "the root " + quoted(path) + " cannot be used", "it is not a directory", "check --root");
-  if (path == "/") return fail(Code::kBadRoot, "the host's own root is no jail", "--root / would show all of the host's files",
-                               "leave --root out: the system root has the host's programs and nothing of its users");
+  if (facts.kind != PathFacts::Kind::Dir) return fail(Code::kBadRoot, what, "it is not a directory", "check --root", by);
+  // Under whatever name: "/..", or a bind of it.
+  if (path == "/" || (facts.device == host.device && facts.inode == host.inode))
+    return fail(Code::kBadRoot, "the host's own root is no jail", "it would show all of the host's files",
+                "leave --root out: the system root has the host's programs and nothing of its users", by);
   if (!b.spec.has(Weaken::HardLinks)) b.plan.look_at_root = path;
   return {};
 }
@@ -187,11 +192,13 @@ Status plan_pivot(Builder& b) {
   bool plain = is_plain(b);
   bool overlay = !plain && (!b.spec.root.value.empty() || b.spec.root_overlay);
   if (plain && b.spec.root_overlay)
-    return fail(Code::kBadRoot, "--overlay / and --weaken plain-root contradict each other", "a bound root has no layers");
+    return fail(Code::kBadRoot, "--overlay / and --weaken plain-root contradict each other", "a bound root has no layers",
+                "keep one of them", b.spec.origin_text(b.spec.set_by_word(Field::RootOverlay)));
   bool skeleton_is_root = b.spec.root.value.empty();
   if (skeleton_is_root && b.spec.root_overlay)
     return fail(Code::kBadRoot, "the system root has no discarded writable layer yet", "--overlay / needs --root DIR",
-                "use --tmpfs for the places that must be writable");
+                "use --tmpfs for the places that must be writable",
+                b.spec.origin_text(b.spec.set_by_word(Field::RootOverlay)));
   if (overlay) {
     PathFacts facts = b.files.look(b.spec.root.value, true);
     int8_t tree = b.new_slot();

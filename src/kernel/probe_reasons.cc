@@ -70,6 +70,13 @@ Fact refused(std::string_view what, int error, const Surroundings& around) {
   return no(error, by_errno(what, error), "ask a security module: its name is in /proc/self/attr/current");
 }
 
+// Nothing can be tried without a process: the namespaces themselves are not to blame.
+bool is_out_of_processes(int error) { return error == EAGAIN || error == ENOMEM; }
+Fact not_tried(int error) {
+  return no(error, "no more processes may be made: a limit of the user, of its control group or of the host is reached",
+            "end some processes, or raise the limit (ulimit -u; sysctl kernel.pid_max)");
+}
+
 }  // namespace
 
 Surroundings observe_surroundings() {
@@ -88,6 +95,7 @@ Surroundings observe_surroundings() {
 
 Fact user_ns_fact(UserNsStage stage, int error, const Surroundings& around) {
   if (error == 0) return {};
+  if (is_out_of_processes(error)) return not_tried(error);
   bool apparmor = around.apparmor_restricts.value_or(0) != 0 && !around.privileged;
   if (stage != UserNsStage::Create) {
     if (apparmor)
@@ -119,6 +127,7 @@ Fact user_ns_fact(UserNsStage stage, int error, const Surroundings& around) {
 
 Fact ns_fact(std::string_view kind, int error, const Fact& user, const Surroundings& around) {
   if (error == 0) return {};
+  if (is_out_of_processes(error)) return not_tried(error);
   if (!around.privileged && !user.ok)
     return no(error, "it needs a user namespace: " + user.reason, user.remedy);
   std::string name(kind);

@@ -98,6 +98,7 @@ void own_links(Builder& b) {
 }  // namespace
 
 Status plan_devices(Builder& b) {
+  IMMURE_TRY(make_point(b, "/dev", PointKind::Directory, kNoOrigin));
   b.phase = Builder::Phase::Attach;
   // Nodes that are bound bring their own mount; nodes that are made need one where devices work.
   bool made = b.source_side == Side::Parent;

@@ -17,6 +17,7 @@ constexpr const char* kMaskedDirs[] = {"/proc/acpi", "/proc/bus", "/proc/driver"
 
 Status plan_proc(Builder& b) {
   constexpr uint64_t kAttributes = kInert | uapi::kAttrNoexec;
+  IMMURE_TRY(make_point(b, "/proc", PointKind::Directory, kNoOrigin));
   b.regions.push_back({Builder::Region::Kind::Closed, "/proc", kNoSlot, {}, {}, Side::Child});
   b.phase = Builder::Phase::Attach;
   int8_t fs = b.new_slot(), mount = b.new_slot();

@@ -6,9 +6,9 @@
 //     ── MapsWritten ─────────────────→  steps of Side::Child
 //     ←──────────── MountsReady ───────  goes on while the parent compares them
 //     ←──────────── AtGate ────────────
-//     ── Go ──────────────────────────→  Side::AfterGate
-//                                        clone(VM|VFORK) ──────────────→  Side::Payload … exec
-//     ←──────────── Listener, Terminal (descriptors) ───────────────────
+//        verifies                        Side::AfterGate
+//                                        clone(VM|FILES|VFORK) ────────→  Side::Payload
+//     ── Go ───────────────────────────────────────────────────────────→  AwaitGo … exec
 //     ←──────────── Running ───────────  own filter, then waits
 //     ── Signal ──────────────────────→  kill
 //     ←──────────── Stopped, Exited ───
@@ -56,8 +56,9 @@ struct View {
   uint64_t own_arguments_size = 0;
   uint64_t* stamps = nullptr;            // one a step in shared memory, or null
   int signals = -1;                      // where pid 1 hears of its children
+  long listener = -1;                    // of the program's filter; sent with Running
   long program = 0;                      // its pid, as pid 1 sees it
-  bool own_memory = false;               // the program does not share pid 1's memory before its exec
+  bool own_memory = false;               // the program shares neither memory nor descriptors with pid 1 before its exec
   uint32_t failed_step = 0;
   int failed_errno = 0;
 };

@@ -27,10 +27,15 @@ void wipe(char* data, uint64_t size) {
   for (uint64_t i = 0; i < size; i++) *reinterpret_cast<volatile char*>(data + i) = 0;
 }
 
-// Before there is a child to hear of: a pid 1 that cannot is not started.
+// Before there is a child to hear of: a pid 1 that cannot is not started. The descriptor is above those that the
+// program gets, for both have one table until the exec.
 void listen_for_children(View& view) {
   uint64_t child_mask = kSigchldMask;
   view.signals = static_cast<int>(sys::call(__NR_signalfd4, -1, sys::arg(&child_mask), 8, O_CLOEXEC));
+  int highest = 2;
+  for (const int* kept = view.kept_fds; *kept >= 0; kept++) highest = *kept > highest ? *kept : highest;
+  if (view.signals >= 0 && view.signals <= highest)
+    view.signals = static_cast<int>(sys::call(__NR_fcntl, view.signals, F_DUPFD_CLOEXEC, highest + 1));
   if (view.signals >= 0) return;
   view.failed_errno = -view.signals;
   for (uint32_t i = 0; i < view.step_count; i++)
@@ -127,12 +132,12 @@ void reap(long program) {
   listen_for_children(view);
   Message message{Kind::AtGate, 0, 0, 0, 0, 0, 0};
   if (send_message(view.wire, message) < 0) sys::exit_group(kFailed);
-  if (receive_message(view.wire, message) <= 0 || message.kind != Kind::Go) sys::exit_group(kFailed);
   if (run_steps(view, Side::AfterGate) != 0) give_up(view);
 
   if (view.failed_errno != 0) give_up(view);   // the program's own steps, in shared memory
   message = {Kind::Running, 0, 0, static_cast<int32_t>(view.program), 0, 0, 0};
-  if (send_message(view.wire, message) < 0) sys::exit_group(kFailed);
+  int listener = view.own_memory ? -1 : static_cast<int>(view.listener);
+  if (send_message(view.wire, message, listener) < 0) sys::exit_group(kFailed);
   keep_only_the_wire(view);
   const sock_fprog* own = &view.filters[1];
   if (own->len != 0 && sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, 0, sys::arg(own)) < 0)

@@ -27,11 +27,11 @@ long loopback_up() {
   return r;
 }
 
-long await_maps(const View& view) {
+long await(const View& view, Kind kind) {
   Message message;
   long n = receive_message(view.wire, message);
   if (n < 0) return n;
-  return n == sizeof message && message.kind == Kind::MapsWritten ? 0 : -ECONNRESET;
+  return n == sizeof message && message.kind == kind ? 0 : -ECONNRESET;
 }
 
 struct KernelSigaction {
@@ -66,7 +66,8 @@ long namespace_op(const Step& step, View& view) {
       long n = send_message(view.wire, message);
       return n < 0 && step.x != 1 ? n : 0;
     }
-    case Op::AwaitMaps: return await_maps(view);
+    case Op::AwaitMaps: return await(view, Kind::MapsWritten);
+    case Op::AwaitGo: return await(view, Kind::Go);
     case Op::Unshare: return sys::call(__NR_unshare, static_cast<long>(step.x));
     case Op::EnterNamespaces: return sys::call(__NR_setns, slot(view, step.a), static_cast<long>(step.x));
     case Op::LoopbackUp: return loopback_up();

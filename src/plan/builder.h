@@ -80,7 +80,9 @@ Status plan_landlock(Builder& b);     // landlock.cc
 Status plan_seccomp(Builder& b);      // seccomp.cc
 Status choose_terminal(Builder& b);   // terminal.cc: whether there is one
 Status plan_terminal(Builder& b);
-Status plan_program(Builder& b);      // program.cc: environment, descriptors, exec
+Status plan_program(Builder& b);      // program.cc: environment, descriptors
+void plan_gate(Builder& b);           // compile.cc: where the program waits for the parent's word
+Status plan_start(Builder& b);        // compile.cc: the clone that becomes the program, and its exec
 
 // mountpoints.cc: where things are mounted.
 Builder::Region& region_of(Builder& b, const std::string& path);

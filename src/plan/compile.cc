@@ -74,7 +74,26 @@ void start_layers(Builder& b) {
   }
 }
 
+// Older kernels refuse shared memory to a child that is to enter another time namespace. Who has entered a jail is in
+// its time namespace already.
+bool has_own_memory(const Builder& b) {
+  return !b.plan.enters && (b.plan.unshare_flags & uapi::kCloneNewTime) != 0 && !b.features.time_ns_on_exec;
+}
+
 }  // namespace
+
+// After the parent has read what it wants to know of pid 1, nobody else may: not its memory, not its files.
+void plan_gate(Builder& b) {
+  Side side = has_own_memory(b) ? Side::AfterGate : Side::Payload;
+  b.add(Op::AwaitGo, side, Layer::PidNs);
+  b.add(Op::Dumpable, side, Layer::PidNs).x = 0;
+}
+
+Status plan_start(Builder& b) {
+  b.add(Op::Start, Side::AfterGate, Layer::Fds).x = has_own_memory(b) ? 1 : 0;
+  b.add(Op::Exec, Side::Payload, Layer::Fds);
+  return check_order(b.plan);
+}
 
 Result<Plan> compile(const JailSpec& spec, const Features& features, const Host& host, const HostFiles& files,
                      char* const* environment) {
@@ -94,13 +113,8 @@ Result<Plan> compile(const JailSpec& spec, const Features& features, const Host&
   // The order of the parts is the order of the steps; check_order() holds what must be true of it.
   constexpr Part kParts[] = {choose_terminal, plan_cgroup,  plan_namespaces, plan_ids,       plan_root,      plan_devices,
                              plan_proc,    plan_grants,     plan_pivot,     plan_masks,     plan_inside,    plan_terminal,  plan_limits,
-                             plan_privilege, plan_landlock, plan_program,   plan_seccomp};
+                             plan_privilege, plan_landlock, plan_program,   plan_seccomp,   plan_start};
   for (Part part : kParts) IMMURE_TRY(part(b));
-  // Older kernels refuse shared memory to a child that is to enter another time namespace.
-  bool new_time = (b.plan.unshare_flags & uapi::kCloneNewTime) != 0;
-  b.add(Op::Start, Side::AfterGate, Layer::Fds).x = new_time && !features.time_ns_on_exec ? 1 : 0;
-  b.add(Op::Exec, Side::Payload, Layer::Fds);
-  IMMURE_TRY(check_order(b.plan));
   return std::move(b.plan);
 }
 

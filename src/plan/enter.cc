@@ -23,7 +23,7 @@ constexpr Op kAboutAProcess[] = {
     Op::AwaitMaps, Op::SetGroups, Op::SetGid, Op::SetUid, Op::Dumpable, Op::BoundingSet, Op::Securebits, Op::CapSet,
     Op::AmbientSet, Op::NoNewPrivs, Op::KeyringJoin, Op::Umask, Op::ResetInherited, Op::OpenPty, Op::Setsid,
     Op::ControllingTty, Op::ProcessGroup, Op::TtyDescriptors, Op::Chdir, Op::MoveFd, Op::CloseRange, Op::VerifyFds,
-    Op::Seccomp, Op::Open,
+    Op::AwaitGo, Op::Seccomp, Op::Open,
 };
 
 bool is_about_a_process(const Step& step) {
@@ -145,6 +145,7 @@ Result<Plan> compile_enter(const JailSpec& spec, const Features& features, const
   RealHostFiles files;
   Builder b(spec, features, host, files, environment);
   b.plan.arena.push_back('\0');
+  b.plan.enters = true;
   for (int i = 0; i < kLayerCount; i++) {
     auto l = static_cast<Layer>(i);
     b.layer(l).need = spec.need_of(l);
@@ -160,10 +161,7 @@ Result<Plan> compile_enter(const JailSpec& spec, const Features& features, const
   b.add(Op::ParentDeathSignal, Side::Payload, Layer::PidNs).x = 9;
   IMMURE_TRY(take(b, plan_program));
   IMMURE_TRY(take(b, plan_seccomp));
-  b.add(Op::Start, Side::AfterGate, Layer::Fds);
-  b.add(Op::Exec, Side::Payload, Layer::Fds);
-  IMMURE_TRY(check_order(b.plan));
-  b.plan.enters = true;
+  IMMURE_TRY(plan_start(b));
   b.plan.entered = facts.namespaces;
   b.plan.clone_flags = b.plan.unshare_flags = 0;
   b.plan.uid_map.clear();

@@ -52,8 +52,6 @@ Status plan_privilege(Builder& b) {
   }
   if (b.wants(Layer::Lsm))
     IMMURE_TRY(b.lacks(Layer::Lsm, State::Missing, "immure sets no label of AppArmor or SELinux; the caller's stays", {}));
-  // After the parent has read what it wants to know of pid 1, nobody else may: not its memory, not its files.
-  b.add(Op::Dumpable, Side::AfterGate, Layer::PidNs).x = 0;
   return {};
 }
 

@@ -5,12 +5,14 @@ namespace immure {
 namespace {
 
 // Files and directories of procfs that are the host's and readable for anybody. What only the host's root may
-// read (kcore, kallsyms' addresses, slabinfo …) is closed by the identity already.
+// read (kcore, kallsyms' addresses, slabinfo …) is closed by the identity already, and locks are those of the pid
+// namespace.
 constexpr const char* kMaskedFiles[] = {
-    "/proc/cmdline",   "/proc/config.gz", "/proc/diskstats", "/proc/interrupts", "/proc/keys",
-    "/proc/key-users", "/proc/locks",     "/proc/modules",   "/proc/partitions", "/proc/sys/kernel/random/boot_id",
-    "/proc/zoneinfo",
+    "/proc/cmdline", "/proc/config.gz",  "/proc/diskstats", "/proc/interrupts",
+    "/proc/modules", "/proc/partitions", "/proc/zoneinfo",  "/proc/sys/kernel/random/boot_id",
 };
+// These show the keys of the ids that the user namespace maps: the caller's own, where the jail has his id.
+constexpr const char* kMaskedKeys[] = {"/proc/keys", "/proc/key-users"};
 constexpr const char* kMaskedDirs[] = {"/proc/acpi", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/scsi"};
 
 }  // namespace
@@ -38,6 +40,9 @@ Status plan_proc(Builder& b) {
 Status plan_masks(Builder& b) {
   if (b.spec.has(Weaken::ProcFull)) return {};
   for (const char* path : kMaskedFiles) b.add(Op::Mask, Side::Child, Layer::Mounts, "/dev/null", path);
+  bool foreign = b.host.privileged && b.user_ns && !b.spec.has(Weaken::SharedIdentity);
+  if (!foreign)
+    for (const char* path : kMaskedKeys) b.add(Op::Mask, Side::Child, Layer::Mounts, "/dev/null", path);
   for (const char* path : kMaskedDirs) b.add(Op::Mask, Side::Child, Layer::Mounts, kEmptyDirectory, path);
   return {};
 }

@@ -43,8 +43,12 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
 Status plan_seccomp(Builder& b) {
   b.plan.filters.resize(2);
   b.plan.filters[1] = copy(filter::init_filter());
-  if (!b.wants(Layer::Seccomp)) return {};
+  if (!b.wants(Layer::Seccomp)) {
+    plan_gate(b);
+    return {};
+  }
   if (b.spec.seccomp == "none") {
+    plan_gate(b);
     b.layer(Layer::Seccomp).state = State::Off;
     b.layer(Layer::Seccomp).reason = "--seccomp none";
     b.weakened("--seccomp none: every system call reaches the kernel");
@@ -74,9 +78,12 @@ Status plan_seccomp(Builder& b) {
     for (const SyscallRule& rule : b.spec.syscalls)
       if (rule.allow) b.weakened("--allow-syscall " + rule.name);
   }
-  Step& load = b.add(Op::Seccomp, Side::Payload, Layer::Seccomp);
-  load.x = 0;
-  load.y = b.plan.listener ? 1 : 0;
+  // What becomes the program waits as late as it can, for meanwhile the parent verifies: behind a filter that is known
+  // to let it wait.
+  bool waits_behind = b.spec.seccomp.empty() && is_default(b.spec);
+  if (!waits_behind) plan_gate(b);
+  b.add(Op::Seccomp, Side::Payload, Layer::Seccomp).y = b.plan.listener ? 1 : 0;
+  if (waits_behind) plan_gate(b);
   return {};
 }
 

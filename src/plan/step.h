@@ -14,7 +14,7 @@ namespace immure {
 enum class Side : uint8_t {
   Parent,     // before clone3, in the caller's namespaces
   Child,      // pid 1 of the jail, before the gate
-  AfterGate,  // pid 1, when the parent has verified
+  AfterGate,  // pid 1, while the parent verifies
   Payload,    // the process that becomes the program, right before exec
 };
 
@@ -47,6 +47,7 @@ enum class Op : uint8_t {
   // namespaces
   MountsReady,     // tells the parent that it can compare the mounts
   AwaitMaps,       // until the parent has written the id maps
+  AwaitGo,         // until the parent has verified
   Unshare,         // x
   EnterNamespaces, // those of the process of the pidfd a: x, as clone(2) names them
   LoopbackUp,
@@ -83,8 +84,8 @@ enum class Op : uint8_t {
   MoveFd,          // descriptor in slot a becomes number x, not close-on-exec
   CloseRange,      // from x on: close-on-exec
   VerifyFds,       // what would survive the exec is below 3 or one of the plan's kept ones
-  Seccomp,         // filter x; y: 1 = ask for a listener and send it
-  Start,           // clone of what becomes the program; x: 1 = with memory of its own (kernels before 6.3)
+  Seccomp,         // filter x; y: 1 = ask for a listener
+  Start,           // clone of what becomes the program; x: 1 = with memory and descriptors of its own (kernels before 6.3)
   Exec,            // candidates, arguments and environment of the plan
 };
 

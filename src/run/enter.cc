@@ -50,7 +50,7 @@ int enter_jail(const Plan& plan, const JailSpec& spec, const RunOptions& options
   if (!signals) return refuse(signals.error());
   // It only gives the caller's terminal back: there is nothing of ours that others would have to clear away.
   static Watched watched;
-  long watchdog = start_watchdog(&watched);
+  long watchdog = plan.pty ? start_watchdog(&watched) : 0;
   LaunchOptions launch_options;
   launch_options.own_arguments = caller.own_arguments;
   launch_options.own_arguments_size = caller.own_arguments_size;

@@ -157,6 +157,8 @@ constexpr HintRow kRows[] = {
     // ---- namespaces ------------------------------------------------------------------------------
     on(Op::AwaitMaps, ECONNRESET, Code::kSystem, "the supervisor ended while the jail was made",
        "start again"),
+    on(Op::AwaitGo, ECONNRESET, Code::kSystem, "the supervisor ended while the jail was made",
+       "start again"),
     on(Op::Unshare, ENOSPC, Code::kLayer, "a limit of namespaces is reached",
        "as root: raise the sysctl user.max_*_namespaces that is used up"),
     on(Op::Unshare, EINVAL, Code::kLayer, "the kernel was built without one of them", kDoctor),
@@ -335,6 +337,7 @@ const char* step_sentence(Op op) {
     case Op::PivotRoot: return "the jail cannot turn to its own root";
     case Op::MountsReady: return "the supervisor could not be told of the mounts";
     case Op::AwaitMaps: return "the jail got no ids";
+    case Op::AwaitGo: return "the jail was not let go";
     case Op::Unshare: return "the jail cannot have its own %n";
     case Op::EnterNamespaces: return "the jail cannot be entered";
     case Op::LoopbackUp: return "the jail's loopback interface cannot be switched on";

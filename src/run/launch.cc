@@ -105,7 +105,6 @@ class Launcher {
   const LaunchOptions& options_;
   Image image_;
   UniqueFd child_wire_;
-  std::vector<UniqueFd> sources_;
   bool mounts_verified_ = false;
   Launched jail_;
 };
@@ -135,7 +134,7 @@ Launcher::Step_ Launcher::prepare() {
       return failed(Error{Code::kBadValue, static_cast<int>(-copy), "--pass-fd " + num(static_cast<uint64_t>(number)) + " cannot be passed",
                           "it is not open", "open it in the caller: immure run --pass-fd 5 … 5<FILE", {}});
     image_.view.fds[slot] = above_kept(static_cast<int>(copy));
-    sources_.emplace_back(image_.view.fds[slot]);
+    jail_.sources.emplace_back(image_.view.fds[slot]);
   }
   int failed_step = child::run_steps(image_.view, Side::Parent);
   own_sources();
@@ -155,7 +154,7 @@ void Launcher::own_sources() {
     int& fd = image_.view.fds[step.out];
     if (fd < 0) continue;
     if (step.op == Op::Open) fd = above_kept(fd);
-    sources_.emplace_back(fd);
+    jail_.sources.emplace_back(fd);
   }
 }
 
@@ -175,9 +174,10 @@ Launcher::Step_ Launcher::clone() {
   jail_.init = static_cast<int>(pid);
   jail_.pidfd.reset(pidfd);
   child_wire_.reset();
-  sources_.clear();
   jail_.groups.close_descriptors();
   jail_.timings.cloned = now_ns();
+  // A child that was given this processor runs up to where it waits for its ids, and is then woken on a free one.
+  sys::call(__NR_sched_yield);
   if (auto maps = write_maps(plan_, jail_.init); !maps) return failed(maps.error(), true);
   Message message{Kind::MapsWritten, 0, 0, 0, 0, 0, 0};
   child::send_message(jail_.wire.get(), message);
@@ -221,6 +221,7 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
       jail_.end();
       return tl::unexpected<LaunchFailure>(std::move(failure));
     } else {
+      if (received) jail_.listener = std::move(received);   // comes with Running
       return message;
     }
   }
@@ -285,6 +286,7 @@ Launched& Launched::operator=(Launched&& other) noexcept {
   proc = std::move(other.proc);
   namespaces = other.namespaces;
   groups = std::move(other.groups);
+  sources = std::move(other.sources);
   timings = std::move(other.timings);
   return *this;
 }
@@ -295,6 +297,7 @@ int Launched::end() {
   if (init <= 0) return 0;
   int status = 0;
   sys::call(__NR_kill, init, SIGKILL);
+  sources.clear();
   while (sys::call(__NR_wait4, init, sys::arg(&status), 0x40000000 /* __WALL */, 0) == -EINTR) {
   }
   init = -1;

@@ -28,13 +28,16 @@ struct Launched {
   UniqueFd proc;               // the jail's /proc, to sum what its processes use
   NamespaceIds namespaces{};   // as they were at the gate
   Groups groups;
+  // What the parent's steps opened. Who closes a detached tree last waits for all processors: that is to be neither
+  // the program nor pid 1 on their way, and so the supervisor keeps them until it has time.
+  std::vector<UniqueFd> sources;
   Timings timings;
 
   Launched() = default;
   Launched(Launched&& other) noexcept;
   Launched& operator=(Launched&& other) noexcept;
   ~Launched();
-  // Kills pid 1, waits for it; idempotent. Returns its wait status.
+  // Kills pid 1, closes the sources, waits for it; idempotent. Returns its wait status.
   int end();
 };
 

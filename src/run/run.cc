@@ -51,6 +51,7 @@ class Run {
   Status plan_it(bool probed);
   tl::expected<Launched, LaunchFailure> start();
   tl::expected<Launched, LaunchFailure> start_again_if_needed(bool probed);
+  Status watch();
   Status publish(const Launched& jail);
   Result<Outcome> attend(Launched& jail, int signals, std::optional<Denied>& denied);
   Status plan_with_reasons(bool& probed);
@@ -69,6 +70,7 @@ class Run {
   Watched watched_;
   long watchdog_ = -1;
   std::string state_file_;
+  bool named_ = false;
 };
 
 int Run::refuse(const Error& error, const char* stage) {
@@ -93,10 +95,21 @@ Status Run::plan_it(bool probed) {
   return {};
 }
 
+// A jail without a group, a terminal and a name of its own leaves nothing until its state is written.
+Status Run::watch() {
+  if (watchdog_ > 0) return {};
+  watchdog_ = start_watchdog(&watched_);
+  if (watchdog_ > 0) return {};
+  return fail(Code::kSystem, "the watchdog that cleans up after a killed immure cannot be started", {},
+              "the limit of processes is reached, or the memory", {}, static_cast<int>(-watchdog_));
+}
+
 tl::expected<Launched, LaunchFailure> Run::start() {
   for (size_t i = 0; i < plan_.cgroup.size() && i < kWatchedPaths; i++) watched_.groups[i] = plan_.cgroup[i].path.c_str();
   watched_.files[0] = state_file_.c_str();
-  if (watchdog_ <= 0) watchdog_ = start_watchdog(&watched_);
+  bool leaves_something = !plan_.cgroup.empty() || plan_.pty || named_;
+  if (leaves_something)
+    if (auto watched = watch(); !watched) return tl::unexpected<LaunchFailure>(LaunchFailure{watched.error(), false});
   LaunchOptions options;
   options.step_times = options_.timings && spec_.seccomp != "strict";   // it would kill the clock's reader
   options.own_arguments = caller_.own_arguments;
@@ -123,6 +136,7 @@ int Run::running_pid(const Launched& jail) const {
 }
 
 Status Run::publish(const Launched& jail) {
+  IMMURE_TRY(watch());
   IMMURE_TRY(write_state(state_file_, {plan_, spec_, jail, caller_.words}));
   int pid = running_pid(jail);
   if (pid > 0) IMMURE_TRY(verify_descriptors(plan_, pid));
@@ -228,8 +242,8 @@ int Run::run() {
   umask(0);   // modes are meant as they are written; the program gets its own umask
   host_ = Host::observe();
   if (spec_.id_range != 0 && !host_.privileged) observe_subids(host_);
-  bool named = !spec_.name.empty();
-  if (!named) spec_.name = "jail-" + num(host_.pid);
+  named_ = !spec_.name.empty();
+  if (!named_) spec_.name = "jail-" + num(host_.pid);
   auto dir = state_dir();
   if (!dir) return refuse(dir.error(), "setup");
   std::string file = state_path(*dir, spec_.name);
@@ -239,7 +253,7 @@ int Run::run() {
   bool probed = false;
   if (auto planned = plan_with_reasons(probed); !planned) return refuse(planned.error(), "setup");
   // Only a name that was chosen can be somebody else's.
-  if (named)
+  if (named_)
     if (auto claimed = claim_name(file, spec_.name); !claimed) return refuse(claimed.error(), "setup");
   state_file_ = std::move(file);
   auto jail = start_again_if_needed(probed);

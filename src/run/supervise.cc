@@ -27,7 +27,7 @@ class Loop {
  public:
   Loop(const Plan& plan, Launched& jail, int signals, Terminal* terminal, Denied* denied, const SuperviseOptions& options)
       : plan_(plan), jail_(jail), signals_(signals), terminal_(terminal), denied_(denied), options_(options), begun_(now_ns()) {
-    if (options_.when_alive != nullptr) alive_at_ = begun_ + options_.alive_after_ns;
+    alive_at_ = begun_ + options_.alive_after_ns;
     if (plan_.wall_limit_ns != 0) wall_deadline_ = begun_ + plan_.wall_limit_ns;
     sampling_ = plan_.supervisor_sums || plan_.cpu_time_limit_ns != 0;
   }
@@ -143,7 +143,7 @@ void Loop::on_time() {
   uint64_t now = now_ns();
   if (now >= alive_at_) {
     alive_at_ = kNever;
-    failure_ = options_.when_alive(options_.context);
+    if (options_.when_alive != nullptr) failure_ = options_.when_alive(options_.context);
     if (!failure_) kill_tree(EndedBy::Supervisor);
   }
   if (now >= wall_deadline_) {
@@ -178,6 +178,7 @@ int Loop::timeout() const {
 }
 
 Result<Outcome> Loop::run() {
+  jail_.sources.clear();   // the program is past its exec
   while (!gone_) {
     pollfd fds[4 + Terminal::kPollFds];
     fds[0] = {signals_, POLLIN, 0};

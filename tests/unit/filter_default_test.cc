@@ -84,6 +84,16 @@ TEST(Default, ProgramsOfTheBuildAreThoseOfThePolicy) {
   expect_same(init_policy(), init_filter());
 }
 
+// What becomes the program waits behind this filter for the supervisor's word, and shuts itself off from others then.
+TEST(Default, LetsTheProgramWaitForTheGate) {
+  for (bool listener : {false, true})
+    for (const char* name : {"recvmsg", "prctl", "execve"}) {
+      seccomp_data call = data_of(AUDIT_ARCH_X86_64, *syscall_number(Arch::X86_64, name));
+      call.args[0] = 4;   // PR_SET_DUMPABLE
+      EXPECT_EQ(evaluate(default_filter(listener), call).value_or(0), kAllow) << name;
+    }
+}
+
 // The kernel decides calls with one verdict when it loads the filter, and then never runs it for them; it
 // understands only the number, the architecture and these instructions.
 TEST(Default, CallsWithoutTestsNeedNoArgument) {

@@ -54,6 +54,7 @@ void keep_only_the_wire(View& view) {
   if (wire != kWire && sys::call(__NR_dup3, wire, kWire, O_CLOEXEC) < 0) sys::exit_group(kFailed);
   if (signals != kSignals && sys::call(__NR_dup3, signals, kSignals, O_CLOEXEC) < 0) sys::exit_group(kFailed);
   sys::call(__NR_close_range, 2, ~0U, 0);
+  if (sys::call(__NR_fcntl, 2, F_GETFD) != -EBADF) sys::exit_group(kFailed);   // it was open: the standard ones always are
 }
 
 // getrusage(2), as the kernel lays it out on a 64-bit machine.
@@ -120,7 +121,9 @@ void reap(long program) {
   wait_for(view.program);
   Message message{Kind::StepFailed, view.failed_step, view.failed_errno, 0, 0, 0, 0};
   send_message(view.wire, message);
-  receive_message(view.wire, message);   // the parent looks at the root first
+  // The parent looks at the root first, and then ends this process. What it had said before it knew is on the way.
+  while (receive_message(view.wire, message) > 0) {
+  }
   sys::exit_group(kFailed);
 }
 
@@ -139,6 +142,8 @@ void reap(long program) {
   int listener = view.own_memory ? -1 : static_cast<int>(view.listener);
   if (send_message(view.wire, message, listener) < 0) sys::exit_group(kFailed);
   keep_only_the_wire(view);
+  // Its own filter wants it, also where the program goes without (--need no-new-privs=off).
+  sys::call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const sock_fprog* own = &view.filters[1];
   if (own->len != 0 && sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, 0, sys::arg(own)) < 0)
     sys::exit_group(kFailed);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "child/ops.h"
+#include "child/read_back.h"
 #include "uapi/kernel.h"
 
 namespace immure::child {
@@ -41,6 +42,18 @@ struct KernelSigaction {
   uint64_t mask;
 };
 
+long set_hostname(const char* host) {
+  struct {
+    char system[65], node[65], rest[4][65];   // new_utsname of uname(2)
+  } names;
+  unsigned long size = length(host);
+  long r = sys::call(__NR_sethostname, sys::arg(host), static_cast<long>(size));
+  if (r == 0) r = sys::call(__NR_uname, sys::arg(&names));
+  for (unsigned long i = 0; r == 0 && i <= size; i++)
+    if (names.node[i] != host[i]) r = kNotShown;
+  return r;
+}
+
 long reset_inherited() {
   KernelSigaction defaults{};
   for (long sig = 1; sig <= 64; sig++)
@@ -49,6 +62,8 @@ long reset_inherited() {
   long r = sys::call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::arg(&none), 0, 8);
   if (r == 0) r = sys::call(__NR_personality, 0);
   if (r < 0) return r;
+  constexpr long kAsk = 0xffffffff;
+  if (sys::call(__NR_personality, kAsk) != 0) return kNotShown;
   struct {
     int priority;
   } normal{0};
@@ -71,10 +86,7 @@ long namespace_op(const Step& step, View& view) {
     case Op::Unshare: return sys::call(__NR_unshare, static_cast<long>(step.x));
     case Op::EnterNamespaces: return sys::call(__NR_setns, slot(view, step.a), static_cast<long>(step.x));
     case Op::LoopbackUp: return loopback_up();
-    case Op::Hostname: {
-      const char* host = text(view, step.s);
-      return sys::call(__NR_sethostname, sys::arg(host), static_cast<long>(length(host)));
-    }
+    case Op::Hostname: return set_hostname(text(view, step.s));
     default: return -ENOSYS;
   }
 }
@@ -93,7 +105,7 @@ long limit_op(const Step& step, View& view) {
     }
     case Op::Setsid: {
       long r = sys::call(__NR_setsid);
-      return r < 0 ? r : 0;
+      return r < 0 ? r : sys::call(__NR_getsid, 0) == sys::call(__NR_getpid) ? 0 : kNotShown;
     }
     case Op::Chdir: {
       long r = sys::call(__NR_chdir, sys::arg(text(view, step.s)));

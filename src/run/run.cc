@@ -140,6 +140,7 @@ Status Run::publish(const Launched& jail) {
   IMMURE_TRY(write_state(state_file_, {plan_, spec_, jail, caller_.words}));
   int pid = running_pid(jail);
   if (pid > 0) IMMURE_TRY(verify_descriptors(plan_, pid));
+  IMMURE_TRY(verify_init(plan_, jail.init));
   if (!status_.wanted()) return {};
   JsonWriter json;
   json.begin_object();
@@ -150,7 +151,7 @@ Status Run::publish(const Launched& jail) {
 
 // A listener can only have come from a filter that is in force; without one the kernel is asked.
 Status Run::verify_started(const Launched& jail) const {
-  if (jail.listener) return {};
+  if (jail.listener && is_listener(jail.listener.get())) return {};
   int pid = running_pid(jail);
   return pid > 0 ? verify_running(plan_, pid) : Status{};
 }

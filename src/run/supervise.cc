@@ -202,6 +202,9 @@ Result<Outcome> Loop::run() {
   int status = jail_.end();
   if (!exited_) outcome_.wait_status = status;
   if (!failure_) return tl::unexpected<Error>(failure_.error());
+  if (!exited_ && WIFEXITED(status))   // nobody ended it, and it did not say how its program ended
+    return fail(Code::kSystem, "pid 1 of the jail gave up, and the jail ended with it",
+                "it could not be kept apart from its program, or lost its supervisor");
   // Reading what the group counted costs more than many a run; it is asked for when it is told or tells why.
   if (options_.usage || WIFSIGNALED(outcome_.wait_status)) outcome_.usage = jail_.groups.usage();
   if (outcome_.usage.oom_kills.value_or(0) > 0 && outcome_.killed_by == EndedBy::Itself &&

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioctl.h>
+#include <linux/seccomp.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -246,6 +248,27 @@ Status verify_running(const Plan& plan, int pid) {
   if (!plan.filters.empty() && !plan.filters[0].empty() && !filtered)
     return differs(Layer::Seccomp, "a filter", "mode " + num_signed(status.seccomp));
   return {};
+}
+
+bool is_listener(int fd) {
+  uint64_t nobody = 0;
+  return sys::call(__NR_ioctl, fd, static_cast<long>(SECCOMP_IOCTL_NOTIF_ID_VALID), sys::arg(&nobody)) == -ENOENT;
+}
+
+Status verify_init(const Plan& plan, int pid) {
+  if (plan.filters.size() > 1 && !plan.filters[1].empty()) {
+    // It loads its filter once the program is started, which may be this moment.
+    ProcStatus status;
+    for (int attempt = 0; attempt < 200 && status.seccomp != 2; attempt++) {
+      if (attempt > 0) sys::call(__NR_poll, 0, 0, 1);
+      auto text = read_proc("/proc/" + num(static_cast<uint64_t>(pid)) + "/status");
+      if (!text) return {};   // it has ended already
+      status = parse_status(*text);
+      if (status.state == 'Z' || status.state == 'X') return {};
+    }
+    if (status.seccomp != 2) return differs(Layer::Seccomp, "a filter of pid 1", "mode " + num_signed(status.seccomp));
+  }
+  return verify_descriptors(plan, pid);
 }
 
 namespace {

@@ -17,6 +17,11 @@ Status verify_at_gate(const Plan& plan, int pid, NamespaceIds& seen);
 // After the exec: the program runs under a filter, with no privilege. `pid` as the supervisor sees it.
 Status verify_running(const Plan& plan, int pid);
 
+// A descriptor that only a filter which is in force gives out.
+bool is_listener(int fd);
+// pid 1 once it only waits: under its own filter, and, where that may be seen, with no descriptor that leads outside.
+Status verify_init(const Plan& plan, int pid);
+
 // Every descriptor of the running program that names a file: the file was given to it (0 to 2, grants, copies of
 // these), or lies on a mount of the jail, as whatever it opened itself. What leaked in does not (S35, S41).
 Status verify_descriptors(const Plan& plan, int pid);

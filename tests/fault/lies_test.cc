@@ -2,6 +2,8 @@
 // claimed is read back, so the launch refuses, with a sentence that names the layer, and nothing runs.
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +32,18 @@ Can has_groups_of_version_1() {
   return can.yes ? can_use_controller("pids") : can;
 }
 
+Can has_memfd_noexec() {
+  return {exists("/proc/sys/vm/memfd_noexec") && is_root(),
+          "vm.memfd_noexec is there for root alone, from Linux 6.3 on"};
+}
+
+// What a lie lets loose meets a copy: root's launcher has mounts, a host name and queues that go with it.
+void stand_apart() {
+  if (geteuid() != 0) return;
+  if (unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC) != 0) _exit(98);
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(98);
+}
+
 void be_in_groups() {
   const gid_t groups[] = {4242, 4243};
   if (setgroups(2, groups) != 0) _exit(98);
@@ -52,8 +66,11 @@ const std::vector<Lie> kLies = {
     {"masked boot_id (S28)", "lie:mount:/boot_id", {"mount flags"}, {}},
     {"masked directories of proc (S28)", "lie:mount:/proc/irq", {"mount flags"}},
 
-    {"user namespace (S74)", "lie:clone3:0x10000000", {"id map", "user"}},
+    {"user namespace (S74)", "lie:clone3:0x10000000", {"user"}, {can_be_user}},
     {"mount namespace (S74)", "lie:clone3:0x20000", {"mount namespace"}},
+    {"pid namespace (S74)", "lie:clone3:0x20000000", {"pid namespace"}},
+    {"network namespace (S74)", "lie:clone3:0x40000000", {"network namespace"}},
+    {"cgroup and time namespace (S74)", "lie:unshare", {"namespace"}, {can_be_user}},
     {"ipc namespace (S74)", "lie:clone3:0x08000000", {"ipc namespace"}},
     {"uts namespace (S74)", "lie:clone3:0x04000000", {"uts namespace"}},
     {"the clocks' offsets (S106)", "lie:write:timens_offsets", {"time namespace"}},
@@ -71,6 +88,12 @@ const std::vector<Lie> kLies = {
     {"the end with the supervisor (S76)", "lie:prctl:1", {"supervisor"}},
     {"the session keyring (S72)", "lie:keyctl", {"session keyring"}},
     {"Landlock (S72)", "lie:landlock_restrict_self", {"Landlock"}, {[] { return can_use_landlock(1); }}},
+    {"the host name (S84)", "lie:sethostname", {"host name"}},
+    {"an own session (S132)", "lie:setsid", {"session"}},
+    {"memory files that are not run (S27)", "lie:write:/memfd_noexec", {"memfd_noexec"}, {has_memfd_noexec}},
+    {"the filter (S93)", "lie:seccomp:0x28", {"system call filter"}, {}, nullptr, true},
+    {"the filter of pid 1 (S93)", "lie:seccomp:0", {"system call filter"}, {}, nullptr, true},
+    {"descriptors of pid 1 (S36)", "lie:close_range:2", {"pid 1"}, {}, nullptr, true},
     {"umask (S40)", "lie:umask", {"umask"}},
 
     {"memory of the jail (S87)",
@@ -97,7 +120,10 @@ TEST_P(Lies, AreFoundOut) {
   Actions actions = {{"echo", "it", "runs"}};
   if (lie.late) actions.insert(actions.begin(), {"sleep", "1"});
   launch.args(Jail().run_words()).arg(std::string(kPayloadsInside) + "/probe").args(probe_words(actions));
-  if (lie.before != nullptr) launch.before_exec(lie.before);
+  launch.before_exec([&lie] {
+    stand_apart();
+    if (lie.before != nullptr) lie.before();
+  });
   const int leaked = open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   launch.pass(5, leaked);  // by who started the launcher
   Outcome outcome = launch.run();

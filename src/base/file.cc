@@ -51,9 +51,11 @@ Status write_fd(int fd, std::string_view text, std::string_view shown_as) {
   return {};
 }
 
+// The process id makes it its own among the living; a leftover of a dead one is replaced.
+std::string temporary_name(const std::string& path) { return path + ".new." + num(static_cast<uint64_t>(::getpid())); }
+
 Status write_file_atomic(const std::string& path, std::string_view text, unsigned mode, bool durable) {
-  // The process id makes the name its own among the living; a leftover of a dead one is replaced.
-  std::string temporary = path + ".new." + num(static_cast<uint64_t>(::getpid()));
+  std::string temporary = temporary_name(path);
   ::unlink(temporary.c_str());
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return cannot("make", temporary, errno);

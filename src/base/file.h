@@ -20,5 +20,7 @@ Status write_fd(int fd, std::string_view text, std::string_view shown_as);
 // A temporary file beside `path` (mode as given, whatever the umask), then rename(2). Nothing stays behind
 // when it fails. `durable`: fsync(2) before the rename.
 Status write_file_atomic(const std::string& path, std::string_view text, unsigned mode, bool durable = false);
+// Where this process writes it before it takes that name: what a killed one may leave behind.
+std::string temporary_name(const std::string& path);
 
 }  // namespace immure

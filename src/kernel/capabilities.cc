@@ -107,11 +107,11 @@ std::string capability_set(uint64_t set, unsigned last) {
   return out;
 }
 
-CapabilitySets own_capabilities() {
+std::optional<CapabilitySets> own_capabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2]{};
   CapabilitySets sets;
-  if (sys::failed(sys::call(__NR_capget, sys::arg(&header), sys::arg(data)))) return sets;
+  if (sys::failed(sys::call(__NR_capget, sys::arg(&header), sys::arg(data)))) return std::nullopt;
   sets.effective = data[0].effective | uint64_t{data[1].effective} << 32;
   sets.permitted = data[0].permitted | uint64_t{data[1].permitted} << 32;
   sets.inheritable = data[0].inheritable | uint64_t{data[1].inheritable} << 32;

@@ -23,8 +23,8 @@ std::string capability_set(uint64_t set, unsigned last);
 struct CapabilitySets {
   uint64_t effective = 0, permitted = 0, inheritable = 0;
 };
-// The caller's own, by capget(2); all empty when it fails.
-CapabilitySets own_capabilities();
+// The caller's own, by capget(2), which fails only when something around the caller forbids it.
+std::optional<CapabilitySets> own_capabilities();
 // The highest number this kernel knows, found by asking for the bounding set's bits.
 uint32_t highest_capability();
 

@@ -68,6 +68,7 @@ struct Features {
 struct Host {
   uint32_t uid = 0, gid = 0;
   bool privileged = false;  // CAP_SYS_ADMIN, SETUID, SETGID over the caller's user namespace
+  bool capabilities_known = true;   // false: the kernel would not say; then nothing may be planned
   uint64_t capabilities = 0;
   uint32_t pid = 0;
   uint64_t pid_ns = 0;

@@ -57,7 +57,9 @@ Host Host::observe() {
   host.gid = static_cast<uint32_t>(sys::call(__NR_getegid));
   host.pid = static_cast<uint32_t>(sys::call(__NR_getpid));
   host.pid_ns = ns_inode(0, "pid");
-  host.capabilities = own_capabilities().effective;
+  auto own = own_capabilities();
+  host.capabilities_known = own.has_value();
+  if (own) host.capabilities = own->effective;
   constexpr uint64_t kNeeded =
       uint64_t{1} << CAP_SYS_ADMIN | uint64_t{1} << CAP_SETUID | uint64_t{1} << CAP_SETGID;
   host.privileged = (host.capabilities & kNeeded) == kNeeded;

@@ -81,7 +81,7 @@ Fact not_tried(int error) {
 
 Surroundings observe_surroundings() {
   Surroundings around;
-  around.privileged = (own_capabilities().effective >> CAP_SYS_ADMIN & 1) != 0;
+  around.privileged = (own_capabilities().value_or(CapabilitySets{}).effective >> CAP_SYS_ADMIN & 1) != 0;
   char buffer[4096];
   around.seccomp_filter = parse_status(read_view("/proc/self/status", buffer)).seccomp > 0;
   around.chrooted = is_chrooted();

@@ -51,6 +51,9 @@ namespace {
 constexpr Layer kAlways[] = {Layer::Root, Layer::Mounts, Layer::Devices, Layer::Fds};
 
 Status refuse_impossible_needs(const Builder& b) {
+  if (!b.host.capabilities_known)
+    return fail(Code::kSystem, "immure cannot learn what it may do", "capget(2) fails: something around immure forbids it",
+                "start it where its system calls are not filtered");
   for (Layer layer : kAlways)
     if (!b.wants(layer))
       return fail(Code::kUsage, std::string("--need ") + key(layer) + "=off is not possible", "every jail has this layer",

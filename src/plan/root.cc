@@ -1,5 +1,7 @@
 // The jail's root: the system root (a tmpfs with the host's /usr in it) or a prepared one, seen through an
 // overlay whose layers are descriptors. And the turn to it.
+#include <errno.h>
+
 #include "base/text.h"
 #include "plan/builder.h"
 
@@ -27,8 +29,15 @@ Status synthesised_etc(Builder& b) {
                    "127.0.0.1 localhost " + b.spec.hostname + "\n::1 localhost ip6-localhost ip6-loopback\n", kNoOrigin);
 }
 
+// What the host does not have is left out; what cannot be looked at is not.
+Status can_be_left_out(const std::string& path, const PathFacts& facts) {
+  if (facts.kind != PathFacts::Kind::Missing || facts.error == 0 || facts.error == ENOENT || facts.error == ENOTDIR) return {};
+  return fail(Code::kBadRoot, quoted(path) + " of the host cannot be looked at", {}, "name a root with --root DIR", {}, facts.error);
+}
+
 Status bind_read_only(Builder& b, const std::string& source, const std::string& target) {
   PathFacts facts = b.files.look(source, true);
+  IMMURE_TRY(can_be_left_out(source, facts));
   if (facts.kind != PathFacts::Kind::Dir && facts.kind != PathFacts::Kind::File) return {};
   bool dir = facts.kind == PathFacts::Kind::Dir;
   IMMURE_TRY(make_point(b, target, dir ? PointKind::Directory : PointKind::File, kNoOrigin));
@@ -47,11 +56,14 @@ Status copy_host_link(Builder& b, const std::string& path) {
     make_link(b, path, b.files.read_link(path));
     return {};
   }
-  return facts.kind == PathFacts::Kind::Missing ? Status{} : bind_read_only(b, path, path);
+  if (facts.kind == PathFacts::Kind::Missing) return can_be_left_out(path, facts);
+  return bind_read_only(b, path, path);
 }
 
 Status system_root(Builder& b) {
-  if (b.files.look("/usr", true).kind != PathFacts::Kind::Dir)
+  PathFacts usr = b.files.look("/usr", true);
+  IMMURE_TRY(can_be_left_out("/usr", usr));
+  if (usr.kind != PathFacts::Kind::Dir)
     return fail(Code::kBadRoot, "the system root cannot be made", "this host has no /usr", "name a root with --root DIR");
   b.layer(Layer::Root).mechanism = "pivot_root into a read-only tmpfs with the host's /usr";
   IMMURE_TRY(synthesised_etc(b));

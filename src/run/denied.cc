@@ -40,7 +40,7 @@ Denied::Denied(int listener) : listener_(listener) {
               static_cast<long>(uapi::kSeccompNotifFdSyncWakeUp));
 }
 
-void Denied::serve() {
+bool Denied::serve() {
   for (int n = 0; n < kPerServe && listener_ >= 0 && waits(listener_); n++) {
     Notification call{};  // the kernel refuses one that is not zeroed
     long r = sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_RECV), sys::arg(&call));
@@ -49,8 +49,10 @@ void Denied::serve() {
     for (int i = 0; i < 6; i++) args[i] = call.known.data.args[i];
     record(call.known.data.arch, static_cast<uint32_t>(call.known.data.nr), args, call.known.pid);
     seccomp_notif_resp answer{call.known.id, 0, -EPERM, 0};
-    sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_SEND), sys::arg(&answer));
+    r = sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_SEND), sys::arg(&answer));
+    if (r < 0 && r != -ENOENT) return false;   // ENOENT: killed meanwhile
   }
+  return true;
 }
 
 void Denied::record(uint32_t arch, uint32_t number, const uint64_t (&args)[6], uint32_t pid) {

@@ -39,8 +39,8 @@ class Denied {
   // The listener is the caller's and outlives this.
   explicit Denied(int listener);
 
-  // Answers what waits, at most kPerServe; never waits itself.
-  void serve();
+  // Answers what waits, at most kPerServe; never waits itself. False: a call could not be answered, and waits for ever.
+  bool serve();
   // One call, as serve() records it.
   void record(uint32_t arch, uint32_t number, const uint64_t (&args)[6], uint32_t pid);
 

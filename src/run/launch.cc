@@ -95,6 +95,7 @@ class Launcher {
   Step_ clone();
   Step_ reach_gate();
   Step_ reach_program();
+  Step_ send(Kind kind);
   tl::expected<Message, LaunchFailure> receive();
   LaunchFailure step_failure(uint32_t index, int error);
   int above_kept(int fd);
@@ -179,10 +180,16 @@ Launcher::Step_ Launcher::clone() {
   // A child that was given this processor runs up to where it waits for its ids, and is then woken on a free one.
   sys::call(__NR_sched_yield);
   if (auto maps = write_maps(plan_, jail_.init); !maps) return failed(maps.error(), true);
-  Message message{Kind::MapsWritten, 0, 0, 0, 0, 0, 0};
-  child::send_message(jail_.wire.get(), message);
+  if (auto sent = send(Kind::MapsWritten); !sent) return sent;
   jail_.timings.mapped = now_ns();
   return {};
+}
+
+// A child that has gone shows when something is to be received from it.
+Launcher::Step_ Launcher::send(Kind kind) {
+  long n = child::send_message(jail_.wire.get(), {kind, 0, 0, 0, 0, 0, 0});
+  if (n >= 0 || n == -EPIPE || n == -ECONNRESET) return {};
+  return failed(Error{Code::kSystem, static_cast<int>(-n), "pid 1 of the jail cannot be spoken to", {}, {}, {}});
 }
 
 LaunchFailure Launcher::step_failure(uint32_t index, int error) {
@@ -245,8 +252,7 @@ Launcher::Step_ Launcher::reach_gate() {
 }
 
 Launcher::Step_ Launcher::reach_program() {
-  Message go{Kind::Go, 0, 0, 0, 0, 0, 0};
-  child::send_message(jail_.wire.get(), go);
+  if (auto sent = send(Kind::Go); !sent) return sent;
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
   if (message->kind != Kind::Running)

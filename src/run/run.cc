@@ -52,6 +52,7 @@ class Run {
   tl::expected<Launched, LaunchFailure> start();
   tl::expected<Launched, LaunchFailure> start_again_if_needed(bool probed);
   Status watch();
+  Status take_name_of(std::string file);
   Status publish(const Launched& jail);
   Result<Outcome> attend(Launched& jail, int signals, std::optional<Denied>& denied);
   Status plan_with_reasons(bool& probed);
@@ -69,7 +70,7 @@ class Run {
   Plan plan_;
   Watched watched_;
   long watchdog_ = -1;
-  std::string state_file_;
+  std::string state_file_, temporary_;
   bool named_ = false;
 };
 
@@ -106,8 +107,7 @@ Status Run::watch() {
 
 tl::expected<Launched, LaunchFailure> Run::start() {
   for (size_t i = 0; i < plan_.cgroup.size() && i < kWatchedPaths; i++) watched_.groups[i] = plan_.cgroup[i].path.c_str();
-  watched_.files[0] = state_file_.c_str();
-  bool leaves_something = !plan_.cgroup.empty() || plan_.pty || named_;
+  bool leaves_something = !plan_.cgroup.empty() || plan_.pty;
   if (leaves_something)
     if (auto watched = watch(); !watched) return tl::unexpected<LaunchFailure>(LaunchFailure{watched.error(), false});
   LaunchOptions options;
@@ -236,6 +236,22 @@ Status Run::plan_with_reasons(bool& probed) {
   return plan_it(true);
 }
 
+// Only a name that was chosen can be somebody else's. The watchdog knows of the file as soon as it is ours.
+Status Run::take_name_of(std::string file) {
+  UniqueFd claim;
+  if (named_) {
+    IMMURE_TRY(watch());
+    auto taken = take_name(file, spec_.name);
+    if (!taken) return tl::unexpected<Error>(taken.error());
+    claim = std::move(*taken);
+  }
+  state_file_ = std::move(file);
+  watched_.files[0] = state_file_.c_str();
+  temporary_ = temporary_name(state_file_);
+  watched_.files[1] = temporary_.c_str();
+  return named_ ? write_claim(claim, state_file_, spec_.name) : Status{};
+}
+
 int Run::run() {
   // Before anything is opened: a number that nobody opened would be one of immure's own by then.
   if (auto ok = check_passed_descriptors(spec_); !ok) return refuse(ok.error(), "setup");
@@ -253,10 +269,10 @@ int Run::run() {
 
   bool probed = false;
   if (auto planned = plan_with_reasons(probed); !planned) return refuse(planned.error(), "setup");
-  // Only a name that was chosen can be somebody else's.
-  if (named_)
-    if (auto claimed = claim_name(file, spec_.name); !claimed) return refuse(claimed.error(), "setup");
-  state_file_ = std::move(file);
+  if (auto named = take_name_of(std::move(file)); !named) {
+    clean_up();
+    return refuse(named.error(), "setup");
+  }
   auto jail = start_again_if_needed(probed);
   if (!jail) {
     clean_up();

@@ -115,16 +115,19 @@ Result<std::string> state_dir() {
 
 std::string state_path(const std::string& dir, const std::string& name) { return dir + "/" + name + ".json"; }
 
-Status claim_name(const std::string& path, const std::string& name) {
-  JsonWriter json;
-  begin_state(json, name);
-  json.end_object();
+Result<UniqueFd> take_name(const std::string& path, const std::string& name) {
   long fd = sys::open(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd >= 0) return UniqueFd(static_cast<int>(fd));
   if (fd == -EEXIST)
     return fail(Code::kState, "the name " + quoted(name) + " is taken", "a jail of this name runs, or has left its file",
                 "choose another --name; immure ps shows the living and clears away the dead");
-  if (fd < 0) return fail(Code::kState, "the name " + quoted(name) + " cannot be taken", quoted(path), {}, {}, static_cast<int>(-fd));
-  UniqueFd file(static_cast<int>(fd));
+  return fail(Code::kState, "the name " + quoted(name) + " cannot be taken", quoted(path), {}, {}, static_cast<int>(-fd));
+}
+
+Status write_claim(const UniqueFd& file, const std::string& path, const std::string& name) {
+  JsonWriter json;
+  begin_state(json, name);
+  json.end_object();
   return write_fd(file.get(), json.str() + "\n", path);
 }
 

@@ -28,7 +28,9 @@ Status write_state(const std::string& path, const StateOf& state);
 
 // Takes a name that the caller has chosen: two jails cannot have the same one. The file is then this run's.
 // kState: a jail of this name runs, or has left its file.
-Status claim_name(const std::string& path, const std::string& name);
+Result<UniqueFd> take_name(const std::string& path, const std::string& name);
+// What is in it until write_state(): whose it is.
+Status write_claim(const UniqueFd& file, const std::string& path, const std::string& name);
 
 // Of a filter's program, as the state file names it; empty for none.
 std::string filter_digest(std::span<const sock_filter> program);

@@ -190,7 +190,10 @@ Result<Outcome> Loop::run() {
     if (ready < 0 && errno != EINTR)
       return fail(Code::kSystem, "the supervisor cannot wait for its jail", {}, {}, {}, errno);
     if (fds[0].revents != 0) on_signals();
-    if ((fds[3].revents & POLLIN) != 0) denied_->serve();
+    if ((fds[3].revents & POLLIN) != 0 && !denied_->serve()) {
+      failure_ = fail(Code::kSystem, "a denied system call cannot be answered", "the kernel refuses the answer");
+      kill_tree(EndedBy::Supervisor);
+    }
     if ((fds[3].revents & ~POLLIN) != 0) denied_ = nullptr;   // nobody is left under the filter
     if (terminal_ != nullptr) terminal_->handle(std::span<const pollfd>(fds + 4, tty));
     if (fds[1].revents != 0) on_wire();
@@ -202,9 +205,11 @@ Result<Outcome> Loop::run() {
   int status = jail_.end();
   if (!exited_) outcome_.wait_status = status;
   if (!failure_) return tl::unexpected<Error>(failure_.error());
-  if (!exited_ && WIFEXITED(status))   // nobody ended it, and it did not say how its program ended
+  // Nobody ended it, and it did not say how its program ended.
+  bool gave_up = WIFEXITED(status) || WTERMSIG(status) != SIGKILL;
+  if (!exited_ && outcome_.killed_by == EndedBy::Itself && gave_up)
     return fail(Code::kSystem, "pid 1 of the jail gave up, and the jail ended with it",
-                "it could not be kept apart from its program, or lost its supervisor");
+                "it could not be kept apart from its program, or a call failed that it cannot do without");
   // Reading what the group counted costs more than many a run; it is asked for when it is told or tells why.
   if (options_.usage || WIFSIGNALED(outcome_.wait_status)) outcome_.usage = jail_.groups.usage();
   if (outcome_.usage.oom_kills.value_or(0) > 0 && outcome_.killed_by == EndedBy::Itself &&

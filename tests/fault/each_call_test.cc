@@ -70,7 +70,7 @@ class EachCall : public JailTest {
         if (hit.empty()) break;
         ++total;
         if (how != "kill" && is_exempt(hit)) {
-          before.end_processes();
+          before.clear();
           continue;
         }
         const std::string where =

@@ -117,4 +117,15 @@ void Leftovers::end_processes() const {
   }
 }
 
+void Leftovers::clear() const {
+  end_processes();
+  (void)since();   // until they have gone
+  for (const std::string& thing : host_things()) {
+    if (std::binary_search(before_.begin(), before_.end(), thing)) continue;
+    const std::string path = thing.substr(thing.find(' ') + 1);
+    if (thing.rfind("cgroup ", 0) == 0) rmdir(path.c_str());
+    if (thing.rfind("file ", 0) == 0) unlink(path.c_str());
+  }
+}
+
 }  // namespace immure::test

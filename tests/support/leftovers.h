@@ -17,6 +17,8 @@ class Leftovers {
   std::string since(double seconds = 3) const;
   // Kills the processes that have come since: what one test left must not disturb the next.
   void end_processes() const;
+  // And removes the groups and files that have come since.
+  void clear() const;
 
  private:
   std::vector<std::string> before_;

@@ -155,7 +155,7 @@ TEST_F(InspectTest, TheCallerKnowsItsOwnSecrets) {
     EXPECT_NE(ns.inode, 0u) << ns.kind;
     EXPECT_NE(ns.whose, Whose::Own) << "the caller's namespaces are the caller's";
   }
-  CapabilitySets own = own_capabilities();
+  CapabilitySets own = own_capabilities().value();
   EXPECT_EQ(p->status.cap_effective, own.effective);
   ASSERT_TRUE(p->rlimits);
   EXPECT_EQ(p->rlimits->size(), 16u);

@@ -93,7 +93,7 @@ TEST(CapabilitiesTest, SetsInWords) {
 TEST(CapabilitiesTest, OwnSetsAreThoseOfProc) {
   char buffer[4096];
   ProcStatus status = parse_status(read_view("/proc/self/status", buffer));
-  CapabilitySets own = own_capabilities();
+  CapabilitySets own = own_capabilities().value();
   EXPECT_EQ(own.effective, status.cap_effective);
   EXPECT_EQ(own.permitted, status.cap_permitted);
   EXPECT_EQ(own.inheritable, status.cap_inheritable);

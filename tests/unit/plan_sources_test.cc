@@ -91,5 +91,45 @@ TEST_F(Sources, ThatCannotBeLookedAtAreNotMissing) {
   EXPECT_EQ(refused.error().sys_errno, EACCES);
 }
 
+// What the system root takes from the host may be missing there; it may not be out of sight.
+TEST(SystemRoot, IsNotMadeOfWhatCannotBeLookedAt) {
+  class Blind final : public HostFiles {
+   public:
+    explicit Blind(const char* path, int error) : path_(path), error_(error) {}
+    PathFacts look(const std::string& path, bool follow) const override {
+      if (path != path_) return HostFiles::look(path, follow);
+      PathFacts facts;
+      facts.error = error_;
+      return facts;
+    }
+
+   private:
+    std::string path_;
+    int error_;
+  };
+  JailSpec spec;
+  spec.argv = {"/bin/true"};
+  char* environment[] = {nullptr};
+  for (const char* path : {"/usr", "/bin", "/lib", "/lib64", "/etc/ssl", "/etc/localtime", "/etc/ld.so.cache"}) {
+    auto refused = compile(spec, test::linux_6_18(), test::root_host(), Blind(path, EPERM), environment);
+    EXPECT_TRUE(!refused && refused.error().sys_errno == EPERM) << path;
+    if (std::string_view(path) != "/usr") {
+      EXPECT_TRUE(compile(spec, test::linux_6_18(), test::root_host(), Blind(path, ENOENT), environment)) << path;
+    }
+  }
+}
+
+// A caller that does not know its capabilities would be taken for one that has none, and get another jail.
+TEST(Caller, ThatCannotAskForItsCapabilitiesIsRefused) {
+  JailSpec spec;
+  spec.argv = {"/bin/true"};
+  char* environment[] = {nullptr};
+  Host host = test::root_host();
+  host.capabilities_known = false;
+  auto refused = compile(spec, test::linux_6_18(), host, RealHostFiles{}, environment);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().why.find("capget"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace immure

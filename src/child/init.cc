@@ -23,6 +23,13 @@ void wait_for(long program) {
   if (program > 0) sys::call(__NR_wait4, program, 0, kWall, 0);
 }
 
+// The end of pid 1 is everybody's. Who has entered a jail stands over one program alone, and is not its pid 1.
+[[noreturn]] void abandon(long program) {
+  if (program > 0) sys::call(__NR_kill, program, SIGKILL);
+  wait_for(program);
+  sys::exit_group(kFailed);
+}
+
 void wipe(char* data, uint64_t size) {
   for (uint64_t i = 0; i < size; i++) *reinterpret_cast<volatile char*>(data + i) = 0;
 }
@@ -51,10 +58,10 @@ void keep_only_the_wire(View& view) {
   if (wire == kSignals) wire = static_cast<int>(sys::call(__NR_fcntl, wire, F_DUPFD_CLOEXEC, 3));
   long signals = view.signals;
   if (signals == kWire) signals = sys::call(__NR_fcntl, signals, F_DUPFD_CLOEXEC, 3);
-  if (wire != kWire && sys::call(__NR_dup3, wire, kWire, O_CLOEXEC) < 0) sys::exit_group(kFailed);
-  if (signals != kSignals && sys::call(__NR_dup3, signals, kSignals, O_CLOEXEC) < 0) sys::exit_group(kFailed);
+  if (wire != kWire && sys::call(__NR_dup3, wire, kWire, O_CLOEXEC) < 0) abandon(view.program);
+  if (signals != kSignals && sys::call(__NR_dup3, signals, kSignals, O_CLOEXEC) < 0) abandon(view.program);
   sys::call(__NR_close_range, 2, ~0U, 0);
-  if (sys::call(__NR_fcntl, 2, F_GETFD) != -EBADF) sys::exit_group(kFailed);   // it was open: the standard ones always are
+  if (sys::call(__NR_fcntl, 2, F_GETFD) != -EBADF) abandon(view.program);   // it was open: the standard ones always are
 }
 
 // getrusage(2), as the kernel lays it out on a 64-bit machine.
@@ -94,19 +101,14 @@ void reap(long program) {
   for (;;) {
     reap(program);
     long n = sys::call(__NR_ppoll, sys::arg(fds), 2, 0, 0, 8);
-    if (n < 0 && n != -EINTR) sys::exit_group(kFailed);
+    if (n < 0 && n != -EINTR) abandon(program);
     if ((fds[1].revents & POLLIN) != 0) {
       char info[128];
       sys::read(kSignals, info, sizeof info);
     }
     if (fds[0].revents == 0) continue;
     Message message;
-    if (receive_message(kWire, message) <= 0) {   // the supervisor has gone
-      // The end of pid 1 is everybody's. Who has entered a jail stands over one program alone, and is not its pid 1.
-      sys::call(__NR_kill, program, SIGKILL);
-      wait_for(program);
-      sys::exit_group(kFailed);
-    }
+    if (receive_message(kWire, message) <= 0) abandon(program);   // the supervisor has gone
     if (message.kind != Kind::Signal) continue;
     // What a terminal sends by a key is for the whole job, as a terminal would do it.
     int sig = message.value;
@@ -140,13 +142,13 @@ void reap(long program) {
   if (view.failed_errno != 0) give_up(view);   // the program's own steps, in shared memory
   message = {Kind::Running, 0, 0, static_cast<int32_t>(view.program), 0, 0, 0};
   int listener = view.own_memory ? -1 : static_cast<int>(view.listener);
-  if (send_message(view.wire, message, listener) < 0) sys::exit_group(kFailed);
+  if (send_message(view.wire, message, listener) < 0) abandon(view.program);
   keep_only_the_wire(view);
   // Its own filter wants it, also where the program goes without (--need no-new-privs=off).
   sys::call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const sock_fprog* own = &view.filters[1];
   if (own->len != 0 && sys::call(__NR_seccomp, uapi::kSeccompSetModeFilter, 0, sys::arg(own)) < 0)
-    sys::exit_group(kFailed);
+    abandon(view.program);
   serve(view.program);
 }
 

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <iterator>
 
 #include "base/text.h"
 #include "kernel/capabilities.h"
@@ -83,10 +84,34 @@ int write_map(const char* path, uint32_t id) {
   return write_text(path, {line, static_cast<size_t>(end - line)});
 }
 
+struct NsLink {
+  uint64_t flag;
+  const char* name;   // where the caller shows what its children get
+};
+constexpr NsLink kNsLinks[] = {
+    {uapi::kCloneNewUser, "user"}, {uapi::kCloneNewNs, "mnt"},   {uapi::kCloneNewPid, "pid_for_children"},
+    {uapi::kCloneNewNet, "net"},   {uapi::kCloneNewIpc, "ipc"},  {uapi::kCloneNewUts, "uts"},
+    {uapi::kCloneNewCgroup, "cgroup"}, {uapi::kCloneNewTime, "time_for_children"},
+};
+
+// unshare(2), and a look whether it did what it says: the trials that follow would otherwise be made on the host.
+int unshare(uint64_t flags) {
+  uint64_t before[std::size(kNsLinks)];
+  size_t n = 0;
+  for (const NsLink& row : kNsLinks) before[n++] = ns_inode(0, row.name);
+  if (int error = error_of(sys::call(__NR_unshare, static_cast<long>(flags)))) return error;
+  n = 0;
+  for (const NsLink& row : kNsLinks) {
+    uint64_t was = before[n++];
+    if ((flags & row.flag) != 0 && (was == 0 || ns_inode(0, row.name) == was)) return EPERM;
+  }
+  return 0;
+}
+
 // A user namespace with a map, in the calling child.
 int enter_user_ns(const Trial& trial) {
   trial.notes->stage = UserNsStage::Create;
-  if (int error = error_of(sys::call(__NR_unshare, static_cast<long>(kUser)))) return error;
+  if (int error = unshare(kUser)) return error;
   trial.notes->stage = UserNsStage::WriteMap;
   int error = write_text("/proc/self/setgroups", "deny");
   if (error != 0 && error != ENOENT) return error;
@@ -98,7 +123,7 @@ int enter_user_ns(const Trial& trial) {
 
 int try_user(const Trial& trial) {
   if (int error = enter_user_ns(trial)) return error;
-  return error_of(sys::call(__NR_unshare, static_cast<long>(uapi::kCloneNewUts)));
+  return unshare(uapi::kCloneNewUts);
 }
 
 // The namespaces of `flags`, as this caller would get them.
@@ -108,7 +133,7 @@ int enter(const Trial& trial) {
     if (int error = enter_user_ns(trial)) return error;
     flags &= ~kUser;
   }
-  return error_of(sys::call(__NR_unshare, static_cast<long>(flags)));
+  return unshare(flags);
 }
 
 // Where mount(2) is still looked at by others, the trial's mounts must not spread.

@@ -70,7 +70,8 @@ Status rootless_range(Builder& b) {
   if (uids.empty() || gids.empty() || uids[0].count + 1 < count || gids[0].count + 1 < count)
     return fail(Code::kIds, "--uid-range " + num(count) + " is not granted here",
                 uids.empty() ? "/etc/subuid and /etc/subgid name no range for this user" : "the range is smaller",
-                "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER");
+                "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER",
+                b.spec.origin_text(b.spec.set_by_word(Field::IdRange)));
   b.plan.map_by_helper = true;
   b.plan.uid_map = {{0, b.host.uid, 1}, {1, uids[0].outside, count - 1}};
   b.plan.gid_map = {{0, b.host.gid, 1}, {1, gids[0].outside, count - 1}};
@@ -87,7 +88,8 @@ Status plan_ids(Builder& b) {
   plan.inside_uid = b.spec.as_root ? 0 : b.spec.uid.value_or(range != 0 ? 0 : 1000);
   plan.inside_gid = b.spec.as_root ? 0 : b.spec.gid.value_or(plan.inside_uid);
   if (range != 0 && (plan.inside_uid >= range || plan.inside_gid >= range))
-    return fail(Code::kIds, "the jail's identity lies outside --uid-range " + num(range), "only mapped ids can be taken");
+    return fail(Code::kIds, "the jail's identity lies outside --uid-range " + num(range), "only mapped ids can be taken",
+                "choose a smaller --user and --group, or a larger range", b.spec.origin_text(b.spec.set_by_word(Field::IdRange)));
   IMMURE_TRY(choose_outside(b, range == 0 ? 1 : range));
 
   if (b.user_ns) {

@@ -92,6 +92,7 @@ struct Plan {
   uint64_t caps = 0;             // every set that may hold something holds at most this
   uint32_t securebits = 0;
   std::string look_at_root;      // a root whose tree is looked through for links to the outside; empty: none
+  uint64_t look_device = 0, look_inode = 0;  // what it was when it was planned
 
   std::array<LayerPlan, kLayerCount> layers;
   std::vector<std::string> weakened;  // sentences: what was loosened, and by which word

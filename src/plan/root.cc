@@ -97,7 +97,10 @@ Status prepared_root(Builder& b) {
   if (path == "/" || (facts.device == host.device && facts.inode == host.inode))
     return fail(Code::kBadRoot, "the host's own root is no jail", "it would show all of the host's files",
                 "leave --root out: the system root has the host's programs and nothing of its users", by);
-  if (!b.spec.has(Weaken::HardLinks)) b.plan.look_at_root = path;
+  if (b.spec.has(Weaken::HardLinks)) return {};
+  b.plan.look_at_root = path;
+  b.plan.look_device = facts.device;
+  b.plan.look_inode = facts.inode;
   return {};
 }
 
@@ -245,6 +248,9 @@ Status plan_pivot(Builder& b) {
   pivot.a = b.root_slot;
   pivot.x = stacked;
   b.layer(Layer::Mounts).mechanism = "every mount nosuid and nodev, host files read-only unless granted";
+  // vm.memfd_noexec is root's to set.
+  if (!b.host.privileged || !b.features.memfd_noexec)
+    b.layer(Layer::Mounts).mechanism += "; files in memory can be executed";
   return {};
 }
 

@@ -237,7 +237,7 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
 Launcher::Step_ Launcher::reach_gate() {
   // The parent has nothing to do meanwhile: it looks through the root for links that lead outside.
   if (!plan_.look_at_root.empty())
-    if (auto look = look_for_outside_links(plan_.look_at_root); !look) return failed(look.error());
+    if (auto look = look_for_outside_links(plan_.look_at_root, plan_.look_device, plan_.look_inode); !look) return failed(look.error());
   if (auto verified = verify_early(plan_, jail_.init, jail_.namespaces); !verified) return failed(verified.error());
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));

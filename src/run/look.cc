@@ -53,6 +53,11 @@ void Look::file(int dir, const char* name, const std::string& path) {
   linked.push_back({st.stx_ino, st.stx_nlink, 1, path + "/" + name});
 }
 
+Status unreadable(const std::string& path, long error) {
+  return fail(Code::kBadRoot, "the root cannot be looked through", quoted(path.empty() ? "/" : path) + " cannot be read",
+              "say --weaken hard-links if you trust where the root comes from", {}, static_cast<int>(-error));
+}
+
 Status Look::directory(int fd, const std::string& path, unsigned depth) {
   if (depth > kDeepest)
     return fail(Code::kBadRoot, "the root cannot be looked through", "directories are nested too deeply at " + quoted(path),
@@ -60,7 +65,8 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
   alignas(8) char buffer[8192];
   for (;;) {
     long n = sys::call(__NR_getdents64, fd, sys::arg(buffer), sizeof buffer);
-    if (n <= 0) return {};
+    if (n == 0) return {};
+    if (n < 0) return unreadable(path, n);
     for (long at = 0; at < n;) {
       const auto* entry = reinterpret_cast<const Entry*>(buffer + at);
       at += entry->size;
@@ -75,9 +81,11 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
       if (type == kTypeFile) file(fd, entry->name, path);
       if (type != kTypeDir) continue;
       uapi::OpenHow how{O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, uapi::kResolveNoXdev};
-      UniqueFd sub(static_cast<int>(sys::call(__NR_openat2, fd, sys::arg(entry->name), sys::arg(&how), sizeof how)));
+      long opened = sys::call(__NR_openat2, fd, sys::arg(entry->name), sys::arg(&how), sizeof how);
       // What this caller cannot read, the jail's identity cannot read either; another file system is not shown.
-      if (sub.get() < 0) continue;
+      if (opened == -EACCES || opened == -EXDEV || opened == -ENOENT) continue;
+      if (opened < 0) return unreadable(path + "/" + std::string(name), opened);
+      UniqueFd sub(static_cast<int>(opened));
       IMMURE_TRY(directory(sub.get(), path + "/" + std::string(name), depth + 1));
     }
   }
@@ -85,14 +93,17 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
 
 }  // namespace
 
-Status look_for_outside_links(const std::string& root) {
+Status look_for_outside_links(const std::string& root, uint64_t device, uint64_t inode) {
   UniqueFd fd(static_cast<int>(sys::open(AT_FDCWD, root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   struct statx st {};
   if (!fd || sys::call(__NR_statx, fd.get(), sys::arg(""), AT_EMPTY_PATH, STATX_INO, sys::arg(&st)) < 0)
     return fail(Code::kBadRoot, "the root " + quoted(root) + " cannot be looked through", "it cannot be read",
                 "make it readable, or say --weaken hard-links if you trust where it comes from");
+  if (device_of(st) != device || st.stx_ino != inode)
+    return fail(Code::kBadRoot, "the root " + quoted(root) + " is another directory now", "it was exchanged during the start",
+                "see who may write to the directories above it");
   Look look;
-  look.device = device_of(st);
+  look.device = device;
   IMMURE_TRY(look.directory(fd.get(), {}, 0));
   std::sort(look.linked.begin(), look.linked.end(), [](const Linked& a, const Linked& b) { return a.inode < b.inode; });
   std::vector<std::string> outside;

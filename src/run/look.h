@@ -10,6 +10,7 @@ namespace immure::run {
 
 // kBadRoot with the first few names when a regular file has more links than the tree shows (S46, S48: counted by
 // device and inode, never by names alone). Stays on the root's file system; follows no link.
-Status look_for_outside_links(const std::string& root);
+// device and inode: of the directory that the jail shows, lest the path has come to lead elsewhere.
+Status look_for_outside_links(const std::string& root, uint64_t device, uint64_t inode);
 
 }  // namespace immure::run

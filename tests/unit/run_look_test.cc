@@ -1,0 +1,67 @@
+// The look through a root for names of files that also have names outside it.
+#include "run/look.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace immure::run {
+namespace {
+
+class LookTest : public testing::Test {
+ protected:
+  LookTest() {
+    char name[] = "/tmp/immure-look.XXXXXX";
+    top_ = mkdtemp(name);
+    root_ = top_ + "/root";
+    mkdir(root_.c_str(), 0755);
+    mkdir((root_ + "/a").c_str(), 0755);
+    mkdir((root_ + "/a/b").c_str(), 0755);
+    std::ofstream(top_ + "/outside") << "x";
+    std::ofstream(root_ + "/inside") << "x";
+  }
+  ~LookTest() override { std::system(("rm -rf " + top_).c_str()); }
+
+  Status look() {
+    struct stat st {};
+    stat(root_.c_str(), &st);
+    return look_at(st.st_ino);
+  }
+  Status look_at(ino_t inode) {
+    struct stat st {};
+    stat(root_.c_str(), &st);
+    return look_for_outside_links(root_, uint64_t{gnu_dev_major(st.st_dev)} << 32 | gnu_dev_minor(st.st_dev), inode);
+  }
+
+  std::string top_, root_;
+};
+
+TEST_F(LookTest, FindsALinkHoweverDeep_S46_S48) {
+  EXPECT_TRUE(look());
+  ASSERT_EQ(link((top_ + "/outside").c_str(), (root_ + "/a/b/c").c_str()), 0);
+  Status found = look();
+  ASSERT_FALSE(found);
+  EXPECT_NE(found.error().why.find("/a/b/c"), std::string::npos);
+}
+
+TEST_F(LookTest, CountsLinksWithinTheRootAsTheRootsOwn) {
+  ASSERT_EQ(link((root_ + "/inside").c_str(), (root_ + "/a/b/c").c_str()), 0);
+  EXPECT_TRUE(look());
+  ASSERT_EQ(link((root_ + "/inside").c_str(), (top_ + "/too").c_str()), 0);
+  EXPECT_FALSE(look());
+}
+
+TEST_F(LookTest, IsOfTheDirectoryThatWasPlanned) {
+  struct stat st {};
+  stat(root_.c_str(), &st);
+  Status exchanged = look_at(st.st_ino + 1);
+  ASSERT_FALSE(exchanged);
+  EXPECT_NE(exchanged.error().what.find("another directory"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace immure::run

@@ -11,9 +11,10 @@ namespace {
 using immure::Result;
 using Program = std::vector<sock_filter>;
 
-Result<Program> default_filter(bool listener) {
+Result<Program> default_filter(bool listener, bool no_set_id) {
   immure::filter::Options options;
   options.listener = listener;
+  options.no_set_id = no_set_id;
   auto policy = immure::filter::default_policy(options);
   if (!policy) return tl::unexpected<immure::Error>(policy.error());
   return immure::filter::compile(*policy);
@@ -51,7 +52,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::string out = "// Written by gen_filter; not to be edited.\n";
-  if (!append(out, "kDefault", default_filter(false)) || !append(out, "kDefaultWithListener", default_filter(true)) ||
+  if (!append(out, "kDefault", default_filter(false, false)) ||
+      !append(out, "kDefaultWithListener", default_filter(true, false)) ||
+      !append(out, "kNoSetId", default_filter(false, true)) ||
+      !append(out, "kNoSetIdWithListener", default_filter(true, true)) ||
       !append(out, "kInit", immure::filter::compile(immure::filter::init_policy())))
     return 1;
   if (!write_file(argv[1], out)) {

@@ -70,19 +70,32 @@ long open_beneath(int dir, const char* path) {
   return sys::call(__NR_openat2, dir, sys::arg(path), sys::arg(&how), sizeof how);
 }
 
-unsigned fd_path(char* buffer, int fd) {
-  const char* prefix = "/proc/self/fd/";
-  unsigned n = 0;
-  for (; prefix[n] != '\0'; n++) buffer[n] = prefix[n];
-  char digits[12];
+namespace {
+
+unsigned put(char* buffer, unsigned n, const char* text) {
+  for (; *text != '\0'; text++) buffer[n++] = *text;
+  buffer[n] = '\0';
+  return n;
+}
+
+unsigned put(char* buffer, unsigned n, long number) {
+  char digits[20];
   int count = 0;
   do {
-    digits[count++] = static_cast<char>('0' + fd % 10);
-    fd /= 10;
-  } while (fd > 0);
+    digits[count++] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
   while (count > 0) buffer[n++] = digits[--count];
   buffer[n] = '\0';
   return n;
+}
+
+}  // namespace
+
+unsigned fd_path(char* buffer, int fd) { return put(buffer, put(buffer, 0, "/proc/self/fd/"), fd); }
+
+void proc_path(char* buffer, long pid, const char* name) {
+  put(buffer, put(buffer, put(buffer, put(buffer, 0, "/proc/"), pid), "/"), name);
 }
 
 long file_op(const Step& step, View& view) {

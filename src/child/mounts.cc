@@ -79,6 +79,14 @@ long pivot(int root, uint64_t stacked) {
   return r;
 }
 
+long map_owner(const Step& step, const View& view) {
+  long map = owner_map(text(view, step.s), text(view, step.t));
+  if (map < 0) return map;
+  long r = set_attributes(slot(view, step.a), uapi::kAttrIdmap, 0, step.z == 1, static_cast<int>(map));
+  sys::close(static_cast<int>(map));
+  return r;
+}
+
 long set_fd_path(int fs, const char* key, int first, int second) {
   char value[80];
   unsigned n = fd_path(value, first);
@@ -115,6 +123,7 @@ long mount_op(const Step& step, View& view) {
     case Op::FsSetFdPath: return set_fd_path(a, path, b, step.x < kSlots ? view.fds[step.x] : -1);
     case Op::FsMount: return make_mount(step, view);
     case Op::MountAttributes: return set_attributes(a, step.x, step.y, step.z == 1, step.b < 0 ? -1 : b);
+    case Op::MapOwner: return map_owner(step, view);
     case Op::Attach: return attach(a, b, path, step.x == 1);
     case Op::AttachHere: return attach_here(a);
     case Op::Mask: return mask(path, text(view, step.t));

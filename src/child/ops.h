@@ -28,6 +28,11 @@ long terminal_op(const Step& step, View& view);
 long landlock_op(const Step& step, View& view);
 long exec_op(const Step& step, View& view);
 
+// A user namespace with these maps and nobody in it; a descriptor of it, or -errno.
+long owner_map(const char* users, const char* groups);
+// "/proc/PID/NAME" into buffer (at least 48 bytes).
+void proc_path(char* buffer, long pid, const char* name);
+
 // A path below a directory, without following any symbolic link on the way or at the end. O_PATH descriptor.
 long open_beneath(int dir, const char* path);
 // "/proc/self/fd/N" into buffer (at least 32 bytes); returns its length.

@@ -16,7 +16,7 @@ Handler handler(Op op) {
     case Op::MakeNode: case Op::WriteFile:
       return file_op;
     case Op::PrivatePropagation: case Op::OpenTree: case Op::FsOpen: case Op::FsSet: case Op::FsSetFlag:
-    case Op::FsSetFd: case Op::FsSetFdPath: case Op::FsMount: case Op::MountAttributes: case Op::Attach:
+    case Op::FsSetFd: case Op::FsSetFdPath: case Op::FsMount: case Op::MountAttributes: case Op::MapOwner: case Op::Attach:
     case Op::AttachHere: case Op::Mask: case Op::RebindReadOnly: case Op::PivotRoot:
       return mount_op;
     case Op::MountsReady: case Op::AwaitMaps: case Op::AwaitGo: case Op::Unshare: case Op::EnterNamespaces: case Op::LoopbackUp: case Op::Hostname:

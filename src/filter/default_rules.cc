@@ -206,7 +206,41 @@ CallPolicy socketcall(const Weighing& w) {
   return call;
 }
 
+// ---- set-id bits ------------------------------------------------------------------------------------------------
+
+constexpr uint32_t kSetUid = 04000, kSetGid = 02000, kCreate = 0100, kTmpfile = 020000000;   // linux/stat.h, asm/fcntl.h
+
+// Where the mode of a file stands among a call's arguments; for those that open, only with flags that create.
+struct ModeOf {
+  std::string_view call;
+  uint8_t mode;
+  int flags = -1;
+};
+constexpr ModeOf kModes[] = {
+    {"chmod", 1}, {"fchmod", 1}, {"fchmodat", 2}, {"fchmodat2", 2}, {"creat", 1},
+    {"mknod", 1}, {"mknodat", 2}, {"open", 2, 1},  {"openat", 3, 2},
+};
+
 }  // namespace
+
+std::optional<CallPolicy> without_set_id(std::string_view name, Verdict denied) {
+  CallPolicy call;
+  if (name == "openat2") {   // its mode is in memory, where no filter can look
+    call.otherwise = errno_verdict(ENOSYS);
+    return call;
+  }
+  for (const ModeOf& row : kModes) {
+    if (row.call != name) continue;
+    for (uint32_t bit : {kSetUid, kSetGid}) {
+      if (row.flags < 0) call.rules.push_back({{masked(row.mode, bit, bit)}, denied});
+      for (uint32_t flag : {kCreate, kTmpfile})
+        if (row.flags >= 0)
+          call.rules.push_back({{masked(static_cast<uint8_t>(row.flags), flag, flag), masked(row.mode, bit, bit)}, denied});
+    }
+    return call;
+  }
+  return std::nullopt;
+}
 
 CallPolicy weigh(Treatment treatment, const Weighing& w) {
   switch (treatment) {

@@ -1,6 +1,8 @@
 // The default policy's tests of arguments: what of a weighed call is allowed. Values; no state.
 #pragma once
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "filter/filter.h"
@@ -35,5 +37,8 @@ struct Weighing {
 
 // The call's rules and its verdict otherwise; nr is left to the caller.
 CallPolicy weigh(Treatment treatment, const Weighing& weighing);
+// With the option no_set_id: the rules of a call that can give a file a set-id bit, or could without being seen; nothing
+// for other calls.
+std::optional<CallPolicy> without_set_id(std::string_view name, Verdict denied);
 
 }  // namespace immure::filter

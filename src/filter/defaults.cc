@@ -8,7 +8,11 @@ namespace {
 
 }  // namespace
 
-std::span<const sock_filter> default_filter(bool listener) {
+std::span<const sock_filter> default_filter(bool listener, bool no_set_id) {
+  if (no_set_id) {
+    if (listener) return kNoSetIdWithListener;
+    return kNoSetId;
+  }
   if (listener) return kDefaultWithListener;
   return kDefault;
 }

@@ -99,6 +99,8 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 struct Options {
   bool listener = false;        // denied calls go to the supervisor (USER_NOTIF) and come back as EPERM
   bool nested_userns = false, ptrace = false, compat32 = false, memfd_exec = false;
+  // No file gets a set-id bit: what the jail writes in a folder of the host stays there when the jail has gone.
+  bool no_set_id = false;
   std::vector<std::pair<std::string, bool>> rules;   // name or @set, allow; the later one wins
 };
 // Errors: kBadValue for a name that is neither a call nor a set, kFilter for the exceptions above.
@@ -129,7 +131,7 @@ std::string disassemble(std::span<const sock_filter> program);
 std::string verdict_text(Verdict verdict);   // "allow", "errno EPERM", "notify"
 
 // The default policies, compiled when immure is built (gen/default_filter.inc).
-std::span<const sock_filter> default_filter(bool listener);
+std::span<const sock_filter> default_filter(bool listener, bool no_set_id = false);
 std::span<const sock_filter> init_filter();
 
 }  // namespace immure::filter

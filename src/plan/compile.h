@@ -17,7 +17,7 @@ namespace immure {
 struct PathFacts {
   enum class Kind : uint8_t { Missing, File, Dir, Link, CharDevice, BlockDevice, Fifo, Socket } kind = Kind::Missing;
   uint64_t device = 0, inode = 0;   // device as (major << 32 | minor)
-  uint32_t rdev_major = 0, rdev_minor = 0, mode = 0, uid = 0;
+  uint32_t rdev_major = 0, rdev_minor = 0, mode = 0, uid = 0, gid = 0;
   int error = 0;                    // why Missing, when it is not ENOENT
 };
 

@@ -40,6 +40,23 @@ bool is_door(const PathFacts& facts) {
   return false;
 }
 
+// As root the jail's identity is nobody's on the host: a folder that it is to write in would be closed to it. The filter
+// must be one that lets no file have a set-id bit, for what the jail makes there belongs to the folder's owner.
+bool needs_owner_map(const Builder& b, const PathFacts& facts) {
+  bool listed = b.wants(Layer::Seccomp) && b.spec.seccomp.empty();
+  bool open_to_all = (facts.mode & 02) != 0;
+  return b.host.privileged && b.user_ns && b.spec.id_range == 0 && listed && !open_to_all && facts.uid != b.plan.outside_uid;
+}
+
+void map_owner(Builder& b, int8_t tree, const PathFacts& facts, uint16_t origin) {
+  auto one_to_one = [](uint32_t there, uint32_t here) { return num(there) + " " + num(here) + " 1\n"; };
+  Step& map = b.add(Op::MapOwner, b.source_side, Layer::Mounts, one_to_one(facts.uid, b.plan.outside_uid),
+                    one_to_one(facts.gid, b.plan.outside_gid));
+  map.a = tree;
+  map.z = facts.kind == PathFacts::Kind::Dir ? 1 : 0;
+  map.origin = origin;
+}
+
 Status bind(Builder& b, const Grant& grant) {
   auto facts = source_of(b, grant);
   if (!facts) return tl::unexpected<Error>(facts.error());
@@ -53,6 +70,7 @@ Status bind(Builder& b, const Grant& grant) {
   IMMURE_TRY(make_point(b, target, point_kind(*facts), grant.origin));
   b.phase = Builder::Phase::Attach;
   int8_t slot = host_tree(b, grant.source.value, *facts, attributes, Layer::Mounts, grant.origin);
+  if (writable && needs_owner_map(b, *facts)) map_owner(b, slot, *facts, grant.origin);
   attach(b, slot, target, Layer::Mounts, grant.origin);
   b.phase = Builder::Phase::Main;
   expect_mount(b, target, {}, attributes, grant.origin);

@@ -24,7 +24,7 @@ PathFacts::Kind kind_of(uint32_t mode) {
 PathFacts look_at(int dir, const char* path, int flags) {
   PathFacts facts;
   struct statx st {};
-  long r = sys::call(__NR_statx, dir, sys::arg(path), flags, STATX_TYPE | STATX_MODE | STATX_INO | STATX_UID,
+  long r = sys::call(__NR_statx, dir, sys::arg(path), flags, STATX_TYPE | STATX_MODE | STATX_INO | STATX_UID | STATX_GID,
                      sys::arg(&st));
   if (r < 0) {
     facts.error = static_cast<int>(-r);
@@ -37,6 +37,7 @@ PathFacts look_at(int dir, const char* path, int flags) {
   facts.rdev_minor = st.stx_rdev_minor;
   facts.mode = st.stx_mode & 07777;
   facts.uid = st.stx_uid;
+  facts.gid = st.stx_gid;
   return facts;
 }
 

@@ -22,6 +22,7 @@ const char* name(Op op) {
     case Op::FsSetFdPath: return "fsconfig(SET_STRING)";
     case Op::FsMount: return "fsmount";
     case Op::MountAttributes: return "mount_setattr";
+    case Op::MapOwner: return "mount_setattr(MOUNT_ATTR_IDMAP)";
     case Op::Attach: return "move_mount";
     case Op::AttachHere: return "move_mount";
     case Op::Mask: return "mount(MS_BIND)";

@@ -1,5 +1,6 @@
 #include "filter/filter.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/text.h"
@@ -15,10 +16,16 @@ bool is_default(const JailSpec& spec) {
          !spec.has(Weaken::Compat32) && !spec.has(Weaken::MemfdExec);
 }
 
+bool has_shared_folder(const Builder& b) {
+  return std::any_of(b.spec.grants.begin(), b.spec.grants.end(), [](const Grant& grant) { return grant.kind == Grant::Kind::Bind; });
+}
+
 Result<std::vector<sock_filter>> program_filter(Builder& b) {
-  if (is_default(b.spec)) return copy(filter::default_filter(b.plan.listener));
+  bool shares = has_shared_folder(b);
+  if (is_default(b.spec)) return copy(filter::default_filter(b.plan.listener, shares));
   filter::Options options;
   options.listener = b.plan.listener;
+  options.no_set_id = shares;
   options.nested_userns = b.spec.has(Weaken::NestedUserns);
   options.ptrace = b.spec.has(Weaken::Ptrace);
   options.compat32 = b.spec.has(Weaken::Compat32);

@@ -39,6 +39,7 @@ enum class Op : uint8_t {
   FsSetFdPath,     // fsconfig(a, s = "/proc/self/fd/B" or, with x >= 0, "/proc/self/fd/B:/proc/self/fd/X"), before 6.13
   FsMount,         // create and out = fsmount(a, attributes x); closes a
   MountAttributes, // mount_setattr(a, set x, clear y, recursive when z, user namespace b when b >= 0)
+  MapOwner,        // the tree a, recursive when z, shows ids as the maps s (users) and t (groups) say
   Attach,          // mount a on the path s below b, symbolic links refused; x: 1 = a missing target is fine
   AttachHere,      // mount a on "/" of the child's own view, before the pivot
   Mask,            // bind s over t, paths of the jail after the pivot; a missing t is fine

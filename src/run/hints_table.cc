@@ -126,6 +126,10 @@ constexpr HintRow kRows[] = {
     on(Op::FsMount, EBUSY, Code::kLayer, "the file system is in use with other options", "end what uses it"),
     on(Op::MountAttributes, EPERM, Code::kLayer,
        "the mount has flags that only the owner of its user namespace may take away", "start as root"),
+    on(Op::MapOwner, EINVAL, Code::kLayer, "its file system, or one mounted below it, cannot show its files as another user's",
+       "use --ro-bind, let the jail be the owner (--user NAME), or open the folder to all (chmod o+w)"),
+    on(Op::MapOwner, EPERM, Code::kLayer, "its files are shown as another user's already",
+       "use --ro-bind, or let the jail be the owner (--user NAME)"),
     on(Op::MountAttributes, EINVAL, Code::kLayer, "the kernel does not know one of the flags", kNewerKernel),
     on(Op::Attach, ENOENT, Code::kBadTarget,
        "there is nothing at that place, and immure creates nothing in a root",
@@ -337,6 +341,7 @@ const char* step_sentence(Op op) {
     case Op::PivotRoot: return "the jail cannot turn to its own root";
     case Op::MountsReady: return "the supervisor could not be told of the mounts";
     case Op::AwaitMaps: return "the jail got no ids";
+    case Op::MapOwner: return "%o cannot be made writable for the jail's identity";
     case Op::AwaitGo: return "the jail was not let go";
     case Op::Unshare: return "the jail cannot have its own %n";
     case Op::EnterNamespaces: return "the jail cannot be entered";

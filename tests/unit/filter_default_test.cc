@@ -75,13 +75,42 @@ TEST(Default, EveryProgramSaysWhatItsPolicySays) {
 }
 
 TEST(Default, ProgramsOfTheBuildAreThoseOfThePolicy) {
-  for (bool listener : {false, true}) {
-    Options options;
-    options.listener = listener;
-    expect_same(policy_of(options), default_filter(listener));
-    EXPECT_LT(default_filter(listener).size(), 200U);
-  }
+  for (bool listener : {false, true})
+    for (bool no_set_id : {false, true}) {
+      Options options;
+      options.listener = listener;
+      options.no_set_id = no_set_id;
+      expect_same(policy_of(options), default_filter(listener, no_set_id));
+      EXPECT_LT(default_filter(listener, no_set_id).size(), 250U);
+    }
   expect_same(init_policy(), init_filter());
+}
+
+// A folder of the host that the jail may write to holds what it left when it has gone.
+TEST(Default, LetsNoFileHaveASetIdBit_S55) {
+  struct Try {
+    const char* call;
+    uint64_t args[4];
+    bool denied;
+  };
+  constexpr uint64_t kCreat = 0100, kTmpfile = 020200000;
+  const Try tries[] = {
+      {"chmod", {0, 0755}, false},           {"chmod", {0, 04755}, true},     {"fchmod", {3, 02755}, true},
+      {"fchmodat", {3, 0, 06755}, true},     {"fchmodat2", {3, 0, 04000}, true}, {"fchmodat", {3, 0, 01777}, false},
+      {"creat", {0, 04755}, true},           {"mknodat", {3, 0, 0104755}, true}, {"mknod", {0, 0100644}, false},
+      {"open", {0, kCreat, 04755}, true},    {"open", {0, 0, 04755}, false},  {"openat", {3, 0, kCreat | 2, 02755}, true},
+      {"openat", {3, 0, kTmpfile, 04700}, true}, {"openat", {3, 0, kCreat, 0755}, false},
+  };
+  for (bool listener : {false, true})
+    for (const Try& each : tries) {
+      seccomp_data call = data_of(AUDIT_ARCH_X86_64, *syscall_number(Arch::X86_64, each.call));
+      std::copy(std::begin(each.args), std::end(each.args), call.args);
+      bool allowed = evaluate(default_filter(listener, true), call).value_or(0) == kAllow;
+      EXPECT_EQ(allowed, !each.denied) << each.call << " " << std::oct << each.args[1] << " " << each.args[2];
+      EXPECT_EQ(evaluate(default_filter(listener), call).value_or(0), kAllow) << each.call << ": only when asked";
+    }
+  seccomp_data unseen = data_of(AUDIT_ARCH_X86_64, *syscall_number(Arch::X86_64, "openat2"));
+  EXPECT_EQ(evaluate(default_filter(false, true), unseen).value_or(0), SECCOMP_RET_ERRNO | ENOSYS);
 }
 
 // What becomes the program waits behind this filter for the supervisor's word, and shuts itself off from others then.

@@ -1,0 +1,72 @@
+// A folder of the host that the jail may write to: it can, whoever owns it; what it makes is the owner's, and nothing
+// of it runs as the owner later.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/jail.h"
+
+namespace immure::test {
+namespace {
+
+class SharedFolder : public JailTest {
+ protected:
+  void SetUp() override { folder_ = dir_.dir("shared", 0755); }
+  Jail jail(const std::string& grant = "--bind") const { return Jail().option(grant).option(folder_ + ":/srv/s"); }
+  struct stat at(const std::string& name) const {
+    struct stat st {};
+    EXPECT_EQ(stat((folder_ + "/" + name).c_str(), &st), 0) << name;
+    return st;
+  }
+
+  TempDir dir_;
+  std::string folder_;
+};
+
+TEST_F(SharedFolder, IsWrittenAsItsOwner) {
+  Sights seen = jail().probe({{"open", "/srv/s/new", "create"}});
+  EXPECT_TRUE(seen[0].ok()) << seen;
+  EXPECT_EQ(at("new").st_uid, geteuid());
+  EXPECT_EQ(at("new").st_gid, getegid());
+}
+
+TEST_F(SharedFolder, OfAnotherUserIsWrittenAsThatUser) {
+  SKIP_UNLESS(can_be_root());
+  ASSERT_EQ(chown(folder_.c_str(), 12345, 12346), 0);
+  dir_.file("shared/roots", "x", 0600);
+  Sights seen = jail().probe({{"open", "/srv/s/new", "create"}, {"open", "/srv/s/roots", "r"}, {"chmod", "/srv/s/roots", "0666"}});
+  EXPECT_TRUE(seen[0].ok()) << seen;
+  EXPECT_EQ(at("new").st_uid, 12345U);
+  EXPECT_EQ(seen[1].verdict, "EACCES") << "only the folder's owner is mapped\n" << seen;
+  EXPECT_FALSE(seen[2].ok()) << seen;
+}
+
+TEST_F(SharedFolder, HoldsNoSetIdFileAfterwards_S55) {
+  const Actions actions = {{"open", "/srv/s/new", "create"}, {"chmod", "/srv/s/new", "04755"}, {"chmod", "/srv/s/new", "02755"},
+                           {"chmod", "/srv/s/new", "0755"}};
+  Sights seen = jail().probe(actions);
+  EXPECT_TRUE(seen[0].ok()) << seen;
+  EXPECT_EQ(seen[1].verdict, "EPERM") << seen;
+  EXPECT_EQ(seen[2].verdict, "EPERM") << seen;
+  EXPECT_TRUE(seen[3].ok()) << seen;
+  EXPECT_EQ(at("new").st_mode & 07777, 0755U);
+  // The control: where nothing stays there is nothing to deny.
+  Sights own = Jail().probe({{"open", "/tmp/new", "create"}, {"chmod", "/tmp/new", "04755"}});
+  EXPECT_TRUE(own[1].ok()) << own;
+}
+
+// Without the filter that holds set-id bits back, root's folder stays closed to the jail.
+TEST_F(SharedFolder, OfRootIsClosedWithoutTheFilter) {
+  SKIP_UNLESS(can_be_root());
+  Jail loose = jail();
+  loose.options({"--seccomp", "none"});
+  EXPECT_EQ(loose.probe({{"open", "/srv/s/new", "create"}})[0].verdict, "EACCES");
+}
+
+TEST_F(SharedFolder, ThatIsOnlyReadIsNobodyElses) {
+  SKIP_UNLESS(can_be_root());
+  dir_.file("shared/secret", "x", 0600);
+  EXPECT_EQ(jail("--ro-bind").probe({{"open", "/srv/s/secret", "r"}})[0].verdict, "EACCES");
+}
+
+}  // namespace
+}  // namespace immure::test

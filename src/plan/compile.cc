@@ -85,9 +85,10 @@ bool has_own_memory(const Builder& b) {
 
 }  // namespace
 
-// After the parent has read what it wants to know of pid 1, nobody else may: not its memory, not its files.
+// After the parent has read what it wants to know of pid 1, nobody else may: not its memory, not its files. In a new
+// jail there is nobody else until the program starts; who enters one is looked at from its first moment in it.
 void plan_gate(Builder& b) {
-  Side side = has_own_memory(b) ? Side::AfterGate : Side::Payload;
+  Side side = has_own_memory(b) || b.plan.enters ? Side::AfterGate : Side::Payload;
   b.add(Op::AwaitGo, side, Layer::PidNs);
   b.add(Op::Dumpable, side, Layer::PidNs).x = 0;
 }

@@ -30,7 +30,7 @@ constexpr Before kOrder[] = {
     {Op::CloseRange, Op::Seccomp, "the filter comes last"},
     {Op::CloseRange, Op::MoveFd, "descriptors that are kept must not be marked again"},
     {Op::MoveFd, Op::VerifyFds, "the check is of what the program will have"},
-    {Op::ParentDeathSignal, Op::AwaitGo, "who waits must end with who is waited for"},
+    {Op::Dumpable, Op::Exec, "nobody looks into what becomes the program"},
     {Op::AwaitGo, Op::Exec, "no program starts in a jail that was not verified"},
     {Op::Seccomp, Op::Exec, "the program starts filtered"},
 };

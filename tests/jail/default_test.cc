@@ -27,7 +27,7 @@ TEST_F(DefaultJail, KeepsTheStreamsApart) {
   EXPECT_EQ(sights_of(Jail().probe_command({{"stdin"}}).input("some text").run())[0].text, "some text");
 }
 
-TEST_F(DefaultJail, TellsMissingAndUnusableProgramsApart) {
+TEST_F(DefaultJail, TellsMissingAndUnusableProgramsApart_S2) {
   Outcome missing = Jail().command({"/no/such/program"}).run();
   EXPECT_EQ(missing.status, 127) << missing.err;
   EXPECT_NE(missing.err.find("/no/such/program"), std::string::npos) << missing.err;
@@ -74,7 +74,7 @@ TEST_F(DefaultJail, HoldsEveryWalkToTheOutside) {
 }
 
 // (S35, S36, S38) descriptors that the caller left open stay outside, high ones too.
-TEST_F(DefaultJail, ClosesInheritedDescriptors) {
+TEST_F(DefaultJail, ClosesInheritedDescriptors_S37) {
   TempDir outside;
   const std::string mark = outside.file("mark", "here");
   int folder = open(outside.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -137,6 +137,53 @@ TEST_F(DefaultJail, HasItsOwnEnvironmentAndNetwork) {
   EXPECT_EQ(seen[1].text, "lo") << seen;
   EXPECT_TRUE(seen[2].ok()) << seen;
   EXPECT_EQ(seen[3].text, "077") << seen;
+}
+
+TEST_F(DefaultJail, WritesNoAccessTimesOnItsOwnFileSystems_S107) {
+  const std::string mounts = Jail().probe({{"cat", "/proc/self/mountinfo"}}).outcome.out;
+  const std::string host = unjailed({{"cat", "/proc/self/mountinfo"}}).outcome.out;
+  for (const char* place : {" / ", " /tmp ", " /dev ", " /dev/shm "}) {
+    const size_t at = mounts.find(place);
+    ASSERT_NE(at, std::string::npos) << place;
+    EXPECT_EQ(mounts.substr(at, mounts.find(" - ", at) - at).find("relatime"), std::string::npos) << place << mounts;
+  }
+  EXPECT_NE(host.find("relatime"), std::string::npos) << "the control: the host writes them";
+}
+
+// An identity is a number, so the root need not know it.
+TEST_F(DefaultJail, IsAUserOfTheHostInARootWithoutUsers_S63) {
+  SKIP_UNLESS(can_be_root());
+  TempDir dir;
+  make_root(dir, "root");
+  Jail jail;
+  jail.options({"--root", dir / "root", "--user", "65534"});
+  Outcome outcome = jail.command({std::string(kPayloadsInside) + "/probe", "status", "Uid"}).run();
+  EXPECT_NE(outcome.out.find("65534"), std::string::npos) << outcome.out << outcome.err;
+}
+
+// What takes privilege to open is opened before the jail is made, and handed in.
+TEST_F(DefaultJail, ReadsAFileThatOnlyItsMakerMayOpen_S64) {
+  TempDir dir;
+  const std::string file = dir.file("key", "of the maker", 0600);
+  Jail jail;
+  jail.options({"--fd", "7=" + file + ":ro"});
+  Sights seen = jail.probe({{"fd-read", "7"}, {"fd-write", "7", "x"}, {"open", file, "r"}});
+  EXPECT_EQ(seen[0].text, "of the maker") << seen;
+  EXPECT_FALSE(seen[1].ok()) << seen;
+  EXPECT_EQ(seen[2].verdict, "ENOENT") << seen;
+}
+
+TEST_F(DefaultJail, TellsWhatTheGroupCounted_S88) {
+  SKIP_UNLESS(can_use_controller("memory"));
+  Jail jail;
+  jail.options({"--json", "--memory", "64M"});
+  Outcome outcome = jail.probe_command({{"echo", "it"}}).run();
+  const size_t at = outcome.err.find("\"memory_peak\":");
+  ASSERT_NE(at, std::string::npos) << outcome.err;
+  const long peak = std::atol(outcome.err.c_str() + at + 14);
+  EXPECT_GT(peak, 4096);
+  EXPECT_LT(peak, 64 << 20);
+  EXPECT_NE(outcome.err.find("\"pids_peak\":"), std::string::npos);
 }
 
 }  // namespace

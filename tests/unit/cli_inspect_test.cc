@@ -213,7 +213,7 @@ TEST_F(InspectTest, AChrootIsSeenThrough) {
   EXPECT_EQ(find(*p, outside)->where, Where::Outside);
 }
 
-TEST_F(InspectTest, PrivilegeIsDecoded) {
+TEST_F(InspectTest, PrivilegeIsDecoded_S66) {
   if (!start([] { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0; })) GTEST_FAIL();
   auto p = look_at_process(child_);
   ASSERT_TRUE(p);

@@ -167,5 +167,19 @@ TEST(PlanEnter, HasATerminalOfTheJails) {
   EXPECT_EQ(count(plan, Op::ControllingTty), 1u);
 }
 
+// What becomes the program is among the jail's processes from its birth on: they must find it closed.
+TEST(PlanEnter, IsClosedBeforeItIsSeen) {
+  Plan plan = entered(spec(), facts());
+  size_t closed = plan.steps.size(), let_go = plan.steps.size(), started = 0;
+  for (size_t i = 0; i < plan.steps.size(); i++) {
+    const Step& step = plan.steps[i];
+    if (step.side == Side::AfterGate && step.op == Op::Dumpable && step.x == 0) closed = i;
+    if (step.side == Side::AfterGate && step.op == Op::AwaitGo) let_go = i;
+    if (step.op == Op::Start) started = i;
+  }
+  EXPECT_LT(let_go, closed);
+  EXPECT_LT(closed, started);
+}
+
 }  // namespace
 }  // namespace immure

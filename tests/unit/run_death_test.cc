@@ -23,7 +23,7 @@ TEST(Death, OrdinaryEndsAreNotTalkedAbout) {
   }
 }
 
-TEST(Death, MemoryLimit) {
+TEST(Death, MemoryLimit_S89) {
   DeathFacts facts;
   facts.wait_status = by_signal(SIGKILL);
   facts.by = EndedBy::MemoryLimit;
@@ -91,7 +91,7 @@ TEST(Death, FileSize) {
   EXPECT_HAS(explain_death(facts)[0].how, "--file-size 2MiB");
 }
 
-TEST(Death, Filter) {
+TEST(Death, Filter_S96) {
   DeathFacts facts;
   facts.wait_status = by_signal(SIGSYS, true);
   facts.denied_call = "ptrace";

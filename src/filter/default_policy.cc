@@ -148,6 +148,13 @@ ArchPolicy arch_policy(Arch arch, const std::array<Known, Count>& calls, const O
 
 }  // namespace
 
+bool opens_set_id(const Options& options) {
+  if (options.rules.empty()) return false;
+  return std::any_of(kTreatments.begin(), kTreatments.end(), [&](const NamedTreatment& call) {
+    return without_set_id(call.name, kAllow) && word_about(options, call.name) == Word::Allow;
+  });
+}
+
 Result<Policy> default_policy(const Options& options) {
   IMMURE_TRY(check_rules(options));
   Verdict denied = options.listener ? SECCOMP_RET_USER_NOTIF : errno_verdict(EPERM);

@@ -105,6 +105,8 @@ struct Options {
 };
 // Errors: kBadValue for a name that is neither a call nor a set, kFilter for the exceptions above.
 Result<Policy> default_policy(const Options& options);
+// Whether a rule opens a call that no_set_id would hold: then a file can have a set-id bit all the same.
+bool opens_set_id(const Options& options);
 
 // read, write, exit, exit_group, sigreturn, and what a static program's start cannot do without (its thread
 // pointer); everything else ends the process. exec_fd ≥ 0: the program is started by execveat on that

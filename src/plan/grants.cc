@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "filter/filter.h"
 #include "plan/builder.h"
 
 namespace immure {
@@ -40,12 +41,22 @@ bool is_door(const PathFacts& facts) {
   return false;
 }
 
-// As root the jail's identity is nobody's on the host: a folder that it is to write in would be closed to it. The filter
-// must be one that lets no file have a set-id bit, for what the jail makes there belongs to the folder's owner.
-bool needs_owner_map(const Builder& b, const PathFacts& facts) {
+// What the jail makes in a folder that is shown as its own belongs to the folder's owner: with a set-id bit it would run
+// as the owner later, and capabilities that a file is given inside are stored as the owner's, root's for instance.
+bool leaves_no_privilege(const Builder& b) {
+  constexpr uint64_t kSetfcap = uint64_t{1} << 31;
   bool listed = b.wants(Layer::Seccomp) && b.spec.seccomp.empty();
+  bool gives_capabilities = !b.wants(Layer::Capabilities) || (b.spec.caps_add & kSetfcap) != 0 || b.spec.has(Weaken::NestedUserns);
+  filter::Options options;
+  for (const SyscallRule& rule : b.spec.syscalls) options.rules.push_back({rule.name, rule.allow});
+  return listed && !gives_capabilities && !filter::opens_set_id(options);
+}
+
+// As root the jail's identity is nobody's on the host: a folder that it is to write in would be closed to it.
+bool needs_owner_map(const Builder& b, const PathFacts& facts) {
   bool open_to_all = (facts.mode & 02) != 0;
-  return b.host.privileged && b.user_ns && b.spec.id_range == 0 && listed && !open_to_all && facts.uid != b.plan.outside_uid;
+  return b.host.privileged && b.user_ns && b.spec.id_range == 0 && !open_to_all && facts.uid != b.plan.outside_uid &&
+         leaves_no_privilege(b);
 }
 
 void map_owner(Builder& b, int8_t tree, const PathFacts& facts, uint16_t origin) {
@@ -164,6 +175,16 @@ Status file(Builder& b, const Grant& grant) {
   return bind(b, as_bind);
 }
 
+// Only where the files are the jail's own: elsewhere it would be made on the host.
+Status link(Builder& b, const Grant& grant) {
+  const Builder::Region& region = region_of(b, grant.target.value);
+  if (region.kind == Builder::Region::Kind::Host || region.kind == Builder::Region::Kind::Closed)
+    return fail(Code::kBadTarget, "no link can be made at " + quoted(grant.target.value), quoted(region.path) + " is not the jail's own",
+                "choose a target outside it", b.spec.origin_text(grant.origin));
+  make_link(b, grant.target.value, grant.link);
+  return {};
+}
+
 Status one(Builder& b, const Grant& grant) {
   switch (grant.kind) {
     case Grant::Kind::Bind: case Grant::Kind::RoBind: return bind(b, grant);
@@ -171,7 +192,7 @@ Status one(Builder& b, const Grant& grant) {
     case Grant::Kind::Overlay: return overlay(b, grant);
     case Grant::Kind::File: return file(b, grant);
     case Grant::Kind::Dir: return make_point(b, grant.target.value, PointKind::Directory, grant.origin);
-    case Grant::Kind::Symlink: make_link(b, grant.target.value, grant.link); return {};
+    case Grant::Kind::Symlink: return link(b, grant);
     case Grant::Kind::DevNode: return {};   // devices.cc
     case Grant::Kind::Proc:
       if (grant.target.value == "/proc") return {};   // is there anyway

@@ -1,0 +1,96 @@
+// What a jail of root's may do to a folder of the host: as its owner, if nothing of the owner's power can stay in it; and
+// what is made for a jail is never made on the host.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "plan/compile.h"
+#include "support/features.h"
+
+namespace immure {
+namespace {
+
+class SharedFolder : public testing::Test {
+ protected:
+  SharedFolder() {
+    char name[] = "/tmp/immure-shared.XXXXXX";
+    folder_ = mkdtemp(name);
+    chmod(folder_.c_str(), 0755);
+    spec_.argv = {"true"};
+    Grant grant;
+    grant.kind = Grant::Kind::Bind;
+    grant.source.value = folder_;
+    grant.target.value = "/srv/s";
+    spec_.grants.push_back(grant);
+  }
+  ~SharedFolder() override { rmdir(folder_.c_str()); }
+
+  Result<Plan> plan() const {
+    char* environment[] = {nullptr};
+    return compile(spec_, test::linux_6_18(), test::root_host(), RealHostFiles{}, environment);
+  }
+  bool is_the_jails() const {
+    auto made = plan();
+    EXPECT_TRUE(made) << (made ? "" : format(made.error()));
+    return made && std::any_of(made->steps.begin(), made->steps.end(), [](const Step& step) { return step.op == Op::MapOwner; });
+  }
+
+  JailSpec spec_;
+  std::string folder_;
+};
+
+TEST_F(SharedFolder, IsTheJailsToWrite) {
+  EXPECT_TRUE(is_the_jails());
+  spec_.syscalls = {{"ptrace", true}, {"chmod", false}};
+  EXPECT_TRUE(is_the_jails()) << "neither rule opens what could leave a set-id bit";
+}
+
+TEST_F(SharedFolder, IsClosedWhereASetIdBitCouldStay_S55) {
+  for (const char* call : {"chmod", "fchmodat2", "openat2", "mknod"}) {
+    spec_.syscalls = {{call, true}};
+    EXPECT_FALSE(is_the_jails()) << call;
+    spec_.syscalls.push_back({call, false});
+    EXPECT_TRUE(is_the_jails()) << call << " is taken back";
+  }
+  spec_.syscalls.clear();
+  spec_.seccomp = "none";
+  EXPECT_FALSE(is_the_jails());
+}
+
+// A file's capabilities are stored with the id of who gave them, which here would be the folder's owner: root's are the
+// host's own.
+TEST_F(SharedFolder, IsClosedWhereCapabilitiesCouldStay_S55) {
+  spec_.caps_add = uint64_t{1} << 31;   // CAP_SETFCAP
+  EXPECT_FALSE(is_the_jails());
+  spec_.caps_add = uint64_t{1} << 10;   // CAP_NET_BIND_SERVICE
+  EXPECT_TRUE(is_the_jails());
+  spec_.caps_add = 0;
+  spec_.weakened[static_cast<size_t>(Weaken::NestedUserns)] = true;
+  EXPECT_FALSE(is_the_jails());
+  spec_.weakened[static_cast<size_t>(Weaken::NestedUserns)] = false;
+  spec_.need[static_cast<size_t>(Layer::Capabilities)] = Need::Off;
+  EXPECT_FALSE(is_the_jails());
+}
+
+// A link has to have a place that is the jail's own.
+TEST_F(SharedFolder, HoldsNoLinkOfTheJails) {
+  for (const char* place : {"/srv/s/link", "/srv/s/a/link", "/usr/link", "/usr/local/x/link"}) {
+    Grant link;
+    link.kind = Grant::Kind::Symlink;
+    link.target.value = place;
+    link.link = "x";
+    spec_.grants.resize(1);
+    spec_.grants.push_back(link);
+    auto made = plan();
+    ASSERT_FALSE(made) << place;
+    EXPECT_EQ(made.error().code, Code::kBadTarget) << place;
+  }
+  spec_.grants.back().target.value = "/srv/link";
+  EXPECT_TRUE(plan());
+}
+
+}  // namespace
+}  // namespace immure

@@ -1,6 +1,7 @@
 // The rows of the default jail, one by one: the filter, by entry and by family of calls, and Landlock.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -53,6 +54,12 @@ Can has_newer_calls() {
   Sights seen = unjailed({{"call", first_unknown_call()}});
   return {seen[0].verdict != "ENOSYS", "this kernel has no call that is newer than immure's table"};
 }
+Can has_executable_memfd() {
+  constexpr unsigned kExec = 0x10;  // MFD_EXEC
+  const int fd = memfd_create("", kExec);
+  if (fd >= 0) close(fd);
+  return {fd >= 0, "memory files that are to be executed can be asked for from Linux 6.3 on"};
+}
 Can landlock_for_files() { return can_use_landlock(1); }
 Can landlock_for_ports() { return can_use_landlock(4); }
 Can landlock_with_scopes() { return can_use_landlock(6); }
@@ -96,7 +103,8 @@ std::vector<Row> filter_rows() {
       {.name = "no executable memory file is asked for (S97)",
        .off = {"--weaken", "memfd-exec"},
        .look = {{"call", "memfd_create", "0", "0x10"}},
-       .holds = [](const Sights& seen, const Scene&) { return seen[0].verdict == "EINVAL"; }},
+       .holds = [](const Sights& seen, const Scene&) { return seen[0].verdict == "EINVAL"; },
+       .needs = {has_executable_memfd}},
       {.name = "nothing is typed into a terminal (S132)",
        .off = none,
        .look = {{"tiocsti", "0"}, {"tiocsti", "0", "1"}},
@@ -110,7 +118,7 @@ std::vector<Row> landlock_rows() {
   return {
       {.name = "Landlock lets no device be made (S55)",
        .off = off,
-       .look = {{"mknod", "/tmp/whiteout", "c", "0", "0"}},
+       .look = {{"mknod", "/tmp/device", "b", "7", "0"}},
        .holds = denied_access,
        .needs = {landlock_for_files}},
       {.name = "Landlock lets no mount be changed (S67)",

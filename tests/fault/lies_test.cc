@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,9 +33,12 @@ Can has_groups_of_version_1() {
   return can.yes ? can_use_controller("pids") : can;
 }
 
-Can has_memfd_noexec() {
-  return {exists("/proc/sys/vm/memfd_noexec") && is_root(),
-          "vm.memfd_noexec is there for root alone, from Linux 6.3 on"};
+// Fewer than the jail's default, for a host's own limit may be just that.
+void have_few_files() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) _exit(98);
+  files.rlim_cur = 512;
+  if (setrlimit(RLIMIT_NOFILE, &files) != 0) _exit(98);
 }
 
 // What a lie lets loose meets a copy: root's launcher has mounts, a host name and queues that go with it.
@@ -105,7 +109,7 @@ const std::vector<Lie> kLies = {
     {"the size of a file (S86)", "lie:prlimit64:1", {"resource limits"}},
     {"core dumps (S86)", "lie:prlimit64:4", {"resource limits"}},
     {"processes of one identity (S86)", "lie:prlimit64:6", {"resource limits"}},
-    {"open files (S39)", "lie:prlimit64:7", {"resource limits"}},
+    {"open files (S39)", "lie:prlimit64:7", {"resource limits"}, {}, have_few_files},
     {"descriptors of the program (S36)", "lie:close_range:3", {"descriptor"}},
 };
 

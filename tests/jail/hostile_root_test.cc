@@ -146,8 +146,13 @@ TEST_F(HostileRoot, AWritableLayerIsThrownAway) {
                     .probe({{"write", "/shared/file", "after!"},
                             {"cat", "/shared/file"},
                             {"open", "/shared/new", "create"}});
-  EXPECT_EQ(seen[1].text, "after!") << seen;
-  EXPECT_TRUE(seen[2].ok()) << seen;
+  // Stacked inside, as root too where layers by descriptor are not to be had, the layer holds no owner from outside.
+  if (is_root() && !can_stack_descriptors().yes) {
+    EXPECT_EQ(seen[2].verdict, "EOVERFLOW") << seen;
+  } else {
+    EXPECT_EQ(seen[1].text, "after!") << seen;
+    EXPECT_TRUE(seen[2].ok()) << seen;
+  }
   EXPECT_EQ(read_file(outside_ + "/other-name"), "before");
   EXPECT_FALSE(exists(in("shared/new")));
   unlink((outside_ + "/other-name").c_str());

@@ -276,7 +276,7 @@ std::vector<Row> mount_rows() {
        .off = {"--weaken", "memfd-exec"},
        .look = {{"memfd-exec"}},
        .holds = none_ok,
-       .needs = {can_be_root}},
+       .needs = {has_memfd_noexec}},
       {.name = "kernel files of proc masked (S28)",
        .off = {"--weaken", "proc-full"},
        .look = {{"cat", "/proc/cmdline"}, {"cat", "/proc/interrupts"}, {"cat", "/proc/zoneinfo"}},

@@ -93,6 +93,17 @@ Can can_map_ranges() {
 
 Can can_use_overlay() { return when(holds_line_with("/proc/filesystems", "\toverlay"), "the kernel has no overlayfs"); }
 
+// They came with open_tree_attr(2).
+Can can_stack_descriptors() {
+  return when(syscall(467 /* open_tree_attr */, -1, nullptr, 0, nullptr, 0) != -1 || errno != ENOSYS,
+              "layers of an overlay by descriptor came with Linux 6.15");
+}
+
+Can has_memfd_noexec() {
+  return when(is_root() && exists("/proc/sys/vm/memfd_noexec"),
+              "vm.memfd_noexec is there for root alone, from Linux 6.3 on");
+}
+
 Can can_run(const char* program) {
   const char* path = std::getenv("PATH");
   std::string all = path != nullptr ? path : "/usr/bin:/bin";

@@ -23,6 +23,8 @@ Can can_have_cgroup_v1();
 Can can_use_landlock(int least_abi);
 Can can_map_ranges();                  // newuidmap is there and grants this user a range
 Can can_use_overlay();                 // a kernel with overlayfs
+Can can_stack_descriptors();           // layers of an overlay that are attached nowhere
+Can has_memfd_noexec();                // vm.memfd_noexec, which only root sets
 Can can_run(const char* program);      // found in PATH
 Can can_run_32_bit_calls();            // int 0x80 of a 64-bit program reaches the kernel
 Can has_lsm(const char* name);

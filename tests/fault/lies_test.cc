@@ -33,11 +33,11 @@ Can has_groups_of_version_1() {
   return can.yes ? can_use_controller("pids") : can;
 }
 
-// Fewer than the jail's default, for a host's own limit may be just that.
-void have_few_files() {
+// More than the jail's default, for a host's own limit may be just that.
+void have_many_files() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) _exit(98);
-  files.rlim_cur = 512;
+  files.rlim_cur = files.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &files) != 0) _exit(98);
 }
 
@@ -109,7 +109,7 @@ const std::vector<Lie> kLies = {
     {"the size of a file (S86)", "lie:prlimit64:1", {"resource limits"}},
     {"core dumps (S86)", "lie:prlimit64:4", {"resource limits"}},
     {"processes of one identity (S86)", "lie:prlimit64:6", {"resource limits"}},
-    {"open files (S39)", "lie:prlimit64:7", {"resource limits"}, {}, have_few_files},
+    {"open files (S39)", "lie:prlimit64:7", {"resource limits"}, {}, have_many_files},
     {"descriptors of the program (S36)", "lie:close_range:3", {"descriptor"}},
 };
 
@@ -122,7 +122,7 @@ TEST_P(Lies, AreFoundOut) {
   const std::string report = folder / "report";
   Command launch({payload("saboteur"), report, "any", "0", lie.call, immure_path()});
   Actions actions = {{"echo", "it", "runs"}};
-  if (lie.late) actions.insert(actions.begin(), {"sleep", "1"});
+  if (lie.late) actions.insert(actions.begin(), {"sleep", "5"});
   launch.args(Jail().run_words()).arg(std::string(kPayloadsInside) + "/probe").args(probe_words(actions));
   launch.before_exec([&lie] {
     stand_apart();

@@ -3,15 +3,18 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "kernel/sys.h"
 #include "run/sampler.h"
 #include "run/verify.h"
+#include "uapi/kernel.h"
 
 namespace immure::run {
 namespace {
@@ -22,6 +25,8 @@ using child::Message;
 constexpr int kWatchedSignals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP,
                                    SIGCHLD, SIGPIPE, SIGTTOU, SIGTTIN};
 constexpr uint64_t kSampleEvery = 25'000'000, kNever = ~uint64_t{0};
+
+alignas(64) char deputy_stack[32 * 1024];
 
 class Loop {
  public:
@@ -39,9 +44,12 @@ class Loop {
   void on_signal(int number);
   void on_wire();
   void on_time();
+  bool has_limits() const { return sampling_ || wall_deadline_ != kNever || kill_deadline_ != kNever; }
   void sample();
   void forward(int number);
   void stopped();
+  bool stop_with_deputy();
+  static int deputise(void* loop);
   void kill_tree(EndedBy by);
 
   const Plan& plan_;
@@ -51,7 +59,7 @@ class Loop {
   Denied* denied_;
   const SuperviseOptions& options_;
   uint64_t begun_, alive_at_ = kNever, wall_deadline_ = kNever, kill_deadline_ = kNever, next_sample_ = 0;
-  bool sampling_ = false, exited_ = false, gone_ = false;
+  bool sampling_ = false, exited_ = false, gone_ = false, told_to_stop_ = false;
   int interrupts_ = 0;
   Outcome outcome_;
   Status failure_;
@@ -74,9 +82,60 @@ void Loop::kill_tree(EndedBy by) {
   sampling_ = false;
 }
 
+// Limits go on while the supervisor is stopped: the program may have stopped itself for that, and left others running.
+// The deputy shares the memory, so what it decides is decided; nobody else touches it meanwhile.
+int Loop::deputise(void* loop) {
+  Loop& self = *static_cast<Loop*>(loop);
+  sys::call(__NR_setpgid, 0, 0);   // or it would be stopped with the others
+  sys::call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  while (self.has_limits()) {
+    pollfd jail{self.jail_.pidfd.get(), POLLIN, 0};
+    long wait = self.timeout();
+    const long pause[2] = {wait / 1000, wait % 1000 * 1'000'000};
+    if (sys::call(__NR_ppoll, sys::arg(&jail), 1, sys::arg(pause), 0, 8) != 0) break;
+    self.on_time();
+  }
+  return 0;
+}
+
+// False: nobody could stand in.
+bool Loop::stop_with_deputy() {
+  const uint64_t alive_at = std::exchange(alive_at_, kNever);   // publishing is not the deputy's
+  const uint64_t wall_deadline = wall_deadline_, kill_deadline = kill_deadline_;
+  const EndedBy before = outcome_.killed_by;
+  long deputy = 0;
+  if (has_limits()) {
+    uapi::CloneArgs args{};
+    args.flags = uapi::kCloneVm;
+    args.stack = reinterpret_cast<uint64_t>(deputy_stack);
+    args.stack_size = sizeof deputy_stack;
+    deputy = sys::clone_call(&args, sizeof args, deputise, this);
+    if (deputy > 0) sys::call(__NR_setpgid, deputy, deputy);
+  }
+  if (deputy >= 0) stop_own_group();   // until the shell lets us go on
+  if (deputy > 0) {
+    sys::call(__NR_kill, deputy, SIGKILL);
+    while (sys::call(__NR_wait4, deputy, 0, 0x40000000 /* __WALL */, 0) == -EINTR) {
+    }
+  }
+  alive_at_ = alive_at;
+  // It may have been ended between a decision and what follows from it.
+  if (outcome_.killed_by == before) {
+    wall_deadline_ = wall_deadline;
+    kill_deadline_ = kill_deadline;
+  } else if (kill_deadline_ == kNever) {
+    kill_tree(outcome_.killed_by);
+  }
+  return deputy >= 0;
+}
+
+// With a terminal of its own the program was stopped by a key, as far as can be seen; without one only who was told to
+// stop stops: a program that stops itself is not to stop its caller's script.
 void Loop::stopped() {
+  bool told = std::exchange(told_to_stop_, false);
+  if (terminal_ == nullptr && !told) return;
   if (terminal_ != nullptr) terminal_->suspend();
-  stop_own_group();   // until the shell lets us go on
+  (void)stop_with_deputy();   // who cannot leave goes on, and so does the program
   if (terminal_ != nullptr) terminal_->resume();
   forward(SIGCONT);
 }
@@ -98,6 +157,10 @@ void Loop::on_signal(int number) {
         return;
       }
       if (plan_.kill_after_ns != 0 && kill_deadline_ == kNever) kill_deadline_ = now_ns() + plan_.kill_after_ns;
+      forward(number);
+      return;
+    case SIGTSTP:
+      told_to_stop_ = true;
       forward(number);
       return;
     default: forward(number);

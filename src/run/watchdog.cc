@@ -35,6 +35,7 @@ void remove_groups(const Watched& watched) {
 int watch(void* argument) {
   const Watched& watched = *static_cast<const Watched*>(argument);
   sys::call(__NR_prctl, PR_SET_NAME, sys::arg("immure-watch"), 0, 0, 0);
+  sys::call(__NR_setpgid, 0, 0);   // who kills the group of immure as a whole is survived, too
   long parent = sys::call(__NR_pidfd_open, parent_pid, 0);
   if (parent >= 0 && parent != 3) {
     sys::call(__NR_dup3, parent, 3, O_CLOEXEC);

@@ -66,7 +66,7 @@ std::string overview() {
   }
   return out +
          "\n"
-         "  immure run -- python3 script.py     no network, no files but /usr, own /tmp\n"
+         "  immure run --ro-bind . -- ./check   no network, no files but /usr and this\n"
          "  immure run --bind . -- make         this folder writable, nothing else\n"
          "  immure explain --bind . -- make     what that would do, step by step\n"
          "\n"

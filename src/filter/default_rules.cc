@@ -245,6 +245,7 @@ std::optional<CallPolicy> without_set_id(std::string_view name, Verdict denied) 
 CallPolicy weigh(Treatment treatment, const Weighing& w) {
   switch (treatment) {
     case Treatment::Deny: return {0, {}, w.allowed ? kAllow : w.denied};
+    case Treatment::Refuse: return {0, {}, w.allowed ? kAllow : errno_verdict(EPERM)};
     case Treatment::Allow: return {};
     case Treatment::Absent: return {0, {}, w.allowed ? kAllow : errno_verdict(ENOSYS)};
     case Treatment::Trace: return {0, {}, w.allowed || w.options.ptrace ? kAllow : w.denied};

@@ -12,6 +12,7 @@ namespace immure::filter {
 // How the default jail treats a call; default_calls.inc says which one how.
 enum class Treatment : uint8_t {
   Deny,
+  Refuse,  // EPERM, and not worth a word: what many programs try and do without
   Allow,
   Absent,  // ENOSYS
   Clone,

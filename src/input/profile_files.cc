@@ -172,6 +172,8 @@ Status tighten(std::vector<Word>& words, const Parsed& parsed, const ProfilePlac
   Result<Jail> after = jail_of(words, *project, parsed.words);
   if (!after) return tl::unexpected<Error>(std::move(after.error()));
   IMMURE_TRY(only_narrows(before->spec, after->spec, host_defaults()));
+  if (!(before->run == after->run))
+    return loosens("json, quiet, verbose, timings or status-fd", "what is told of a run is the caller's choice", places.project);
   words.insert(words.end(), project->begin(), project->end());
   return {};
 }

@@ -62,7 +62,7 @@ Status target_from_source(Grant& grant, std::string_view option) {
   if (!path) {
     return fail(Code::kBadTarget,
                 "--" + std::string(option) + " " + quoted(grant.source.value) + " needs a target",
-                "the source's own path is no path inside the jail", "write SRC:DST");
+                "that path cannot be its place inside: " + path.error().why, "write SRC:DST");
   }
   grant.target = std::move(*path);
   return {};

@@ -81,7 +81,10 @@ Status bind(Builder& b, const Grant& grant) {
   IMMURE_TRY(make_point(b, target, point_kind(*facts), grant.origin));
   b.phase = Builder::Phase::Attach;
   int8_t slot = host_tree(b, grant.source.value, *facts, attributes, Layer::Mounts, grant.origin);
-  if (writable && needs_owner_map(b, *facts)) map_owner(b, slot, *facts, grant.origin);
+  if (writable && needs_owner_map(b, *facts)) {
+    map_owner(b, slot, *facts, grant.origin);
+    b.weakened("--bind: the program writes below " + grant.source.value + " as its owner, uid " + num(facts->uid));
+  }
   attach(b, slot, target, Layer::Mounts, grant.origin);
   b.phase = Builder::Phase::Main;
   expect_mount(b, target, {}, attributes, grant.origin);
@@ -130,6 +133,7 @@ Status overlay(Builder& b, const Grant& grant) {
   expect.x = facts->device;
   expect.y = facts->inode;
   expect.origin = grant.origin;
+  if (needs_owner_map(b, *facts)) map_owner(b, lower, *facts, grant.origin);
   int8_t upper = new_tmpfs(b, b.source_side, Layer::Mounts, bytes, bytes / 4096 + 64, "755", kInert);
   b.add(Op::FsOpen, b.source_side, Layer::Mounts, "overlay").out = fs;
   Step& layer = b.add(Op::FsSetFd, b.source_side, Layer::Mounts, "lowerdir+");

@@ -125,7 +125,8 @@ Status plan_ids(Builder& b) {
     b.add(Op::Dumpable, Side::Child, Layer::UserNs).x = 1;   // or its own /proc files are not its own
     if (b.layer(Layer::UserNs).mechanism.empty())
       b.layer(Layer::UserNs).mechanism =
-          "id " + num(plan.inside_uid) + " inside is id " + num(plan.outside_uid) + " outside, which owns nothing else";
+          "id " + num(plan.inside_uid) + " inside is id " + num(plan.outside_uid) + " outside, " +
+          (plan.outside_uid >= kFirstOwnId ? "which owns nothing else" : "the host's user of that number");
     if (!b.host.privileged)
       b.layer(Layer::UserNs).mechanism = "id " + num(plan.inside_uid) + " inside is the caller, with no privilege";
   }

@@ -47,4 +47,10 @@ Status check_passed_descriptors(const JailSpec& spec) {
   return {};
 }
 
+Status check_status_descriptor(int fd) {
+  if (fd < 0 || fcntl(fd, F_GETFD) >= 0) return {};
+  return fail(Code::kBadValue, "--status-fd " + num(static_cast<uint64_t>(fd)) + " cannot be written to", "it is not open",
+              "open it in the caller: immure run --status-fd 5 … 5>FILE", {}, errno);
+}
+
 }  // namespace immure::run

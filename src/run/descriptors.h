@@ -12,5 +12,7 @@ Status check_standard_descriptors();
 
 // Those of --pass-fd: open, and no directory or disk. To be asked before this process opens anything itself.
 Status check_passed_descriptors(const JailSpec& spec);
+// The one that --status-fd names; -1: none.
+Status check_status_descriptor(int fd);
 
 }  // namespace immure::run

@@ -35,6 +35,7 @@ class StatusChannel {
     if (fd_ >= 0) (void)write_fd(fd_, json.str() + "\n", "--status-fd");
   }
   bool wanted() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
 
  private:
   int fd_;
@@ -255,6 +256,7 @@ Status Run::take_name_of(std::string file) {
 int Run::run() {
   // Before anything is opened: a number that nobody opened would be one of immure's own by then.
   if (auto ok = check_passed_descriptors(spec_); !ok) return refuse(ok.error(), "setup");
+  if (auto ok = check_status_descriptor(status_.fd()); !ok) return refuse(ok.error(), "setup");
   if (auto ok = check_standard_descriptors(); !ok) return refuse(ok.error(), "setup");
   umask(0);   // modes are meant as they are written; the program gets its own umask
   host_ = Host::observe();

@@ -143,6 +143,7 @@ struct JailSpec {
 struct RunOptions {
   bool json = false, quiet = false, verbose = false, timings = false;
   int status_fd = -1;
+  bool operator==(const RunOptions&) const = default;
 };
 
 const char* key(Weaken weaken);          // "nested-userns"

@@ -100,7 +100,6 @@ constexpr LimitRow kLimits[] = {
     {&Limits::file_size, Field::FileSize, "--file-size"},
     {&Limits::open_files, Field::OpenFiles, "--open-files"},
     {&Limits::wall_time_ns, Field::WallTime, "--wall-time"},
-    {&Limits::kill_after_ns, Field::KillAfter, "--kill-after"},
     {&Limits::tmp_size, Field::TmpSize, "--tmp-size"},
 };
 
@@ -112,6 +111,9 @@ Status limits_narrow(const JailSpec& before, const JailSpec& after, const Limits
     if ((limit == 0 ? kNoLimit : limit) > (old_limit == 0 ? kNoLimit : old_limit))
       return loosens(row.flag, "the limit would be higher", from(after, row.field));
   }
+  // A longer one is more time, and none at all is no end after a plea: neither more nor less.
+  if (before.limits.kill_after_ns.value_or(0) != after.limits.kill_after_ns.value_or(0))
+    return loosens("--kill-after", "the program could have more time", from(after, Field::KillAfter));
   return {};
 }
 
@@ -134,8 +136,9 @@ Status program_narrows(const JailSpec& before, const JailSpec& after) {
     if (!known)
       return loosens("a descriptor", "it would be passed into the jail", after.origin_text(fd.origin));
   }
-  if (before.tty != after.tty && after.tty != Tty::Never)
-    return loosens("--tty", "the program would get a terminal", from(after, Field::Tty));
+  // Without a terminal of its own the program has the caller's, where there is one.
+  if (before.tty != after.tty)
+    return loosens("--tty or --no-tty", "which terminal the program has is the caller's choice", from(after, Field::Tty));
   if (before.clock_offset_s != after.clock_offset_s)
     return loosens("--clock-offset", "another clock is neither more nor less",
                    from(after, Field::ClockOffset));

@@ -114,7 +114,8 @@ TEST(Narrows, EachFieldByItself) {
 
   EXPECT_FALSE(refuses([](JailSpec& s) { s.seccomp = "strict"; }));
   EXPECT_FALSE(refuses([](JailSpec& s) { s.syscalls = {{"mount", false, 0}}; }));
-  EXPECT_FALSE(refuses([](JailSpec& s) { s.tty = Tty::Never; }));
+  EXPECT_TRUE(refuses([](JailSpec& s) { s.tty = Tty::Never; })) << "the caller's terminal would be handed in";
+  EXPECT_TRUE(refuses([](JailSpec& s) { s.limits.kill_after_ns = 4'000'000'000; })) << "--wall-time would be longer by it";
   EXPECT_FALSE(refuses([](JailSpec& s) { s.env = {{"A", "b", 0}}; }));
   EXPECT_FALSE(refuses([](JailSpec& s) { s.need[static_cast<size_t>(Layer::Cgroup)] = Need::Require; }));
   EXPECT_FALSE(refuses([](JailSpec& s) { s.landlock.restrict_connect = true; }));

@@ -27,7 +27,7 @@ bool is_nought(std::string_view key, std::string_view value) { return key != "ma
 std::vector<ExpectedOption> expected_options(const Plan& plan) {
   std::vector<ExpectedOption> found;
   std::array<std::vector<std::string>, kSlots> set;   // by the slot of the file system, then of its mount
-  auto at = [&](int8_t slot) -> std::vector<std::string>& { return set[static_cast<size_t>(slot)]; };
+  auto at = [&](int8_t slot) -> std::vector<std::string>& { return set[static_cast<uint8_t>(slot)]; };
   for (const Step& step : plan.steps) {
     if (step.a < 0) continue;
     if (step.op == Op::FsSet && !is_nought(plan.text(step.s), plan.text(step.t))) {

@@ -24,10 +24,16 @@ std::string own_folder() {
 
 int become_full(char* const* argv, char* const* environment) {
   std::string folder = own_folder();
-  for (const char* place : {"immure-full", "../libexec/immure/immure-full"})
-    execve((folder + place).c_str(), argv, environment);
   Error error{Code::kSystem, 0, "immure-full is missing", "it stands neither in " + quoted(folder) + " nor in libexec/immure beside it",
               "install immure as a whole: ./dev install", {}};
+  if (folder.starts_with('/')) {
+    for (const char* place : {"immure-full", "../libexec/immure/immure-full"})
+      execve((folder + place).c_str(), argv, environment);
+  } else {   // never one of the working directory: whoever made that would be run
+    error.what = "immure-full cannot be found";
+    error.why = "/proc/self/exe does not tell where immure is";
+    error.how = "mount /proc";
+  }
   (void)write_fd(2, format(error), "stderr");
   return 125;
 }

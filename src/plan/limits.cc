@@ -11,6 +11,9 @@ namespace immure {
 namespace {
 
 constexpr uint64_t kMostOpenFiles = 65536;   // what a program may raise the default to
+// What waits for delivery, timers included, and the bytes of message queues are counted for who made the user namespace
+// as well: a jail must leave the host's root, or its caller, the most of theirs.
+constexpr uint64_t kMostWaiting = 4096, kMostQueues = 1 << 20, kShare = 4;
 
 // Never above what the caller may: a limit that is tighter already stays.
 void rlimit(Builder& b, int resource, uint64_t soft, uint64_t hard) {
@@ -37,6 +40,12 @@ Status plan_limits(Builder& b) {
     uint64_t pids = in_force(limits.pids, b.defaults.pids);
     // Counted for each user namespace and each id; pid 1 and the program have the same one.
     if (pids != 0 && b.user_ns) rlimit(b, RLIMIT_NPROC, pids, pids);
+    auto share = [&](int resource, uint64_t most) {
+      uint64_t limit = std::min(b.host.hard_limits[static_cast<size_t>(resource)] / kShare, most);
+      rlimit(b, resource, limit, limit);
+    };
+    share(RLIMIT_SIGPENDING, kMostWaiting);
+    share(RLIMIT_MSGQUEUE, kMostQueues);
     if (limits.cpu_time_ns && *limits.cpu_time_ns != 0) {
       uint64_t seconds = (*limits.cpu_time_ns + 999999999) / 1000000000;
       rlimit(b, RLIMIT_CPU, seconds, seconds + 1);

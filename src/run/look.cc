@@ -45,6 +45,12 @@ bool stat_of(int dir, const char* name, struct statx& st) {
                    STATX_TYPE | STATX_NLINK | STATX_INO, sys::arg(&st)) >= 0;
 }
 
+bool may_pass(int dir, std::string_view name) {
+  std::string within = std::string(name) + "/.";
+  UniqueFd fd(static_cast<int>(sys::open(dir, within.c_str(), O_PATH | O_CLOEXEC)));
+  return bool(fd);
+}
+
 uint64_t device_of(const struct statx& st) { return uint64_t{st.stx_dev_major} << 32 | st.stx_dev_minor; }
 
 void Look::file(int dir, const char* name, const std::string& path) {
@@ -83,8 +89,10 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
       if (type != kTypeDir) continue;
       uapi::OpenHow how{O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, uapi::kResolveNoXdev};
       long opened = sys::call(__NR_openat2, fd, sys::arg(entry->name), sys::arg(&how), sizeof how);
-      // What this caller cannot read, the jail's identity cannot read either; another file system is not shown.
-      if (opened == -EACCES || opened == -EXDEV || opened == -ENOENT) continue;
+      // Another file system is not shown. Where this caller may not pass, the jail's identity may not either; but what it
+      // may pass without reading, the jail may as well, if it knows a name.
+      if (opened == -EXDEV || opened == -ENOENT) continue;
+      if (opened == -EACCES && !may_pass(fd, name)) continue;
       if (opened < 0) return unreadable(path + "/" + std::string(name), opened);
       UniqueFd sub(static_cast<int>(opened));
       IMMURE_TRY(directory(sub.get(), path + "/" + std::string(name), depth + 1));

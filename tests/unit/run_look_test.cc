@@ -63,5 +63,24 @@ TEST_F(LookTest, IsOfTheDirectoryThatWasPlanned) {
   EXPECT_NE(exchanged.error().what.find("another directory"), std::string::npos);
 }
 
+// A name that is known is enough where a directory may be passed; who may not even pass finds nothing behind it.
+TEST_F(LookTest, ADirectoryThatMayBePassedMustBeRead_S48) {
+  const std::string closed = root_ + "/a/b";
+  bool root = geteuid() == 0;   // who may read everything looks as somebody who may not
+  chmod(top_.c_str(), 0755);
+  auto look_with = [&](mode_t mode) {
+    EXPECT_EQ(chmod(closed.c_str(), mode), 0);
+    EXPECT_TRUE(!root || seteuid(65534) == 0);
+    Status found = look();
+    EXPECT_TRUE(!root || seteuid(0) == 0);
+    return found;
+  };
+  Status passable = look_with(0111), shut = look_with(0000);
+  chmod(closed.c_str(), 0755);
+  ASSERT_FALSE(passable);
+  EXPECT_NE(passable.error().why.find("/a/b"), std::string::npos) << passable.error().why;
+  EXPECT_TRUE(shut) << shut.error().why;
+}
+
 }  // namespace
 }  // namespace immure::run

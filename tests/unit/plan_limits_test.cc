@@ -1,0 +1,39 @@
+// What a jail's processes may have at most of what is counted for its maker as well.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "plan/compile.h"
+#include "support/features.h"
+
+namespace immure {
+namespace {
+
+uint64_t most_of(int resource, uint64_t callers) {
+  JailSpec spec;
+  spec.argv = {"true"};
+  Host host = test::root_host();
+  host.hard_limits.fill(~uint64_t{0});
+  host.hard_limits[static_cast<size_t>(resource)] = callers;
+  char* environment[] = {nullptr};
+  auto plan = compile(spec, test::linux_6_18(), host, RealHostFiles{}, environment);
+  EXPECT_TRUE(plan) << (plan ? "" : format(plan.error()));
+  if (plan)
+    for (const ExpectedRlimit& limit : plan->rlimits)
+      if (limit.resource == resource) return limit.hard;
+  return ~uint64_t{0};
+}
+
+// Timers and queued signals of a jail fill the same account as those of who made it: root's own could be none left.
+TEST(Limits, LeaveTheMakerMostOfItsPendingSignals_S87) {
+  EXPECT_EQ(most_of(RLIMIT_SIGPENDING, 96365), 4096u);
+  EXPECT_EQ(most_of(RLIMIT_SIGPENDING, 4000), 1000u) << "a small host";
+  EXPECT_EQ(most_of(RLIMIT_SIGPENDING, ~uint64_t{0}), 4096u);
+}
+
+TEST(Limits, LeaveTheMakerMostOfItsMessageQueues_S87) {
+  EXPECT_EQ(most_of(RLIMIT_MSGQUEUE, 819200), 204800u);
+  EXPECT_EQ(most_of(RLIMIT_MSGQUEUE, ~uint64_t{0}), uint64_t{1} << 20);
+}
+
+}  // namespace
+}  // namespace immure

@@ -51,15 +51,18 @@ Status check_trust(const struct stat& st, std::string_view shown_as, uint32_t ui
   return {};
 }
 
-// Opened without waiting for a FIFO, and looked at by descriptor, so that what is checked is what is read.
+// Looked at before it is opened, for to open a device can do something already, and a project's file may name any; and
+// by descriptor, so that what is checked is what is read.
 Result<ProfileText> load(const std::string& path, std::string shown_as, const ProfilePlaces& places,
                          const std::string& origin) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!fd) return cannot(shown_as, "it cannot be opened", {}, origin, errno);
+  UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!place) return cannot(shown_as, "it cannot be opened", {}, origin, errno);
   struct stat st = {};
-  if (::fstat(fd.get(), &st) != 0) return cannot(shown_as, "it cannot be looked at", {}, origin, errno);
+  if (::fstat(place.get(), &st) != 0) return cannot(shown_as, "it cannot be looked at", {}, origin, errno);
   if (Status trusted = check_trust(st, shown_as, places.uid, origin); !trusted)
     return tl::unexpected<Error>(std::move(trusted.error()));
+  UniqueFd fd(::open(("/proc/self/fd/" + num(static_cast<uint64_t>(place.get()))).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return cannot(shown_as, "it cannot be opened", {}, origin, errno);
   Result<std::string> text = read_fd(fd.get(), kLongestProfile, shown_as);
   if (!text) return tl::unexpected<Error>(std::move(text.error()));
   return ProfileText{std::move(*text), std::move(shown_as), std::string(path_folder(path)), places.home,

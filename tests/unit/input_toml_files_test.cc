@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -142,6 +145,23 @@ TEST_F(ProfileFiles, ThatAreNoFilesAreRefused) {
   EXPECT_FALSE(read_profile("f", places_)) << "and it does not wait for a writer";
   std::filesystem::create_symlink("nowhere", top_ + "/user/l.toml");
   EXPECT_FALSE(read_profile(top_ + "/user/l.toml", places_));
+}
+
+// A project's file may name any path, and to open a device can do something already. Whoever waits to write to a FIFO sees
+// that it was opened.
+TEST_F(ProfileFiles, ThatAreNoFilesAreNotEvenOpened) {
+  const std::string fifo = top_ + "/fifo.toml";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0644), 0);
+  put("project/immure.toml", "extends = [\"" + fifo + "\"]\n");
+  pid_t writer = ::fork();
+  if (writer == 0) ::_exit(::open(fifo.c_str(), O_WRONLY) >= 0 ? 0 : 1);
+  ::usleep(100'000);
+  EXPECT_FALSE(words_of_files({}, places_));
+  ::usleep(100'000);
+  int status = 0;
+  EXPECT_EQ(::waitpid(writer, &status, WNOHANG), 0) << "it was opened";
+  ::kill(writer, SIGKILL);
+  ::waitpid(writer, &status, 0);
 }
 
 TEST_F(ProfileFiles, DefaultHoldsUnlessAProfileIsNamed) {

@@ -110,6 +110,11 @@ Status plan_ids(Builder& b) {
       Step& s = b.add(Op::WriteFile, Side::Child, Layer::Mounts, "/proc/sys/vm/memfd_noexec", "2");
       s.x = 1;
     }
+    // Counted for who made the user namespace as well, and nobody has more than 128 as a rule: root's must not all go.
+    if (b.wants(Layer::Rlimits)) {
+      Step& s = b.add(Op::WriteFile, Side::Child, Layer::Rlimits, "/proc/sys/user/max_inotify_instances", "32");
+      s.x = 2;
+    }
     b.add(Op::AwaitMaps, Side::Child, Layer::UserNs);
   } else {
     b.add(Op::AwaitMaps, Side::Child, Layer::UserNs);

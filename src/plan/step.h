@@ -28,7 +28,7 @@ enum class Op : uint8_t {
   MakeFile,        // create s below a with mode x, holding the text t
   MakeLink,        // symlink s below a, to t
   MakeNode,        // character device s below a: mode x, number y
-  WriteFile,       // write t to the path s (x: 1 = a missing file is fine)
+  WriteFile,       // write t to the path s (x: 1 = a missing file is fine, 2 = one on a read-only mount, too)
   // mounts
   PrivatePropagation,  // "/" recursively private
   OpenTree,        // out = open_tree(a or cwd, s, clone, recursive when x)

@@ -28,6 +28,12 @@ Can may_open_thousands() {
   return {limit.rlim_max >= 4096, "the caller may not open 4096 files itself"};
 }
 
+Can may_have_thousands_wait() {
+  rlimit limit{};
+  getrlimit(RLIMIT_SIGPENDING, &limit);
+  return {limit.rlim_cur >= 8192, "the caller may not have 8192 signals wait itself"};
+}
+
 std::vector<Row> rows() {
   return {
       {.name = "memory (S87)",
@@ -61,6 +67,16 @@ std::vector<Row> rows() {
        .off = {"--file-size", "none"},
        .look = {{"file-size", "/tmp/large", "17000"}},
        .holds = too_large},
+      // Both are counted for the caller as well: one jail must not take what root, or a user, has of them.
+      {.name = "inotify instances (S87)",
+       .off = {"--need", "rlimits=off"},
+       .look = {{"inotify", "40"}},
+       .holds = too_many_files},
+      {.name = "timers and waiting signals (S87)",
+       .off = {"--need", "rlimits=off"},
+       .look = {{"timers", "5000"}},
+       .holds = told_to_try_again,
+       .needs = {may_have_thousands_wait}},
       {.name = "open files, without an option (S39, S86)",
        .off = {"--open-files", "4096"},
        .look = {{"open-files", "1100"}},

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,6 +114,24 @@ Verdict do_open_files(const Words& words) {
   return ok(std::to_string(wanted) + " files");
 }
 
+Verdict do_inotify(const Words& words) {
+  const long wanted = number(words[0]);
+  for (long i = 0; i < wanted; ++i) {
+    if (inotify_init1(IN_CLOEXEC) < 0) return error(errno, std::to_string(i) + " instances");
+  }
+  return ok(std::to_string(wanted) + " instances");
+}
+
+// What waits to be delivered has a place in the same account as a timer, which takes its place beforehand.
+Verdict do_timers(const Words& words) {
+  const long wanted = number(words[0]);
+  for (long i = 0; i < wanted; ++i) {
+    timer_t timer{};
+    if (timer_create(CLOCK_MONOTONIC, nullptr, &timer) != 0) return error(errno, std::to_string(i) + " timers");
+  }
+  return ok(std::to_string(wanted) + " timers");
+}
+
 Verdict do_rlimits(const Words&) {
   constexpr std::pair<const char*, __rlimit_resource> kAll[] = {
       {"cpu", RLIMIT_CPU},     {"fsize", RLIMIT_FSIZE},     {"data", RLIMIT_DATA},   {"stack", RLIMIT_STACK},
@@ -145,6 +164,8 @@ constexpr Action kActions[] = {
     {"burn", "SECONDS", 1, do_burn},
     {"file-size", "PATH MIB", 2, do_file_size},
     {"open-files", "COUNT", 1, do_open_files},
+    {"inotify", "COUNT", 1, do_inotify},
+    {"timers", "COUNT", 1, do_timers},
     {"rlimits", "", 0, do_rlimits},
     {"core", "", 0, do_core},
 };

@@ -59,13 +59,20 @@ bool needs_owner_map(const Builder& b, const PathFacts& facts) {
          leaves_no_privilege(b);
 }
 
-void map_owner(Builder& b, int8_t tree, const PathFacts& facts, uint16_t origin) {
+// Who can change a link chooses whose files the jail gets: that must be said by who grants them.
+Status map_owner(Builder& b, const Grant& grant, int8_t tree, const PathFacts& facts) {
+  const std::string& place = grant.source.value;
+  if (b.files.look(place, false).kind == PathFacts::Kind::Link)
+    return fail(Code::kMissingSource, "the source " + quoted(place) + " is a symbolic link to " + quoted(b.files.read_link(place)),
+                "the program would act there as the folder's owner, uid " + num(facts.uid), "name the folder itself, or use --ro-bind",
+                b.spec.origin_text(grant.origin));
   auto one_to_one = [](uint32_t there, uint32_t here) { return num(there) + " " + num(here) + " 1\n"; };
   Step& map = b.add(Op::MapOwner, b.source_side, Layer::Mounts, one_to_one(facts.uid, b.plan.outside_uid),
                     one_to_one(facts.gid, b.plan.outside_gid));
   map.a = tree;
   map.z = facts.kind == PathFacts::Kind::Dir ? 1 : 0;
-  map.origin = origin;
+  map.origin = grant.origin;
+  return {};
 }
 
 Status bind(Builder& b, const Grant& grant) {
@@ -82,7 +89,7 @@ Status bind(Builder& b, const Grant& grant) {
   b.phase = Builder::Phase::Attach;
   int8_t slot = host_tree(b, grant.source.value, *facts, attributes, Layer::Mounts, grant.origin);
   if (writable && needs_owner_map(b, *facts)) {
-    map_owner(b, slot, *facts, grant.origin);
+    IMMURE_TRY(map_owner(b, grant, slot, *facts));
     b.weakened("--bind: the program writes below " + grant.source.value + " as its owner, uid " + num(facts->uid));
   }
   attach(b, slot, target, Layer::Mounts, grant.origin);
@@ -133,7 +140,7 @@ Status overlay(Builder& b, const Grant& grant) {
   expect.x = facts->device;
   expect.y = facts->inode;
   expect.origin = grant.origin;
-  if (needs_owner_map(b, *facts)) map_owner(b, lower, *facts, grant.origin);
+  if (needs_owner_map(b, *facts)) IMMURE_TRY(map_owner(b, grant, lower, *facts));
   int8_t upper = new_tmpfs(b, b.source_side, Layer::Mounts, bytes, bytes / 4096 + 64, "755", kInert);
   b.add(Op::FsOpen, b.source_side, Layer::Mounts, "overlay").out = fs;
   Step& layer = b.add(Op::FsSetFd, b.source_side, Layer::Mounts, "lowerdir+");

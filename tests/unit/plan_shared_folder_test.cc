@@ -75,6 +75,21 @@ TEST_F(SharedFolder, IsClosedWhereCapabilitiesCouldStay_S55) {
   EXPECT_FALSE(is_the_jails());
 }
 
+// A link in a folder that somebody else made could lead to /etc, which the jail would get as root.
+TEST_F(SharedFolder, ThatIsALinkIsNotTheJails) {
+  const std::string link = folder_ + ".link";
+  ASSERT_EQ(symlink(folder_.c_str(), link.c_str()), 0);
+  spec_.grants[0].source.value = link;
+  for (Grant::Kind kind : {Grant::Kind::Bind, Grant::Kind::Overlay}) {
+    spec_.grants[0].kind = kind;
+    auto made = plan();
+    EXPECT_TRUE(!made && made.error().what.find("symbolic link") != std::string::npos);
+  }
+  spec_.grants[0].kind = Grant::Kind::RoBind;
+  EXPECT_TRUE(plan()) << "to read it is what the link's maker could do as well";
+  unlink(link.c_str());
+}
+
 // A link has to have a place that is the jail's own.
 TEST_F(SharedFolder, HoldsNoLinkOfTheJails) {
   for (const char* place : {"/srv/s/link", "/srv/s/a/link", "/usr/link", "/usr/local/x/link"}) {

@@ -53,7 +53,7 @@ void listen_for_children(View& view) {
 // Everything but the wire goes: what the caller had open must not live on in pid 1 either.
 void keep_only_the_wire(View& view) {
   uint64_t blocked = ~0UL;
-  sys::call(__NR_rt_sigprocmask, SIG_SETMASK, sys::arg(&blocked), 0, 8);
+  if (sys::call(__NR_rt_sigprocmask, SIG_SETMASK, sys::arg(&blocked), 0, 8) < 0) abandon(view.program);
   int wire = view.wire;
   if (wire == kSignals) wire = static_cast<int>(sys::call(__NR_fcntl, wire, F_DUPFD_CLOEXEC, 3));
   long signals = view.signals;

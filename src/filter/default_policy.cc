@@ -138,7 +138,7 @@ ArchPolicy arch_policy(Arch arch, const std::array<Known, Count>& calls, const O
     Treatment treatment = known.treatment;
     if (word == Word::Deny && std::string_view(known.name) != "clone3") treatment = Treatment::Deny;
     CallPolicy call = weigh(treatment, {options, arch, denied, unshare_allowed, word == Word::Allow});
-    if (options.no_set_id && treatment == Treatment::Allow && word != Word::Allow)
+    if (treatment == Treatment::Allow && word != Word::Allow && (options.no_set_id || changes_mode(known.name)))
       if (auto rules = without_set_id(known.name, denied)) call = std::move(*rules);
     call.nr = nr;
     policy.calls.push_back(std::move(call));

@@ -223,6 +223,10 @@ constexpr ModeOf kModes[] = {
 
 }  // namespace
 
+bool changes_mode(std::string_view name) {
+  return name == "chmod" || name == "fchmod" || name == "fchmodat" || name == "fchmodat2";
+}
+
 std::optional<CallPolicy> without_set_id(std::string_view name, Verdict denied) {
   CallPolicy call;
   if (name == "openat2") {   // its mode is in memory, where no filter can look

@@ -38,7 +38,9 @@ struct Weighing {
 
 // The call's rules and its verdict otherwise; nr is left to the caller.
 CallPolicy weigh(Treatment treatment, const Weighing& weighing);
-// With the option no_set_id: the rules of a call that can give a file a set-id bit, or could without being seen; nothing
+// chmod and its kin.
+bool changes_mode(std::string_view name);
+// With the option no_set_id, and of those that change a mode without it: the rules of a call that can give a file a set-id bit, or could without being seen; nothing
 // for other calls.
 std::optional<CallPolicy> without_set_id(std::string_view name, Verdict denied);
 

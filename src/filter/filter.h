@@ -99,7 +99,8 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 struct Options {
   bool listener = false;        // denied calls go to the supervisor (USER_NOTIF) and come back as EPERM
   bool nested_userns = false, ptrace = false, compat32 = false, memfd_exec = false;
-  // No file gets a set-id bit: what the jail writes in a folder of the host stays there when the jail has gone.
+  // No file is made with a set-id bit: what the jail writes in a folder of the host stays there when the jail has gone.
+  // That none is given one later (chmod) holds without it: a standard descriptor may be a file of the host.
   bool no_set_id = false;
   std::vector<std::pair<std::string, bool>> rules;   // name or @set, allow; the later one wins
 };

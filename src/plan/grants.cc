@@ -140,7 +140,6 @@ Status overlay(Builder& b, const Grant& grant) {
   expect.x = facts->device;
   expect.y = facts->inode;
   expect.origin = grant.origin;
-  if (needs_owner_map(b, *facts)) IMMURE_TRY(map_owner(b, grant, lower, *facts));
   int8_t upper = new_tmpfs(b, b.source_side, Layer::Mounts, bytes, bytes / 4096 + 64, "755", kInert);
   b.add(Op::FsOpen, b.source_side, Layer::Mounts, "overlay").out = fs;
   Step& layer = b.add(Op::FsSetFd, b.source_side, Layer::Mounts, "lowerdir+");

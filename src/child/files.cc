@@ -40,7 +40,7 @@ long set_value(int dir, const char* path, const char* value) {
   if (fd < 0) return fd;
   long result = write_all(static_cast<int>(fd), value);
   if (result == 0 && is_one_line(value)) {
-    char shown[32];
+    char shown[32] = {};
     unsigned long size = length(value);
     long n = sys::call(__NR_pread64, fd, sys::arg(shown), sizeof shown, 0);
     result = n < 0 ? n : kNotShown;
@@ -53,7 +53,7 @@ long set_value(int dir, const char* path, const char* value) {
 }
 
 long expect_inode(int fd, uint64_t device, uint64_t inode) {
-  struct statx st;
+  struct statx st {};
   long r = sys::call(__NR_statx, fd, sys::arg(""), uapi::kAtEmptyPath, STATX_INO, sys::arg(&st));
   if (r < 0) return r;
   uint64_t seen = (uint64_t{st.stx_dev_major} << 32) | st.stx_dev_minor;

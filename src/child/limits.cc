@@ -45,7 +45,7 @@ struct KernelSigaction {
 long set_hostname(const char* host) {
   struct {
     char system[65], node[65], rest[4][65];   // new_utsname of uname(2)
-  } names;
+  } names{};
   unsigned long size = length(host);
   long r = sys::call(__NR_sethostname, sys::arg(host), static_cast<long>(size));
   if (r == 0) r = sys::call(__NR_uname, sys::arg(&names));

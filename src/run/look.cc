@@ -69,7 +69,7 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
     return fail(Code::kBadRoot, "the root cannot be looked through", "directories are nested too deeply at " + quoted(path),
                 "say --weaken hard-links if you trust where the root comes from");
   sys::call(__NR_sched_yield);   // pid 1 of the jail makes its mounts meanwhile, perhaps on this processor
-  alignas(8) char buffer[8192];
+  alignas(8) char buffer[8192] = {};
   for (;;) {
     long n = sys::call(__NR_getdents64, fd, sys::arg(buffer), sizeof buffer);
     if (n == 0) return {};

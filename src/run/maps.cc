@@ -27,6 +27,14 @@ std::string lines(const std::vector<IdMap>& map) {
   return text;
 }
 
+// The child shares this memory until it has started the program, and does nothing else.
+pid_t start(const char* program, char* const* arguments) {
+  pid_t child = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+  if (child != 0) return child;
+  execv(program, arguments);
+  _exit(127);
+}
+
 // The helpers of the uidmap package are set-id programs that look the range up in /etc/subuid themselves.
 Status by_helper(const char* helper, int pid, const std::vector<IdMap>& map) {
   std::vector<std::string> words = {helper, num(static_cast<uint64_t>(pid))};
@@ -35,11 +43,8 @@ Status by_helper(const char* helper, int pid, const std::vector<IdMap>& map) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  pid_t child = vfork();
-  if (child == 0) {
-    execv((std::string("/usr/bin/") + helper).c_str(), argv.data());
-    _exit(127);
-  }
+  const std::string path = std::string("/usr/bin/") + helper;
+  pid_t child = start(path.c_str(), argv.data());
   int status = 0;
   if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
     return fail(Code::kIds, std::string(helper) + " did not map the ids", 

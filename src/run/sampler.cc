@@ -55,7 +55,7 @@ void add_process(int proc, const char* pid, TreeUse& use) {
 
 TreeUse sum_tree(int proc) {
   TreeUse use;
-  alignas(8) char buffer[4096];
+  alignas(8) char buffer[4096] = {};
   if (lseek(proc, 0, SEEK_SET) != 0) return use;
   for (;;) {
     long n = sys::call(__NR_getdents64, proc, sys::arg(buffer), sizeof buffer);

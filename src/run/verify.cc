@@ -301,7 +301,7 @@ bool is_given(const std::vector<Identity>& list, const std::string& link) {
 }
 
 bool names_a_file(int dir, const char* entry) {
-  char target[8];
+  char target[8] = {};
   long n = sys::call(__NR_readlinkat, dir, sys::arg(entry), sys::arg(target), sizeof target);
   return n > 0 && target[0] == '/';
 }

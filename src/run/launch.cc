@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "kernel/sys.h"
 #include "run/diagnose.h"
@@ -93,6 +94,7 @@ class Launcher {
   using Step_ = tl::expected<void, LaunchFailure>;
   Step_ prepare();
   Step_ clone();
+  Status look_through_root();
   Step_ reach_gate();
   Step_ reach_program();
   Step_ send(Kind kind);
@@ -234,12 +236,18 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
   }
 }
 
+Status Launcher::look_through_root() {
+  if (plan_.look_at_root.empty()) return {};
+  auto remembered = read_file(options_.root_manifest);
+  return look_for_outside_links(plan_.look_at_root, plan_.look_device, plan_.look_inode,
+                                remembered ? std::string_view(*remembered) : std::string_view(), &jail_.root_manifest);
+}
+
 Launcher::Step_ Launcher::reach_gate() {
   // pid 1 has the longer way: it goes first where both have one processor. The parent looks meanwhile through the root
   // for links that lead outside.
   sys::call(__NR_sched_yield);
-  if (!plan_.look_at_root.empty())
-    if (auto look = look_for_outside_links(plan_.look_at_root, plan_.look_device, plan_.look_inode); !look) return failed(look.error());
+  if (auto looked = look_through_root(); !looked) return failed(looked.error());
   if (auto verified = verify_early(plan_, jail_.init, jail_.namespaces); !verified) return failed(verified.error());
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
@@ -295,6 +303,7 @@ Launched& Launched::operator=(Launched&& other) noexcept {
   namespaces = other.namespaces;
   groups = std::move(other.groups);
   sources = std::move(other.sources);
+  root_manifest = std::move(other.root_manifest);
   timings = std::move(other.timings);
   return *this;
 }

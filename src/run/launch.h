@@ -2,6 +2,7 @@
 // reason why it does not; then nothing of it is left.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/fd.h"
@@ -31,6 +32,7 @@ struct Launched {
   // What the parent's steps opened. Who closes a detached tree last waits for all processors: that is to be neither
   // the program nor pid 1 on their way, and so the supervisor keeps them until it has time.
   std::vector<UniqueFd> sources;
+  std::string root_manifest;   // of this start's look through the root; empty: none to be kept
   Timings timings;
 
   Launched() = default;
@@ -51,6 +53,7 @@ struct LaunchOptions {
   bool step_times = false;
   char* own_arguments = nullptr;   // wiped in pid 1
   uint64_t own_arguments_size = 0;
+  std::string root_manifest;       // file of the manifest of an earlier look through the root
   // Called when groups are made: the watchdog learns their paths.
   void (*made_groups)(const Groups&, void*) = nullptr;
   void* context = nullptr;

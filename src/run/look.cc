@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "kernel/sys.h"
+#include "run/root_manifest.h"
 #include "uapi/kernel.h"
 
 namespace immure::run {
@@ -33,8 +34,8 @@ struct Linked {
 
 struct Look {
   uint64_t device = 0;
+  RootManifest manifest;
   std::vector<Linked> linked;   // regular files with more than one link
-  std::vector<std::string> unread;
 
   void file(int dir, const char* name, const std::string& path);
   Status directory(int fd, const std::string& path, unsigned depth);
@@ -50,8 +51,6 @@ bool may_pass(int dir, std::string_view name) {
   UniqueFd fd(static_cast<int>(sys::open(dir, within.c_str(), O_PATH | O_CLOEXEC)));
   return bool(fd);
 }
-
-uint64_t device_of(const struct statx& st) { return uint64_t{st.stx_dev_major} << 32 | st.stx_dev_minor; }
 
 void Look::file(int dir, const char* name, const std::string& path) {
   struct statx st {};
@@ -69,6 +68,10 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
     return fail(Code::kBadRoot, "the root cannot be looked through", "directories are nested too deeply at " + quoted(path),
                 "say --weaken hard-links if you trust where the root comes from");
   sys::call(__NR_sched_yield);   // pid 1 of the jail makes its mounts meanwhile, perhaps on this processor
+  struct statx own {};
+  if (sys::call(__NR_statx, fd, sys::arg(""), AT_EMPTY_PATH, kManifestMask, sys::arg(&own)) < 0 || device_of(own) != device)
+    manifest.give_up();
+  manifest.add(own, path.empty() ? path : path.substr(1));
   alignas(8) char buffer[8192] = {};
   for (;;) {
     long n = sys::call(__NR_getdents64, fd, sys::arg(buffer), sizeof buffer);
@@ -91,8 +94,9 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
       long opened = sys::call(__NR_openat2, fd, sys::arg(entry->name), sys::arg(&how), sizeof how);
       // Another file system is not shown. Where this caller may not pass, the jail's identity may not either; but what it
       // may pass without reading, the jail may as well, if it knows a name.
-      if (opened == -EXDEV || opened == -ENOENT) continue;
-      if (opened == -EACCES && !may_pass(fd, name)) continue;
+      bool passed_over = opened == -EXDEV || opened == -ENOENT || (opened == -EACCES && !may_pass(fd, name));
+      if (passed_over) manifest.give_up();   // what it hides may come to light without a change of this directory
+      if (passed_over) continue;
       if (opened < 0) return unreadable(path + "/" + std::string(name), opened);
       UniqueFd sub(static_cast<int>(opened));
       IMMURE_TRY(directory(sub.get(), path + "/" + std::string(name), depth + 1));
@@ -102,7 +106,8 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
 
 }  // namespace
 
-Status look_for_outside_links(const std::string& root, uint64_t device, uint64_t inode) {
+Status look_for_outside_links(const std::string& root, uint64_t device, uint64_t inode, std::string_view remembered,
+                              std::string* to_remember) {
   UniqueFd fd(static_cast<int>(sys::open(AT_FDCWD, root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   struct statx st {};
   if (!fd || sys::call(__NR_statx, fd.get(), sys::arg(""), AT_EMPTY_PATH, STATX_INO, sys::arg(&st)) < 0)
@@ -111,8 +116,8 @@ Status look_for_outside_links(const std::string& root, uint64_t device, uint64_t
   if (device_of(st) != device || st.stx_ino != inode)
     return fail(Code::kBadRoot, "the root " + quoted(root) + " is another directory now", "it was exchanged during the start",
                 "see who may write to the directories above it");
-  Look look;
-  look.device = device;
+  if (still_holds(remembered, fd.get(), device)) return {};
+  Look look{device, RootManifest(fd.get()), {}};
   IMMURE_TRY(look.directory(fd.get(), {}, 0));
   std::sort(look.linked.begin(), look.linked.end(), [](const Linked& a, const Linked& b) { return a.inode < b.inode; });
   std::vector<std::string> outside;
@@ -122,6 +127,7 @@ Status look_for_outside_links(const std::string& root, uint64_t device, uint64_t
     if (next - i < look.linked[i].links) outside.push_back(quoted(look.linked[i].name));
     i = next;
   }
+  if (outside.empty() && to_remember != nullptr) *to_remember = look.manifest.text();
   if (outside.empty()) return {};
   std::string names = join(std::span(outside).first(std::min<size_t>(outside.size(), 3)), ", ");
   return fail(Code::kBadRoot, "the root " + quoted(root) + " has files that also have names outside it",

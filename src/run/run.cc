@@ -17,6 +17,7 @@
 #include "run/diagnose.h"
 #include "run/launch.h"
 #include "run/report.h"
+#include "run/root_manifest.h"
 #include "run/state.h"
 #include "run/supervise.h"
 #include "run/verify.h"
@@ -71,7 +72,7 @@ class Run {
   Plan plan_;
   Watched watched_;
   long watchdog_ = -1;
-  std::string state_file_, temporary_;
+  std::string state_dir_, state_file_, temporary_, root_manifest_;
   bool named_ = false;
 };
 
@@ -115,6 +116,8 @@ tl::expected<Launched, LaunchFailure> Run::start() {
   options.step_times = options_.timings && spec_.seccomp != "strict";   // it would kill the clock's reader
   options.own_arguments = caller_.own_arguments;
   options.own_arguments_size = caller_.own_arguments_size;
+  root_manifest_ = manifest_path(state_dir_, plan_.look_device, plan_.look_inode);
+  options.root_manifest = root_manifest_;
   return launch(plan_, spec_, options);
 }
 
@@ -265,7 +268,8 @@ int Run::run() {
   if (!named_) spec_.name = "jail-" + num(host_.pid);
   auto dir = state_dir();
   if (!dir) return refuse(dir.error(), "setup");
-  std::string file = state_path(*dir, spec_.name);
+  state_dir_ = *dir;
+  std::string file = state_path(state_dir_, spec_.name);
   auto signals = watch_signals();
   if (!signals) return refuse(signals.error(), "setup");
 
@@ -285,6 +289,8 @@ int Run::run() {
   std::optional<Denied> denied;
   auto outcome = attend(*jail, signals->get(), denied);
   jail->end();
+  // Without it the next start looks again: no reason to complain.
+  if (!jail->root_manifest.empty()) (void)write_file_atomic(root_manifest_, jail->root_manifest, 0600);
   jail->groups.remove();
   clean_up();
   if (!outcome) return refuse(outcome.error(), "running");

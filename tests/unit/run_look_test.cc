@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "run/root_manifest.h"
+
 namespace immure::run {
 namespace {
 
@@ -35,6 +37,22 @@ class LookTest : public testing::Test {
     struct stat st {};
     stat(root_.c_str(), &st);
     return look_for_outside_links(root_, uint64_t{gnu_dev_major(st.st_dev)} << 32 | gnu_dev_minor(st.st_dev), inode);
+  }
+
+  Status look_again(std::string_view remembered, std::string* to_remember = nullptr) {
+    struct stat st {};
+    stat(root_.c_str(), &st);
+    return look_for_outside_links(root_, uint64_t{gnu_dev_major(st.st_dev)} << 32 | gnu_dev_minor(st.st_dev), st.st_ino, remembered,
+                                  to_remember);
+  }
+  // Once the directories are old enough to be remembered.
+  std::string settled_manifest() {
+    std::string manifest;
+    for (int tenths = 0; tenths < 60 && manifest.empty(); tenths++) {
+      usleep(100'000);
+      EXPECT_TRUE(look_again({}, &manifest));
+    }
+    return manifest;
   }
 
   std::string top_, root_;
@@ -80,6 +98,51 @@ TEST_F(LookTest, ADirectoryThatMayBePassedMustBeRead_S48) {
   ASSERT_FALSE(passable);
   EXPECT_NE(passable.error().why.find("/a/b"), std::string::npos) << passable.error().why;
   EXPECT_TRUE(shut) << shut.error().why;
+}
+
+TEST_F(LookTest, IsNotRememberedOfDirectoriesThatHaveJustChanged_S46) {
+  std::string manifest;
+  EXPECT_TRUE(look_again({}, &manifest));
+  EXPECT_EQ(manifest, "");
+}
+
+TEST_F(LookTest, IsSparedWhileNoDirectoryHasChanged_S46) {
+  std::string manifest = settled_manifest();
+  ASSERT_NE(manifest, "");
+  // A look would refuse this one: that it passes shows that none was taken. The file was the root's before.
+  ASSERT_EQ(link((root_ + "/inside").c_str(), (top_ + "/too").c_str()), 0);
+  EXPECT_FALSE(look());
+  EXPECT_TRUE(look_again(manifest));
+  unlink((top_ + "/too").c_str());
+
+  ASSERT_EQ(link((top_ + "/outside").c_str(), (root_ + "/a/b/c").c_str()), 0);
+  Status found = look_again(manifest);
+  ASSERT_FALSE(found);
+  EXPECT_NE(found.error().why.find("/a/b/c"), std::string::npos);
+}
+
+TEST_F(LookTest, ADirectoryThatIsExchangedOrGoneIsLookedAtAgain_S46) {
+  std::string manifest = settled_manifest();
+  ASSERT_EQ(link((top_ + "/outside").c_str(), (top_ + "/held").c_str()), 0);
+  mkdir((top_ + "/b").c_str(), 0755);
+  ASSERT_EQ(rename((top_ + "/held").c_str(), (top_ + "/b/held").c_str()), 0);
+  ASSERT_EQ(rename((root_ + "/a/b").c_str(), (top_ + "/old").c_str()), 0);
+  EXPECT_TRUE(look_again(manifest));
+  ASSERT_EQ(rename((top_ + "/b").c_str(), (root_ + "/a/b").c_str()), 0);
+  EXPECT_FALSE(look_again(manifest));
+}
+
+TEST_F(LookTest, WhatIsNoManifestIsNotBelieved) {
+  std::string manifest = settled_manifest();
+  ASSERT_EQ(link((root_ + "/inside").c_str(), (top_ + "/too").c_str()), 0);
+  EXPECT_TRUE(look_again(manifest));
+  for (size_t length = 0; length < manifest.size(); length++)
+    EXPECT_FALSE(look_again(std::string_view(manifest).substr(0, length))) << length;
+  for (size_t at = 0; at < manifest.size(); at++) {
+    std::string changed = manifest;
+    changed[at] = static_cast<char>(changed[at] ^ 0x40);
+    EXPECT_FALSE(look_again(changed)) << at;
+  }
 }
 
 }  // namespace

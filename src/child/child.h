@@ -4,6 +4,8 @@
 //
 //   parent                          pid 1 (child_main)                    program
 //     ── MapsWritten ─────────────────→  steps of Side::Child
+//        makes trees of files
+//     ── Sources ─────────────────────→  goes on with what was made
 //     ←──────────── MountsReady ───────  goes on while the parent compares them
 //     ←──────────── AtGate ────────────
 //        verifies                        Side::AfterGate
@@ -20,13 +22,14 @@
 #include <linux/filter.h>
 
 #include <cstdint>
+#include <span>
 
 #include "plan/step.h"
 
 namespace immure::child {
 
 enum class Kind : uint32_t {
-  MapsWritten = 1, Go, Signal, Acknowledge,                 // to the child
+  MapsWritten = 1, Sources, Go, Signal, Acknowledge,        // to the child
   MountsReady, AtGate, StepFailed, Listener, Terminal, Running, Stopped, Exited,  // to the parent
 };
 
@@ -71,6 +74,11 @@ int run_steps(View& view, Side side);
 
 // pid 1 of the jail, from the return of clone3 on.
 [[noreturn]] void child_main(View& view);
+
+// What the parent has made for the child after the clone: the descriptors in these slots, as one record; a slot
+// without one is passed over. The child finds them in the same slots of its view. 0, or -errno.
+long send_sources(int wire, const View& view, std::span<const int8_t> slots);
+long receive_sources(View& view);
 
 // One record; the number of bytes, 0 at end of file, or -errno. fd: sent along when >= 0.
 long send_message(int wire, const Message& message, int fd = -1);

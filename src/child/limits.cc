@@ -82,6 +82,7 @@ long namespace_op(const Step& step, View& view) {
       return n < 0 && step.x != 1 ? n : 0;
     }
     case Op::AwaitMaps: return await(view, Kind::MapsWritten);
+    case Op::AwaitSources: return receive_sources(view);
     case Op::AwaitGo: return await(view, Kind::Go);
     case Op::Unshare: return sys::call(__NR_unshare, static_cast<long>(step.x));
     case Op::EnterNamespaces: return sys::call(__NR_setns, slot(view, step.a), static_cast<long>(step.x));

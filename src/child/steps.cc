@@ -19,7 +19,7 @@ Handler handler(Op op) {
     case Op::FsSetFd: case Op::FsSetFdPath: case Op::FsMount: case Op::MountAttributes: case Op::MapOwner: case Op::Attach:
     case Op::AttachHere: case Op::Mask: case Op::RebindReadOnly: case Op::PivotRoot:
       return mount_op;
-    case Op::MountsReady: case Op::AwaitMaps: case Op::AwaitGo: case Op::Unshare: case Op::EnterNamespaces: case Op::LoopbackUp: case Op::Hostname:
+    case Op::MountsReady: case Op::AwaitMaps: case Op::AwaitSources: case Op::AwaitGo: case Op::Unshare: case Op::EnterNamespaces: case Op::LoopbackUp: case Op::Hostname:
       return namespace_op;
     case Op::SetGroups: case Op::SetGid: case Op::SetUid: case Op::BoundingSet: case Op::CapSet:
     case Op::AmbientSet: case Op::Securebits: case Op::NoNewPrivs: case Op::Dumpable: case Op::ParentDeathSignal:

@@ -132,6 +132,7 @@ std::string step_object(const Plan& plan, const Step& step) {
     case Op::MountsReady: return "the parent compares the mounts";
     case Op::MapOwner: return std::string(plan.text(step.s)).substr(0, std::string(plan.text(step.s)).find('\n'));
     case Op::AwaitGo: return "until the parent has verified";
+    case Op::AwaitSources: return "until the parent has made the trees, and hands them over";
     case Op::AwaitMaps: return "until the parent has written the id maps";
     case Op::Unshare: case Op::EnterNamespaces: return names(kNamespaces, step.x);
     case Op::LoopbackUp: return "lo";

@@ -28,7 +28,7 @@ constexpr long kMfdNoexecSeal = 8;
 
 }  // namespace
 
-Features Features::assume() {
+Features Features::assume(bool groups) {
   Features f;
   f.clone3 = there(__NR_clone3);
   f.mount_api = there(__NR_open_tree, -1, 0, -1) && there(__NR_move_mount, -1, 0, -1, 0, -1);
@@ -45,7 +45,7 @@ Features Features::assume() {
   f.seccomp_listener = sys::call(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, sys::arg(&action)) == 0;
   f.landlock_abi = landlock_version();
   f.last_capability = highest_capability();
-  f.cgroup = observe_cgroups();
+  if (groups) f.cgroup = observe_cgroups();
   f.lsm = active_lsms();
   return f;
 }

@@ -59,7 +59,7 @@ struct Features {
 
   // Cheap and right on good hosts: a few reads, and calls whose arguments are bad on purpose, so that only
   // their existence is asked. launch falls back to probe() when a step then fails.
-  static Features assume();
+  static Features assume(bool groups = true);
   // Tries every one harmlessly, in children where it must.
   static Features probe();
 };

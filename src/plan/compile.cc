@@ -1,5 +1,7 @@
 #include "plan/compile.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "plan/builder.h"
 
@@ -83,6 +85,36 @@ bool has_own_memory(const Builder& b) {
   return !b.plan.enters && (b.plan.unshare_flags & uapi::kCloneNewTime) != 0 && !b.features.time_ns_on_exec;
 }
 
+// Who makes what is known now: pid 1 waits for the parent where it first needs something of the parent's.
+void await_sources(Plan& plan) {
+  std::array<bool, kSlots> made{}, handed_over{};   // by the parent; to pid 1
+  for (const Step& step : plan.steps)
+    if (step.side == Side::Parent && step.out >= 0) made[static_cast<size_t>(step.out)] = true;
+  size_t first = plan.steps.size();
+  auto needs = [&](size_t at, int slot) {
+    if (slot < 0 || !made[static_cast<size_t>(slot)]) return;
+    if (!handed_over[static_cast<size_t>(slot)]) plan.handed_over.push_back(static_cast<int8_t>(slot));
+    handed_over[static_cast<size_t>(slot)] = true;
+    if (plan.steps[at].side == Side::Child) first = std::min(first, at);
+  };
+  size_t behind_child = 0;
+  for (size_t i = 0; i < plan.steps.size(); i++) {
+    const Step& step = plan.steps[i];
+    if (step.side == Side::Parent) continue;
+    if (step.side == Side::Child) behind_child = i + 1;
+    needs(i, step.a);
+    needs(i, step.b);
+    if (step.op == Op::FsSetFdPath && step.x < kSlots) needs(i, static_cast<int>(step.x));
+  }
+  if (plan.handed_over.empty()) return;
+  Step await{};
+  await.op = Op::AwaitSources;
+  await.side = Side::Child;
+  await.layer = Layer::Root;
+  // The program's process takes over what pid 1 has.
+  plan.steps.insert(plan.steps.begin() + static_cast<ptrdiff_t>(std::min(first, behind_child)), await);
+}
+
 }  // namespace
 
 // After the parent has read what it wants to know of pid 1, nobody else may: not its memory, not its files. In a new
@@ -96,6 +128,7 @@ void plan_gate(Builder& b) {
 Status plan_start(Builder& b) {
   b.add(Op::Start, Side::AfterGate, Layer::Fds).x = has_own_memory(b) ? 1 : 0;
   b.add(Op::Exec, Side::Payload, Layer::Fds);
+  await_sources(b.plan);
   return check_order(b.plan);
 }
 

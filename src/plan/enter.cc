@@ -20,7 +20,7 @@ uint64_t flag_of(Layer layer) {
 // What of a jail's own steps is about one process and not about the jail as a whole. The others are left out, or made
 // from the facts: limits, Landlock's rules, the parent-death signal.
 constexpr Op kAboutAProcess[] = {
-    Op::AwaitMaps, Op::SetGroups, Op::SetGid, Op::SetUid, Op::Dumpable, Op::BoundingSet, Op::Securebits, Op::CapSet,
+    Op::SetGroups, Op::SetGid, Op::SetUid, Op::Dumpable, Op::BoundingSet, Op::Securebits, Op::CapSet,
     Op::AmbientSet, Op::NoNewPrivs, Op::KeyringJoin, Op::Umask, Op::ResetInherited, Op::OpenPty, Op::Setsid,
     Op::ControllingTty, Op::ProcessGroup, Op::TtyDescriptors, Op::Chdir, Op::MoveFd, Op::CloseRange, Op::VerifyFds,
     Op::AwaitGo, Op::Seccomp, Op::Open,
@@ -32,6 +32,7 @@ bool is_about_a_process(const Step& step) {
 
 // Groups first, while they can be seen; then all namespaces in one call, or none.
 void plan_door(Builder& b, const EnterFacts& facts) {
+  b.add(Op::AwaitMaps, Side::Child, Layer::UserNs);   // there are none: the word to begin
   for (const EnterFacts::Group& group : facts.groups) {
     int8_t slot = b.new_slot();
     Step& open = b.add(Op::Open, Side::Parent, Layer::Cgroup, group.file);

@@ -30,6 +30,7 @@ const char* name(Op op) {
     case Op::PivotRoot: return "pivot_root+umount2(MNT_DETACH)";
     case Op::MountsReady: return "sendmsg";
     case Op::AwaitMaps: return "recvmsg";
+    case Op::AwaitSources: return "recvmsg(SCM_RIGHTS)";
     case Op::AwaitGo: return "recvmsg";
     case Op::Unshare: return "unshare";
     case Op::EnterNamespaces: return "setns";

@@ -78,6 +78,7 @@ struct Plan {
 
   std::vector<uint32_t> argv, env, candidates;    // arena offsets; candidates: paths that execve tries in turn
   std::vector<int> kept_fds;     // descriptors above 2 that the program gets, as it sees them
+  std::vector<int8_t> handed_over;   // slots that the parent fills after the clone, and pid 1 or the program needs
   std::vector<std::pair<int8_t, int>> passed_fds;  // slot, and the caller's descriptor that goes into it
 
   bool pty = false;

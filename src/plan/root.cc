@@ -1,6 +1,9 @@
 // The jail's root: the system root (a tmpfs with the host's /usr in it) or a prepared one, seen through an
 // overlay whose layers are descriptors. And the turn to it.
 #include <errno.h>
+#include <fcntl.h>
+
+#include <algorithm>
 
 #include "base/text.h"
 #include "plan/builder.h"
@@ -104,13 +107,13 @@ Status prepared_root(Builder& b) {
   return {};
 }
 
-// The overlay: what immure makes above, the root below. A writable layer, when one is asked for, is discarded.
+// The overlay's lower layers. A writable one, when it is asked for, is discarded.
 struct Layers {
-  int8_t skeleton, root, upper = kNoSlot;
+  int8_t top, bottom;
 };
 
 void layer_by_descriptor(Builder& b, int8_t fs, const Layers& layers) {
-  for (int8_t layer : {layers.skeleton, layers.root}) {
+  for (int8_t layer : {layers.top, layers.bottom}) {
     Step& step = b.add(Op::FsSetFd, b.root_side, Layer::Root, "lowerdir+");
     step.a = fs;
     step.b = layer;
@@ -120,11 +123,11 @@ void layer_by_descriptor(Builder& b, int8_t fs, const Layers& layers) {
 // Before 6.13 a layer is a path, and must be a mount of this namespace: attached below where the root will be,
 // named by its descriptor, gone with the old root.
 void layer_by_path(Builder& b, int8_t fs, const Layers& layers) {
-  for (int8_t layer : {layers.skeleton, layers.root}) b.add(Op::AttachHere, Side::Child, Layer::Root).a = layer;
+  for (int8_t layer : {layers.top, layers.bottom}) b.add(Op::AttachHere, Side::Child, Layer::Root).a = layer;
   Step& step = b.add(Op::FsSetFdPath, Side::Child, Layer::Root, "lowerdir");
   step.a = fs;
-  step.b = layers.skeleton;
-  step.x = static_cast<uint8_t>(layers.root);  // a slot, never negative here
+  step.b = layers.top;
+  step.x = static_cast<uint8_t>(layers.bottom);  // a slot, never negative here
 }
 
 void writable_layer(Builder& b, int8_t fs) {
@@ -140,7 +143,7 @@ void writable_layer(Builder& b, int8_t fs) {
     Step& open = b.add(Op::Open, b.root_side, Layer::Root, name);
     open.a = upper;
     open.out = slot;
-    open.x = 010000000 /* O_PATH */;
+    open.x = O_PATH;
     Step& set = b.add(b.features.overlay_layer_fds ? Op::FsSetFd : Op::FsSetFdPath, b.root_side, Layer::Root,
                       name[0] == 'u' ? "upperdir" : "workdir");
     set.a = fs;
@@ -151,10 +154,9 @@ void writable_layer(Builder& b, int8_t fs) {
   b.writable.push_back("/");
 }
 
-void overlay_root(Builder& b, int8_t root) {
+void overlay_root(Builder& b, const Layers& layers) {
   int8_t fs = b.new_slot();
   b.add(Op::FsOpen, b.root_side, Layer::Root, "overlay").out = fs;
-  Layers layers{b.skeleton_slot, root};
   if (b.features.overlay_layer_fds)
     layer_by_descriptor(b, fs, layers);
   else
@@ -178,6 +180,60 @@ void emit(Builder& b, std::vector<Step>& steps) {
   steps.clear();
 }
 
+// What only depends on itself: file systems made out of nothing, and what is made in them. First, since pid 1's own can
+// be made while it has nothing of the parent's yet.
+bool makes_something_new(Op op) {
+  return op == Op::FsOpen || op == Op::FsSet || op == Op::FsSetFlag || op == Op::FsMount || op == Op::MakeDir || op == Op::MakeFile ||
+         op == Op::MakeLink || op == Op::MakeNode;
+}
+
+void emit_own_mounts(Builder& b) {
+  std::vector<int8_t> own;
+  auto is_own = [&](const Step& step) {
+    if (!makes_something_new(step.op)) return false;
+    if (step.op == Op::FsOpen && std::string_view(b.plan.text(step.s)) != "overlay") own.push_back(step.out);
+    if (std::find(own.begin(), own.end(), step.op == Op::FsOpen ? step.out : step.a) == own.end()) return false;
+    if (step.op == Op::FsMount) own.push_back(step.out);
+    return true;
+  };
+  auto rest = std::stable_partition(b.attach.begin(), b.attach.end(), is_own);
+  b.plan.steps.insert(b.plan.steps.end(), b.attach.begin(), rest);
+  b.attach.erase(b.attach.begin(), rest);
+}
+
+// A root that has every place where something is mounted needs nothing laid over it.
+bool needs_skeleton(const Builder& b) {
+  if (!b.features.overlay_layer_fds) return true;
+  for (const Step& step : b.skeleton) {
+    if (step.op == Op::MakeFile || step.op == Op::MakeLink) return true;
+    if (step.op == Op::MakeDir &&
+        b.files.look(b.spec.root.value + "/" + b.plan.text(step.s), false).kind != PathFacts::Kind::Dir)
+      return true;
+  }
+  return false;
+}
+
+// What immure makes stands above the root. Without it the overlay wants a second layer all the same: an empty directory.
+// The root is a detached copy, whose place on the host no mountinfo tells.
+Layers lower_layers(Builder& b) {
+  bool skeleton = needs_skeleton(b);
+  if (skeleton) emit(b, b.skeleton);
+  PathFacts facts = b.files.look(b.spec.root.value, true);
+  int8_t root = b.new_slot();
+  b.add(Op::OpenTree, b.source_side, Layer::Root, b.spec.root.value).out = root;
+  Step& expect = b.add(Op::ExpectInode, b.source_side, Layer::Root);
+  expect.a = root;
+  expect.x = facts.device;
+  expect.y = facts.inode;
+  if (skeleton) return {b.skeleton_slot, root};
+  int8_t empty = b.new_slot();
+  Step& open = b.add(Op::Open, b.root_side, Layer::Root, kEmptyDirectory + std::string_view("/dev/").size());
+  open.a = b.devices_slot;
+  open.out = empty;
+  open.x = O_PATH | O_DIRECTORY | O_NOFOLLOW;
+  return {root, empty};
+}
+
 void attach_root(Builder& b) { b.add(Op::AttachHere, Side::Child, Layer::Root).a = b.root_slot; }
 
 }  // namespace
@@ -192,7 +248,9 @@ Status plan_root(Builder& b) {
   }
   b.regions.push_back({Builder::Region::Kind::Skeleton, "/", kNoSlot, {}, {}, b.root_side});
   b.add(Op::PrivatePropagation, Side::Child, Layer::MountNs);
+  b.phase = Builder::Phase::Skeleton;
   b.skeleton_slot = new_tmpfs(b, b.root_side, Layer::Root, kSkeletonBytes, kSkeletonInodes, "755", kInert);
+  b.phase = Builder::Phase::Main;
   b.regions.front().slot = b.skeleton_slot;
   // Attach steps name the root's slot before it is known which mount that will be.
   b.root_slot = b.new_slot();
@@ -202,7 +260,7 @@ Status plan_root(Builder& b) {
 }
 
 Status plan_pivot(Builder& b) {
-  emit(b, b.skeleton);
+  emit_own_mounts(b);
   int8_t named = b.root_slot;
   bool plain = is_plain(b);
   bool overlay = !plain && (!b.spec.root.value.empty() || b.spec.root_overlay);
@@ -215,20 +273,13 @@ Status plan_pivot(Builder& b) {
                 "use --tmpfs for the places that must be writable",
                 b.spec.origin_text(b.spec.set_by_word(Field::RootOverlay)));
   if (overlay) {
-    PathFacts facts = b.files.look(b.spec.root.value, true);
-    int8_t tree = b.new_slot();
-    Step& open = b.add(Op::OpenTree, b.source_side, Layer::Root, b.spec.root.value);
-    open.out = tree;
-    Step& expect = b.add(Op::ExpectInode, b.source_side, Layer::Root);
-    expect.a = tree;
-    expect.x = facts.device;
-    expect.y = facts.inode;
-    overlay_root(b, tree);
+    overlay_root(b, lower_layers(b));
   } else if (plain) {
     PathFacts facts = b.files.look(b.spec.root.value, true);
     b.root_slot = host_tree(b, b.spec.root.value, facts, kInert | uapi::kAttrRdonly, Layer::Root, kNoOrigin);
     b.layer(Layer::Root).mechanism = "pivot_root into a read-only bind of the root";
   } else {
+    emit(b, b.skeleton);
     b.root_slot = b.skeleton_slot;
   }
   attach_root(b);

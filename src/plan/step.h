@@ -12,7 +12,7 @@
 namespace immure {
 
 enum class Side : uint8_t {
-  Parent,     // before clone3, in the caller's namespaces
+  Parent,     // beside pid 1, in the caller's namespaces: after the clone, up to where AwaitSources waits for it
   Child,      // pid 1 of the jail, before the gate
   AfterGate,  // pid 1, while the parent verifies
   Payload,    // the process that becomes the program, right before exec
@@ -48,6 +48,7 @@ enum class Op : uint8_t {
   // namespaces
   MountsReady,     // tells the parent that it can compare the mounts
   AwaitMaps,       // until the parent has written the id maps
+  AwaitSources,    // until the parent has made what its steps make: their slots
   AwaitGo,         // until the parent has verified
   Unshare,         // x
   EnterNamespaces, // those of the process of the pidfd a: x, as clone(2) names them

@@ -161,6 +161,10 @@ constexpr HintRow kRows[] = {
     // ---- namespaces ------------------------------------------------------------------------------
     on(Op::AwaitMaps, ECONNRESET, Code::kSystem, "the supervisor ended while the jail was made",
        "start again"),
+    on(Op::AwaitSources, ECONNRESET, Code::kSystem, "the supervisor ended while the jail was made",
+       "start again"),
+    on(Op::AwaitSources, EMFILE, Code::kSystem, "more files are to be open at once than the caller's limit allows",
+       "raise the limit of open files (ulimit -n)"),
     on(Op::AwaitGo, ECONNRESET, Code::kSystem, "the supervisor ended while the jail was made",
        "start again"),
     on(Op::Unshare, ENOSPC, Code::kLayer, "a limit of namespaces is reached",
@@ -341,6 +345,7 @@ const char* step_sentence(Op op) {
     case Op::PivotRoot: return "the jail cannot turn to its own root";
     case Op::MountsReady: return "the supervisor could not be told of the mounts";
     case Op::AwaitMaps: return "the jail got no ids";
+    case Op::AwaitSources: return "the jail did not get what was made for it";
     case Op::MapOwner: return "%o cannot be made writable for the jail's identity";
     case Op::AwaitGo: return "the jail was not let go";
     case Op::Unshare: return "the jail cannot have its own %n";

@@ -95,9 +95,11 @@ class Launcher {
   Step_ prepare();
   Step_ clone();
   Status look_through_root();
+  Step_ make_sources();
   Step_ reach_gate();
   Step_ reach_program();
   Step_ send(Kind kind);
+  Step_ was_sent(long result);
   tl::expected<Message, LaunchFailure> receive();
   LaunchFailure step_failure(uint32_t index, int error);
   int above_kept(int fd);
@@ -139,26 +141,28 @@ Launcher::Step_ Launcher::prepare() {
     image_.view.fds[slot] = above_kept(static_cast<int>(copy));
     jail_.sources.emplace_back(image_.view.fds[slot]);
   }
-  int failed_step = child::run_steps(image_.view, Side::Parent);
-  own_sources();
-  if (failed_step != 0) return tl::unexpected<LaunchFailure>(step_failure(image_.view.failed_step, failed_step));
   auto groups = Groups::make(plan_, image_.view.fds);
   if (!groups) return failed(groups.error());
   jail_.groups = std::move(*groups);
-  if (options_.made_groups != nullptr) options_.made_groups(jail_.groups, options_.context);
   jail_.timings.groups = now_ns();
+  return {};
+}
+
+// While pid 1 does what it can do alone.
+Launcher::Step_ Launcher::make_sources() {
+  int failed_step = child::run_steps(image_.view, Side::Parent);
+  own_sources();
+  if (failed_step != 0) return tl::unexpected<LaunchFailure>(step_failure(image_.view.failed_step, failed_step));
+  if (!plan_.handed_over.empty())
+    if (auto sent = was_sent(child::send_sources(jail_.wire.get(), image_.view, plan_.handed_over)); !sent) return sent;
+  jail_.timings.sources = now_ns();
   return {};
 }
 
 // What the parent's steps left open. A descriptor that a step has used up stands as -1 in its slot.
 void Launcher::own_sources() {
-  for (const Step& step : plan_.steps) {
-    if (step.side != Side::Parent || step.out < 0) continue;
-    int& fd = image_.view.fds[step.out];
-    if (fd < 0) continue;
-    if (step.op == Op::Open) fd = above_kept(fd);
-    jail_.sources.emplace_back(fd);
-  }
+  for (const Step& step : plan_.steps)
+    if (step.side == Side::Parent && step.out >= 0 && image_.view.fds[step.out] >= 0) jail_.sources.emplace_back(image_.view.fds[step.out]);
 }
 
 Launcher::Step_ Launcher::clone() {
@@ -189,7 +193,10 @@ Launcher::Step_ Launcher::clone() {
 
 // A child that has gone shows when something is to be received from it.
 Launcher::Step_ Launcher::send(Kind kind) {
-  long n = child::send_message(jail_.wire.get(), {kind, 0, 0, 0, 0, 0, 0});
+  return was_sent(child::send_message(jail_.wire.get(), {kind, 0, 0, 0, 0, 0, 0}));
+}
+
+Launcher::Step_ Launcher::was_sent(long n) {
   if (n >= 0 || n == -EPIPE || n == -ECONNRESET) return {};
   return failed(Error{Code::kSystem, static_cast<int>(-n), "pid 1 of the jail cannot be spoken to", {}, {}, {}});
 }
@@ -248,7 +255,8 @@ Launcher::Step_ Launcher::reach_gate() {
   // for links that lead outside.
   sys::call(__NR_sched_yield);
   if (auto looked = look_through_root(); !looked) return failed(looked.error());
-  if (auto verified = verify_early(plan_, jail_.init, jail_.namespaces); !verified) return failed(verified.error());
+  NamespaceDirs namespaces = NamespaceDirs::open(jail_.init);
+  if (auto verified = verify_early(plan_, namespaces, jail_.namespaces); !verified) return failed(verified.error());
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
   jail_.timings.gate = now_ns();
@@ -256,7 +264,7 @@ Launcher::Step_ Launcher::reach_gate() {
     return failed(Error{Code::kSystem, 0, "pid 1 of the jail said something unexpected", {}, {}, {}});
   std::string root_proc = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root/proc";
   jail_.proc.reset(static_cast<int>(sys::open(AT_FDCWD, root_proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
-  if (auto verified = verify_at_gate(plan_, jail_.init, jail_.namespaces); !verified) return failed(verified.error());
+  if (auto verified = verify_at_gate(plan_, jail_.init, namespaces, jail_.namespaces); !verified) return failed(verified.error());
   jail_.timings.verified = now_ns();
   return {};
 }
@@ -273,7 +281,7 @@ Launcher::Step_ Launcher::reach_program() {
 }
 
 tl::expected<Launched, LaunchFailure> Launcher::start() {
-  for (Step_ (Launcher::*part)() : {&Launcher::prepare, &Launcher::clone, &Launcher::reach_gate, &Launcher::reach_program})
+  for (Step_ (Launcher::*part)() : {&Launcher::prepare, &Launcher::clone, &Launcher::make_sources, &Launcher::reach_gate, &Launcher::reach_program})
     if (Step_ done = (this->*part)(); !done) {
       jail_.end();
       return tl::unexpected<LaunchFailure>(std::move(done.error()));

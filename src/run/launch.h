@@ -1,4 +1,4 @@
-// Starts a plan: parent-side steps, clone3, id maps, the gate, Go. Returns when the program runs, or with the
+// Starts a plan: groups, clone3, id maps, parent-side steps while pid 1 begins with its own, the gate, Go. Returns when the program runs, or with the
 // reason why it does not; then nothing of it is left.
 #pragma once
 
@@ -16,7 +16,7 @@ namespace immure::run {
 
 // The times of a start, CLOCK_MONOTONIC_RAW nanoseconds.
 struct Timings {
-  uint64_t started = 0, begun = 0, groups = 0, cloned = 0, mapped = 0, gate = 0, verified = 0, running = 0;
+  uint64_t started = 0, begun = 0, groups = 0, cloned = 0, mapped = 0, sources = 0, gate = 0, verified = 0, running = 0;
   std::vector<uint64_t> steps;   // of each step, when asked for
 };
 
@@ -54,9 +54,6 @@ struct LaunchOptions {
   char* own_arguments = nullptr;   // wiped in pid 1
   uint64_t own_arguments_size = 0;
   std::string root_manifest;       // file of the manifest of an earlier look through the root
-  // Called when groups are made: the watchdog learns their paths.
-  void (*made_groups)(const Groups&, void*) = nullptr;
-  void* context = nullptr;
 };
 
 tl::expected<Launched, LaunchFailure> launch(const Plan& plan, const JailSpec& spec, const LaunchOptions& options);

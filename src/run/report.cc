@@ -34,10 +34,11 @@ struct Phase {
 };
 constexpr Phase kPhases[] = {
     {"words, host, plan", &Timings::started, &Timings::begun},
-    {"descriptors, trees, control groups", &Timings::begun, &Timings::groups},
+    {"descriptors, control groups", &Timings::begun, &Timings::groups},
     {"clone with its namespaces", &Timings::groups, &Timings::cloned},
     {"id maps", &Timings::cloned, &Timings::mapped},
-    {"set-up inside, up to the gate", &Timings::mapped, &Timings::gate},
+    {"trees of files", &Timings::mapped, &Timings::sources},
+    {"set-up inside, up to the gate", &Timings::sources, &Timings::gate},
     {"verification", &Timings::gate, &Timings::verified},
     {"filter and exec", &Timings::verified, &Timings::running},
 };
@@ -130,7 +131,7 @@ std::string timings_text(const Plan& plan, const Timings& timings) {
   out += "  " + padded("total", 36) + micros(timings.started, timings.running) + "\n";
   // A step's time is the distance to the one before it on the same side.
   std::vector<std::pair<uint64_t, size_t>> slow;
-  uint64_t last[4] = {timings.begun, timings.cloned, timings.verified, timings.verified};
+  uint64_t last[4] = {timings.mapped, timings.cloned, timings.verified, timings.verified};
   for (size_t i = 0; i < timings.steps.size(); i++) {
     if (timings.steps[i] == 0) continue;
     auto side = static_cast<size_t>(plan.steps[i].side);

@@ -91,7 +91,7 @@ int Run::refuse(const Error& error, const char* stage) {
 }
 
 Status Run::plan_it(bool probed) {
-  Features features = probed ? Features::probe() : Features::assume();
+  Features features = probed ? Features::probe() : Features::assume(spec_.need_of(Layer::Cgroup) != Need::Off);
   auto plan = compile(spec_, features, host_, RealHostFiles{}, caller_.environment);
   if (!plan) return tl::unexpected<Error>(plan.error());
   plan_ = std::move(*plan);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -32,25 +31,34 @@ void remove_groups(const Watched& watched) {
   }
 }
 
-int watch(void* argument) {
-  const Watched& watched = *static_cast<const Watched*>(argument);
-  sys::call(__NR_prctl, PR_SET_NAME, sys::arg("immure-watch"), 0, 0, 0);
-  sys::call(__NR_setpgid, 0, 0);   // who kills the group of immure as a whole is survived, too
-  long parent = sys::call(__NR_pidfd_open, parent_pid, 0);
-  if (parent >= 0 && parent != 3) {
-    sys::call(__NR_dup3, parent, 3, O_CLOEXEC);
-    parent = 3;
-  }
-  sys::call(__NR_close_range, 4, ~0U, 0);
+// What the supervisor had open is the watchdog's alone now. Only a terminal is needed.
+void let_go_of_descriptors() {
+  if (sys::call(__NR_close_range, 3, ~0U, uapi::kCloseRangeUnshare) < 0) return;
   for (int fd = 0; fd < 3; fd++) {
     KernelTermios modes;
     if (sys::call(__NR_ioctl, fd, 0x5401 /* TCGETS */, sys::arg(&modes)) < 0) sys::close(fd);
   }
-  // A pid that is gone already cannot be opened (ESRCH); else its end makes the descriptor readable.
-  while (parent >= 0 && sys::call(__NR_getppid) == parent_pid) {
-    pollfd wait{static_cast<int>(parent), POLLIN, 0};
-    sys::call(__NR_ppoll, sys::arg(&wait), 1, 0, 0, 8);
+}
+
+// The supervisor's end is a signal, which anybody else may send as well: so the parent is asked for. No other signal is
+// let through but SIGKILL.
+void wait_for_the_end_of_the_parent() {
+  const uint64_t all = ~0UL, told = 1UL << (SIGUSR1 - 1);
+  sys::call(__NR_rt_sigprocmask, SIG_SETMASK, sys::arg(&all), 0, 8);
+  bool is_told = sys::call(__NR_prctl, PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0) == 0;
+  for (;;) {
+    long parent = sys::call(__NR_getppid);
+    if (parent >= 0 && parent != parent_pid) return;
+    if (!is_told || sys::call(__NR_rt_sigtimedwait, sys::arg(&told), 0, 0, 8) < 0) nap();
   }
+}
+
+int watch(void* argument) {
+  const Watched& watched = *static_cast<const Watched*>(argument);
+  sys::call(__NR_prctl, PR_SET_NAME, sys::arg("immure-watch"), 0, 0, 0);
+  sys::call(__NR_setpgid, 0, 0);   // who kills the group of immure as a whole is survived, too
+  wait_for_the_end_of_the_parent();
+  let_go_of_descriptors();
   restore_now(&watched.terminal);
   for (const char* file : watched.files)
     if (file != nullptr) sys::call(__NR_unlinkat, AT_FDCWD, sys::arg(file), 0);
@@ -61,9 +69,11 @@ int watch(void* argument) {
 }  // namespace
 
 long start_watchdog(Watched* watched) {
-  parent_pid = static_cast<int>(sys::call(__NR_getpid));
+  long own = sys::call(__NR_getpid);
+  if (own < 0) return own;
+  parent_pid = static_cast<int>(own);
   uapi::CloneArgs args{};
-  args.flags = uapi::kCloneVm;
+  args.flags = uapi::kCloneVm | uapi::kCloneFiles;
   args.stack = reinterpret_cast<uint64_t>(stack);
   args.stack_size = sizeof stack;
   return sys::clone_call(&args, sizeof args, watch, watched);

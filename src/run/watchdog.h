@@ -1,6 +1,6 @@
 // Cleans up after a supervisor that could not: a process that shares the supervisor's memory, sleeps until the
 // supervisor has gone, then removes its control groups and its state file and gives the caller's terminal back.
-// It keeps no descriptor of the supervisor's but terminals among 0..2. What it reads must be filled in before
+// Until then it shares the supervisor's descriptors as well; of what it is left with it keeps terminals among 0..2. What it reads must be filled in before
 // the thing exists (a path that is not there is passed over). Raw system calls only; nothing is allocated.
 #pragma once
 

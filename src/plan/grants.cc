@@ -59,13 +59,17 @@ bool needs_owner_map(const Builder& b, const PathFacts& facts) {
          leaves_no_privilege(b);
 }
 
-// Who can change a link chooses whose files the jail gets: that must be said by who grants them.
+// Who can change a link on the way chooses whose files the jail gets: that must be said by who grants them.
 Status map_owner(Builder& b, const Grant& grant, int8_t tree, const PathFacts& facts) {
   const std::string& place = grant.source.value;
-  if (b.files.look(place, false).kind == PathFacts::Kind::Link)
-    return fail(Code::kMissingSource, "the source " + quoted(place) + " is a symbolic link to " + quoted(b.files.read_link(place)),
-                "the program would act there as the folder's owner, uid " + num(facts.uid), "name the folder itself, or use --ro-bind",
-                b.spec.origin_text(grant.origin));
+  PathFacts straight = b.files.look_without_links(place);
+  if (straight.kind == PathFacts::Kind::Link || straight.device != facts.device || straight.inode != facts.inode)
+    return fail(Code::kMissingSource, "the source " + quoted(place) + " leads over a symbolic link",
+                "the program would act there as the folder's owner, uid " + num(facts.uid) + ": who changes the link would choose the folder",
+                "name the folder by its own path (realpath), or use --ro-bind", b.spec.origin_text(grant.origin));
+  bool directory = facts.kind == PathFacts::Kind::Dir;
+  if ((directory || facts.kind == PathFacts::Kind::File) && !b.spec.has(Weaken::HardLinks))
+    b.plan.written_trees.push_back({place, facts.device, facts.inode, directory, true, facts.uid, facts.gid});
   auto one_to_one = [](uint32_t there, uint32_t here) { return num(there) + " " + num(here) + " 1\n"; };
   Step& map = b.add(Op::MapOwner, b.source_side, Layer::Mounts, one_to_one(facts.uid, b.plan.outside_uid),
                     one_to_one(facts.gid, b.plan.outside_gid));

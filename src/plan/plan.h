@@ -46,6 +46,15 @@ struct IdMap {
   uint32_t inside, outside, count;
 };
 
+// A tree of the host's that is looked through before the program starts.
+struct Tree {
+  std::string path;
+  uint64_t device = 0, inode = 0;  // what it was when it was planned
+  bool is_directory = true;
+  bool written = false;            // by the jail, as the user and group below
+  uint32_t uid = 0, gid = 0;
+};
+
 struct ExpectedRlimit {
   int resource;
   uint64_t soft, hard;
@@ -92,8 +101,8 @@ struct Plan {
   std::vector<ExpectedRlimit> rlimits;
   uint64_t caps = 0;             // every set that may hold something holds at most this
   uint32_t securebits = 0;
-  std::string look_at_root;      // a root whose tree is looked through for links to the outside; empty: none
-  uint64_t look_device = 0, look_inode = 0;  // what it was when it was planned
+  Tree root_tree;                  // a root that is looked through for links to the outside; no path: none
+  std::vector<Tree> written_trees; // what the jail writes to as its owner: looked through for the owner's power
 
   std::array<LayerPlan, kLayerCount> layers;
   std::vector<std::string> weakened;  // sentences: what was loosened, and by which word

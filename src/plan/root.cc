@@ -101,9 +101,7 @@ Status prepared_root(Builder& b) {
     return fail(Code::kBadRoot, "the host's own root is no jail", "it would show all of the host's files",
                 "leave --root out: the system root has the host's programs and nothing of its users", by);
   if (b.spec.has(Weaken::HardLinks)) return {};
-  b.plan.look_at_root = path;
-  b.plan.look_device = facts.device;
-  b.plan.look_inode = facts.inode;
+  b.plan.root_tree = {path, facts.device, facts.inode};
   return {};
 }
 

@@ -94,7 +94,7 @@ class Launcher {
   using Step_ = tl::expected<void, LaunchFailure>;
   Step_ prepare();
   Step_ clone();
-  Status look_through_root();
+  Status look_through_trees();
   Step_ make_sources();
   Step_ reach_gate();
   Step_ reach_program();
@@ -243,18 +243,18 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
   }
 }
 
-Status Launcher::look_through_root() {
-  if (plan_.look_at_root.empty()) return {};
+Status Launcher::look_through_trees() {
+  for (const Tree& tree : plan_.written_trees) IMMURE_TRY(look_for_owners_power(tree));
+  if (plan_.root_tree.path.empty()) return {};
   auto remembered = read_file(options_.root_manifest);
-  return look_for_outside_links(plan_.look_at_root, plan_.look_device, plan_.look_inode,
-                                remembered ? std::string_view(*remembered) : std::string_view(), &jail_.root_manifest);
+  return look_for_outside_links(plan_.root_tree, remembered ? std::string_view(*remembered) : std::string_view(), &jail_.root_manifest);
 }
 
 Launcher::Step_ Launcher::reach_gate() {
-  // pid 1 has the longer way: it goes first where both have one processor. The parent looks meanwhile through the root
-  // for links that lead outside.
+  // pid 1 has the longer way: it goes first where both have one processor. The parent looks meanwhile through
+  // trees that could be doors.
   sys::call(__NR_sched_yield);
-  if (auto looked = look_through_root(); !looked) return failed(looked.error());
+  if (auto looked = look_through_trees(); !looked) return failed(looked.error());
   NamespaceDirs namespaces = NamespaceDirs::open(jail_.init);
   if (auto verified = verify_early(plan_, namespaces, jail_.namespaces); !verified) return failed(verified.error());
   auto message = receive();

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
 #include <vector>
@@ -27,23 +28,30 @@ constexpr uint8_t kTypeUnknown = 0, kTypeDir = 4, kTypeFile = 8;
 constexpr unsigned kDeepest = 200;
 
 struct Linked {
-  uint64_t inode;
-  uint32_t links, seen;
+  uint64_t device, inode;
+  uint32_t links;
   std::string name;
 };
 
+// Words of what is looked through, for errors.
+std::string shown(const Tree& tree) { return (tree.written ? "the folder " : "the root ") + quoted(tree.path); }
+
 struct Look {
-  uint64_t device = 0;
+  const Tree& tree;
   RootManifest manifest;
-  std::vector<Linked> linked;   // regular files with more than one link
+  std::vector<Linked> linked;        // regular files with more than one link
+  std::vector<std::string> powers;   // files that give whoever runs them what their owner may do
 
   void file(int dir, const char* name, const std::string& path);
   Status directory(int fd, const std::string& path, unsigned depth);
+  Status unreadable(const std::string& path, long error) const;
+  std::vector<std::string> outside();
+  bool is_power(const struct statx& st, const std::string& path) const;
 };
 
-bool stat_of(int dir, const char* name, struct statx& st) {
-  return sys::call(__NR_statx, dir, sys::arg(name), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-                   STATX_TYPE | STATX_NLINK | STATX_INO, sys::arg(&st)) >= 0;
+bool stat_of(int dir, const char* name, struct statx& st, int flags = 0) {
+  return sys::call(__NR_statx, dir, sys::arg(name), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | flags,
+                   STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_INO | STATX_UID | STATX_GID, sys::arg(&st)) >= 0;
 }
 
 bool may_pass(int dir, std::string_view name) {
@@ -52,24 +60,43 @@ bool may_pass(int dir, std::string_view name) {
   return bool(fd);
 }
 
-void Look::file(int dir, const char* name, const std::string& path) {
-  struct statx st {};
-  if (!stat_of(dir, name, st) || st.stx_nlink < 2 || device_of(st) != device) return;
-  linked.push_back({st.stx_ino, st.stx_nlink, 1, path + "/" + name});
+// A write takes such a bit away, a write through a shared mapping does not.
+bool Look::is_power(const struct statx& st, const std::string& path) const {
+  constexpr unsigned kSetUid = 04000, kSetGid = 02000, kGroupRuns = 010, kAnybodyRuns = 0111;
+  bool by_user = (st.stx_mode & kSetUid) != 0, by_group = (st.stx_mode & kSetGid) != 0 && (st.stx_mode & kGroupRuns) != 0;
+  if (by_user || by_group) return true;
+  std::string full = tree.path + path;
+  return (st.stx_mode & kAnybodyRuns) != 0 && lgetxattr(full.c_str(), "security.capability", nullptr, 0) > 0;
 }
 
-Status unreadable(const std::string& path, long error) {
-  return fail(Code::kBadRoot, "the root cannot be looked through", quoted(path.empty() ? "/" : path) + " cannot be read",
-              "say --weaken hard-links if you trust where the root comes from", {}, static_cast<int>(-error));
+void Look::file(int dir, const char* name, const std::string& path) {
+  struct statx st {};
+  if (!stat_of(dir, name, st, *name == '\0' ? AT_EMPTY_PATH : 0)) return;
+  std::string full = *name == '\0' ? path : path + "/" + name;
+  if (tree.written) {
+    // Others' files are nobody's in the jail; the owner may also make his own writable first.
+    constexpr unsigned kGroupWrites = 020, kAnybodyWrites = 02;
+    bool by_group = st.stx_gid == tree.gid && (st.stx_mode & kGroupWrites) != 0;
+    if (st.stx_uid != tree.uid && !by_group && (st.stx_mode & kAnybodyWrites) == 0) return;
+    if (is_power(st, full)) powers.push_back(quoted(full));
+  } else if (device_of(st) != tree.device) {
+    return;
+  }
+  if (st.stx_nlink > 1) linked.push_back({device_of(st), st.stx_ino, st.stx_nlink, full});
+}
+
+Status Look::unreadable(const std::string& path, long error) const {
+  return fail(Code::kBadRoot, shown(tree) + " cannot be looked through", quoted(path.empty() ? "/" : path) + " cannot be read",
+              "say --weaken hard-links if you trust where it comes from", {}, static_cast<int>(-error));
 }
 
 Status Look::directory(int fd, const std::string& path, unsigned depth) {
   if (depth > kDeepest)
-    return fail(Code::kBadRoot, "the root cannot be looked through", "directories are nested too deeply at " + quoted(path),
-                "say --weaken hard-links if you trust where the root comes from");
+    return fail(Code::kBadRoot, shown(tree) + " cannot be looked through", "directories are nested too deeply at " + quoted(path),
+                "say --weaken hard-links if you trust where it comes from");
   sys::call(__NR_sched_yield);   // pid 1 of the jail makes its mounts meanwhile, perhaps on this processor
   struct statx own {};
-  if (sys::call(__NR_statx, fd, sys::arg(""), AT_EMPTY_PATH, kManifestMask, sys::arg(&own)) < 0 || device_of(own) != device)
+  if (sys::call(__NR_statx, fd, sys::arg(""), AT_EMPTY_PATH, kManifestMask, sys::arg(&own)) < 0 || device_of(own) != tree.device)
     manifest.give_up();
   manifest.add(own, path.empty() ? path : path.substr(1));
   alignas(8) char buffer[8192] = {};
@@ -90,9 +117,9 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
       }
       if (type == kTypeFile) file(fd, entry->name, path);
       if (type != kTypeDir) continue;
-      uapi::OpenHow how{O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, uapi::kResolveNoXdev};
+      uapi::OpenHow how{O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, tree.written ? 0 : uapi::kResolveNoXdev};
       long opened = sys::call(__NR_openat2, fd, sys::arg(entry->name), sys::arg(&how), sizeof how);
-      // Another file system is not shown. Where this caller may not pass, the jail's identity may not either; but what it
+      // A root shows no other file system. Where this caller may not pass, the jail's identity may not either; but what it
       // may pass without reading, the jail may as well, if it knows a name.
       bool passed_over = opened == -EXDEV || opened == -ENOENT || (opened == -EACCES && !may_pass(fd, name));
       if (passed_over) manifest.give_up();   // what it hides may come to light without a change of this directory
@@ -104,35 +131,74 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
   }
 }
 
-}  // namespace
-
-Status look_for_outside_links(const std::string& root, uint64_t device, uint64_t inode, std::string_view remembered,
-                              std::string* to_remember) {
-  UniqueFd fd(static_cast<int>(sys::open(AT_FDCWD, root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
-  struct statx st {};
-  if (!fd || sys::call(__NR_statx, fd.get(), sys::arg(""), AT_EMPTY_PATH, STATX_INO, sys::arg(&st)) < 0)
-    return fail(Code::kBadRoot, "the root " + quoted(root) + " cannot be looked through", "it cannot be read",
-                "make it readable, or say --weaken hard-links if you trust where it comes from");
-  if (device_of(st) != device || st.stx_ino != inode)
-    return fail(Code::kBadRoot, "the root " + quoted(root) + " is another directory now", "it was exchanged during the start",
-                "see who may write to the directories above it");
-  if (still_holds(remembered, fd.get(), device)) return {};
-  Look look{device, RootManifest(fd.get()), {}};
-  IMMURE_TRY(look.directory(fd.get(), {}, 0));
-  std::sort(look.linked.begin(), look.linked.end(), [](const Linked& a, const Linked& b) { return a.inode < b.inode; });
-  std::vector<std::string> outside;
-  for (size_t i = 0; i < look.linked.size();) {
+// Of the files with several names, those that have one which was not seen.
+std::vector<std::string> Look::outside() {
+  auto same = [](const Linked& a, const Linked& b) { return a.inode == b.inode && a.device == b.device; };
+  std::sort(linked.begin(), linked.end(), [](const Linked& a, const Linked& b) {
+    return a.inode != b.inode ? a.inode < b.inode : a.device < b.device;
+  });
+  std::vector<std::string> found;
+  for (size_t i = 0; i < linked.size();) {
     size_t next = i;
-    while (next < look.linked.size() && look.linked[next].inode == look.linked[i].inode) next++;
-    if (next - i < look.linked[i].links) outside.push_back(quoted(look.linked[i].name));
+    while (next < linked.size() && same(linked[next], linked[i])) next++;
+    if (next - i < linked[i].links) found.push_back(quoted(linked[i].name));
     i = next;
   }
+  return found;
+}
+
+std::string first_of(const std::vector<std::string>& names) {
+  constexpr size_t kFew = 3;
+  std::string text = join(std::span(names).first(std::min(names.size(), kFew)), ", ");
+  return names.size() > kFew ? text + " and " + num(names.size() - kFew) + " more" : text;
+}
+
+// What was planned, and nothing that has come in its place since.
+Result<UniqueFd> open_tree_to_look(const Tree& tree) {
+  UniqueFd fd(static_cast<int>(sys::open(AT_FDCWD, tree.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)));
+  struct statx st {};
+  if (!fd || !stat_of(fd.get(), "", st, AT_EMPTY_PATH))
+    return fail(Code::kBadRoot, shown(tree) + " cannot be looked through", "it cannot be read",
+                "make it readable, or say --weaken hard-links if you trust where it comes from");
+  if (device_of(st) != tree.device || st.stx_ino != tree.inode)
+    return fail(Code::kBadRoot, shown(tree) + " is another one now", "it was exchanged during the start",
+                "see who may write to the directories above it");
+  return fd;
+}
+
+}  // namespace
+
+Status look_for_outside_links(const Tree& root, std::string_view remembered, std::string* to_remember) {
+  auto fd = open_tree_to_look(root);
+  if (!fd) return tl::unexpected<Error>(std::move(fd.error()));
+  if (still_holds(remembered, fd->get(), root.device)) return {};
+  Look look{root, RootManifest(fd->get()), {}, {}};
+  IMMURE_TRY(look.directory(fd->get(), {}, 0));
+  std::vector<std::string> outside = look.outside();
   if (outside.empty() && to_remember != nullptr) *to_remember = look.manifest.text();
   if (outside.empty()) return {};
-  std::string names = join(std::span(outside).first(std::min<size_t>(outside.size(), 3)), ", ");
-  return fail(Code::kBadRoot, "the root " + quoted(root) + " has files that also have names outside it",
-              names + (outside.size() > 3 ? " and " + num(outside.size() - 3) + " more" : "") + ": whoever holds the other name shares the file",
+  return fail(Code::kBadRoot, shown(root) + " has files that also have names outside it",
+              first_of(outside) + ": whoever holds the other name shares the file",
               "copy such files (cp --no-preserve=links), or say --weaken hard-links");
+}
+
+Status look_for_owners_power(const Tree& folder) {
+  auto fd = open_tree_to_look(folder);
+  if (!fd) return tl::unexpected<Error>(std::move(fd.error()));
+  Look look{folder, RootManifest(fd->get()), {}, {}};
+  if (folder.is_directory)
+    IMMURE_TRY(look.directory(fd->get(), {}, 0));
+  else
+    look.file(fd->get(), "", {});
+  const std::string what = shown(folder) + " cannot be given to the jail to write in as its owner, uid " + num(folder.uid);
+  if (!look.powers.empty())
+    return fail(Code::kMissingSource, what,
+                first_of(look.powers) + ": the program could rewrite it, and whoever runs it next would do so with the owner's power",
+                "take the bit away (chmod u-s,g-s, setcap -r), use --ro-bind or --overlay, or say --weaken hard-links");
+  std::vector<std::string> outside = look.outside();
+  if (outside.empty()) return {};
+  return fail(Code::kMissingSource, what, first_of(outside) + ": it has names outside the folder, where it would change as well",
+              "copy such files (cp --no-preserve=links), use --ro-bind or --overlay, or say --weaken hard-links");
 }
 
 }  // namespace immure::run

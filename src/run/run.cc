@@ -116,7 +116,7 @@ tl::expected<Launched, LaunchFailure> Run::start() {
   options.step_times = options_.timings && spec_.seccomp != "strict";   // it would kill the clock's reader
   options.own_arguments = caller_.own_arguments;
   options.own_arguments_size = caller_.own_arguments_size;
-  root_manifest_ = manifest_path(state_dir_, plan_.look_device, plan_.look_inode);
+  root_manifest_ = manifest_path(state_dir_, plan_.root_tree.device, plan_.root_tree.inode);
   options.root_manifest = root_manifest_;
   return launch(plan_, spec_, options);
 }

@@ -65,7 +65,7 @@ enum class Weaken : uint8_t {
   ProcFull,       // nothing of /proc is masked
   MemfdExec,      // memfd_create(2) may make executable files
   CoreDumps,
-  HardLinks,      // a root is not looked through for links to the outside
+  HardLinks,      // a root and mapped folders are not looked through (run/look.h)
   PlainRoot,      // a root is bound, not presented through an overlay
   TmpExec,        // programs may be started from /tmp
   SharedIdentity, // an identity that something else outside may have

@@ -17,7 +17,7 @@ constexpr std::array<WeakenRow, kWeakenCount> kWeaken = {{
     {"proc-full", "/proc shows the kernel's own files: host processors, memory, modules, interrupts"},
     {"memfd-exec", "memory files can be executed, so that noexec mounts no longer stop new code"},
     {"core-dumps", "a crash may write the program's memory to a file, or hand it to the host's collector"},
-    {"hard-links", "the root is not looked through for hard links: a planted one shows an outside file"},
+    {"hard-links", "trees of the host are not looked through for hard links and set-id files: planted ones are doors"},
     {"plain-root",
      "the root is bound as it is: planted FIFOs and sockets reach outside, links can be written through"},
     {"tmp-exec", "programs may be started from /tmp, so that what was downloaded can be run"},

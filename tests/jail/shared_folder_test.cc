@@ -62,6 +62,29 @@ TEST_F(SharedFolder, OfRootIsClosedWithoutTheFilter) {
   EXPECT_EQ(loose.probe({{"open", "/srv/s/new", "create"}})[0].verdict, "EACCES");
 }
 
+// The owner's set-id program could be rewritten through a shared mapping, which leaves the bit: it must not be there.
+TEST_F(SharedFolder, WithTheOwnersPowerInItIsRefused_S55) {
+  SKIP_UNLESS(can_be_root());
+  dir_.file("shared/tool", "x", 04755);
+  Outcome refused = jail().command({"true"}).run();
+  EXPECT_EQ(refused.status, 125) << refused.err;
+  EXPECT_NE(refused.err.find("/tool"), std::string::npos) << refused.err;
+  Jail trusting = jail();
+  trusting.options({"--weaken", "hard-links"});
+  EXPECT_EQ(trusting.command({"true"}).run().status, 0) << "the control";
+  EXPECT_EQ(jail("--ro-bind").command({"true"}).run().status, 0);
+}
+
+TEST_F(SharedFolder, ThatIsReachedOverALinkIsRefused) {
+  SKIP_UNLESS(can_be_root());
+  dir_.dir("shared/inner", 0755);
+  ASSERT_EQ(symlink(folder_.c_str(), (folder_ + "-link").c_str()), 0);
+  Outcome refused = Jail().option("--bind").option(folder_ + "-link/inner:/srv/s").command({"true"}).run();
+  EXPECT_EQ(refused.status, 125) << refused.err;
+  EXPECT_NE(refused.err.find("symbolic link"), std::string::npos) << refused.err;
+  EXPECT_EQ(Jail().option("--bind").option(folder_ + "/inner:/srv/s").command({"true"}).run().status, 0) << "the control";
+}
+
 TEST_F(SharedFolder, ThatIsOnlyReadIsNobodyElses) {
   SKIP_UNLESS(can_be_root());
   dir_.file("shared/secret", "x", 0600);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -28,22 +29,20 @@ class LookTest : public testing::Test {
   }
   ~LookTest() override { std::system(("rm -rf " + top_).c_str()); }
 
-  Status look() {
+  Status look() { return look_for_outside_links(tree()); }
+  Tree tree() const {
     struct stat st {};
     stat(root_.c_str(), &st);
-    return look_at(st.st_ino);
+    return {root_, uint64_t{gnu_dev_major(st.st_dev)} << 32 | gnu_dev_minor(st.st_dev), st.st_ino};
   }
   Status look_at(ino_t inode) {
-    struct stat st {};
-    stat(root_.c_str(), &st);
-    return look_for_outside_links(root_, uint64_t{gnu_dev_major(st.st_dev)} << 32 | gnu_dev_minor(st.st_dev), inode);
+    Tree other = tree();
+    other.inode = inode;
+    return look_for_outside_links(other);
   }
 
   Status look_again(std::string_view remembered, std::string* to_remember = nullptr) {
-    struct stat st {};
-    stat(root_.c_str(), &st);
-    return look_for_outside_links(root_, uint64_t{gnu_dev_major(st.st_dev)} << 32 | gnu_dev_minor(st.st_dev), st.st_ino, remembered,
-                                  to_remember);
+    return look_for_outside_links(tree(), remembered, to_remember);
   }
   // Once the directories are old enough to be remembered.
   std::string settled_manifest() {
@@ -78,7 +77,7 @@ TEST_F(LookTest, IsOfTheDirectoryThatWasPlanned) {
   stat(root_.c_str(), &st);
   Status exchanged = look_at(st.st_ino + 1);
   ASSERT_FALSE(exchanged);
-  EXPECT_NE(exchanged.error().what.find("another directory"), std::string::npos);
+  EXPECT_NE(exchanged.error().what.find("another one"), std::string::npos);
 }
 
 // A name that is known is enough where a directory may be passed; who may not even pass finds nothing behind it.
@@ -143,6 +142,79 @@ TEST_F(LookTest, WhatIsNoManifestIsNotBelieved) {
     changed[at] = static_cast<char>(changed[at] ^ 0x40);
     EXPECT_FALSE(look_again(changed)) << at;
   }
+}
+
+class OwnersPowerTest : public LookTest {
+ protected:
+  Status look_as_owner(const std::string& below = {}) {
+    struct stat st {};
+    stat((root_ + below).c_str(), &st);
+    Tree folder = tree();
+    folder.path += below;
+    folder.inode = st.st_ino;
+    folder.is_directory = S_ISDIR(st.st_mode);
+    folder.written = true;
+    folder.uid = geteuid();
+    folder.gid = getegid();
+    return look_for_owners_power(folder);
+  }
+  // What is found says the name of the file.
+  void expect_found(const std::string& name, const std::string& below = {}) {
+    Status found = look_as_owner(below);
+    ASSERT_FALSE(found) << name;
+    EXPECT_NE(found.error().why.find(name), std::string::npos) << found.error().why;
+  }
+};
+
+TEST_F(OwnersPowerTest, IsNotInAnOrdinaryFolder) { EXPECT_TRUE(look_as_owner()); }
+
+TEST_F(OwnersPowerTest, IsInASetIdFile_S55) {
+  const std::string tool = root_ + "/a/tool";
+  std::ofstream(tool) << "x";
+  for (mode_t mode : {04700, 02750}) {
+    ASSERT_EQ(chmod(tool.c_str(), mode), 0);
+    expect_found("/a/tool");
+  }
+  ASSERT_EQ(chmod(tool.c_str(), 02640), 0);   // locks, no set-id bit: nobody runs it
+  EXPECT_TRUE(look_as_owner());
+  ASSERT_EQ(chmod(tool.c_str(), 0755), 0);
+  EXPECT_TRUE(look_as_owner());
+}
+
+TEST_F(OwnersPowerTest, IsInAFileThatIsHandedInByItself_S55) {
+  ASSERT_EQ(chmod((root_ + "/inside").c_str(), 04755), 0);
+  Status found = look_as_owner("/inside");
+  ASSERT_FALSE(found);
+  ASSERT_EQ(chmod((root_ + "/inside").c_str(), 0755), 0);
+  EXPECT_TRUE(look_as_owner("/inside"));
+  ASSERT_EQ(link((root_ + "/inside").c_str(), (top_ + "/too").c_str()), 0);
+  EXPECT_FALSE(look_as_owner("/inside"));
+}
+
+TEST_F(OwnersPowerTest, IsInANameOutside_S46) {
+  ASSERT_EQ(link((top_ + "/outside").c_str(), (root_ + "/a/b/c").c_str()), 0);
+  expect_found("/a/b/c");
+}
+
+TEST_F(OwnersPowerTest, OfOthersDoesNotMatter) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
+  const std::string tool = root_ + "/a/tool";
+  std::ofstream(tool) << "x";
+  ASSERT_EQ(chown(tool.c_str(), 12345, 12345), 0);
+  ASSERT_EQ(chmod(tool.c_str(), 04755), 0);
+  EXPECT_TRUE(look_as_owner());
+  ASSERT_EQ(chmod(tool.c_str(), 04757), 0);   // anybody may rewrite it
+  EXPECT_FALSE(look_as_owner());
+}
+
+TEST_F(OwnersPowerTest, IsInAFileCapability_S55) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to give a file a capability";
+  const std::string tool = root_ + "/a/tool";
+  std::ofstream(tool) << "x";
+  ASSERT_EQ(chmod(tool.c_str(), 0755), 0);
+  const unsigned char net_raw[20] = {0, 0, 0, 2, 0, 0x20};   // version 2, CAP_NET_RAW permitted
+  ASSERT_EQ(setxattr(tool.c_str(), "security.capability", net_raw, sizeof net_raw, 0), 0);
+  expect_found("/a/tool");
 }
 
 }  // namespace

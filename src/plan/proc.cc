@@ -15,13 +15,27 @@ constexpr const char* kMaskedFiles[] = {
 constexpr const char* kMaskedKeys[] = {"/proc/keys", "/proc/key-users"};
 constexpr const char* kMaskedDirs[] = {"/proc/acpi", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/scsi"};
 
+constexpr uint64_t kAttributes = kInert | uapi::kAttrNoexec;
+
+// The jail's own hides from the supervisor as well who made himself unreadable, and pid 1: what is to be counted is
+// counted in a second one, which shows all, is mounted nowhere, and goes to the supervisor alone.
+void plan_census(Builder& b) {
+  int8_t fs = b.new_slot();
+  b.plan.census_slot = b.new_slot();
+  b.add(Op::FsOpen, Side::Child, Layer::Cgroup, "proc").out = fs;
+  Step& make = b.add(Op::FsMount, Side::Child, Layer::Cgroup);
+  make.a = fs;
+  make.out = b.plan.census_slot;
+  make.x = kAttributes | uapi::kAttrRdonly;
+}
+
 }  // namespace
 
 Status plan_proc(Builder& b) {
-  constexpr uint64_t kAttributes = kInert | uapi::kAttrNoexec;
   IMMURE_TRY(make_point(b, "/proc", PointKind::Directory, kNoOrigin));
   b.regions.push_back({Builder::Region::Kind::Closed, "/proc", kNoSlot, {}, {}, Side::Child});
   b.phase = Builder::Phase::Attach;
+  if (b.plan.counts_processes()) plan_census(b);
   int8_t fs = b.new_slot(), mount = b.new_slot();
   b.add(Op::FsOpen, Side::Child, Layer::Mounts, "proc").out = fs;
   b.add(Op::FsSet, Side::Child, Layer::Mounts, "hidepid", "invisible").a = fs;

@@ -1,9 +1,11 @@
 // How much can be had: memory, processes, time, descriptors, file size.
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +64,31 @@ Verdict do_hog(const Words& words) {
   return error(got == wanted ? 0 : ENOMEM, std::to_string(got) + " processes");
 }
 
+struct Hoard {
+  Words words;
+};
+
+void* hoard(void* of) {
+  const Words& words = static_cast<Hoard*>(of)->words;
+  Verdict got = do_alloc({words[0]});
+  usleep(static_cast<useconds_t>(std::strtod(words[1].c_str(), nullptr) * 1e6));
+  _exit(got.error);
+}
+
+// headless MIB SECONDS: a process whose first thread has ended, while another has that much memory for so long.
+Verdict do_headless(const Words& words) {
+  pid_t child = fork();
+  if (child == 0) {
+    Hoard of{words};
+    pthread_t other{};
+    if (pthread_create(&other, nullptr, hoard, &of) != 0) _exit(EAGAIN);
+    syscall(SYS_exit, 0);   // of this thread alone
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) < 0) return error(errno);
+  return WIFEXITED(status) ? error(WEXITSTATUS(status)) : error(ENOMEM, "killed");
+}
+
 // fork COUNT: how many processes can be there at once. They end with their parent.
 Verdict do_fork(const Words& words) {
   const long wanted = number(words[0]);
@@ -91,6 +118,19 @@ Verdict do_burn(const Words& words) {
   volatile unsigned long turns = 0;
   while (clock() < end) {
     for (int i = 0; i < 100000; ++i) turns = turns + 1;
+  }
+  return ok();
+}
+
+// litter COUNT SECONDS [unwaited]: children, one after the other, that use so much processor time each.
+Verdict do_litter(const Words& words) {
+  const bool unwaited = word_or(words, 2, "") == "unwaited";
+  if (unwaited) signal(SIGCHLD, SIG_IGN);
+  for (long i = 0; i < number(words[0]); ++i) {
+    pid_t child = fork();
+    if (child < 0) return error(errno);
+    if (child == 0) _exit(do_burn({words[1]}).error);
+    while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
   }
   return ok();
 }
@@ -160,8 +200,10 @@ Verdict do_core(const Words&) {
 constexpr Action kActions[] = {
     {"alloc", "MIB", 1, do_alloc},
     {"hog", "PROCESSES MIB [SECONDS]", 2, do_hog},
+    {"headless", "MIB SECONDS", 2, do_headless},
     {"fork", "COUNT", 1, do_fork},
     {"burn", "SECONDS", 1, do_burn},
+    {"litter", "COUNT SECONDS [unwaited]", 2, do_litter},
     {"file-size", "PATH MIB", 2, do_file_size},
     {"open-files", "COUNT", 1, do_open_files},
     {"inotify", "COUNT", 1, do_inotify},

@@ -85,6 +85,8 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 //   prctl        not PR_SET_MM, PR_SET_PTRACER (unless ptrace) and a few more; EINVAL for options newer than the list
 //   personality  the plain one, and the question; with ptrace: ADDR_NO_RANDOMIZE
 //   memfd_create MFD_EXEC gives EINVAL, as on kernels without it (memfd_exec: allowed)
+//   madvise      MADV_MERGEABLE gives EINVAL, as on kernels without it
+//   fcntl        not F_SETLEASE; EINVAL for commands newer than the list
 //   seccomp      with a listener: no second listener (EBUSY, as the kernel says); see below
 //
 // A rule "allow" for a call lifts its arguments' tests as well, with these exceptions, which no rule lifts:

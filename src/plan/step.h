@@ -24,6 +24,7 @@ enum class Op : uint8_t {
   Open,            // out = openat2(a or cwd, s, flags x, resolve y)
   ExpectInode,     // a is (device x, inode y), else ESTALE: the path was changed since it was planned
   Close,           // a
+  // What is made is made below a: links on the way lead nowhere else.
   MakeDir,         // mkdirat(a, s, mode x); an existing directory is fine; y != 0: owner y - 1, group z - 1
   MakeFile,        // create s below a with mode x, holding the text t
   MakeLink,        // symlink s below a, to t

@@ -58,7 +58,7 @@ struct Why {
 };
 constexpr Why kWhys[] = {
     {"clone", "a new process or thread is fine; a flag that makes a namespace would give the program kernel code "
-              "that only a namespace's owner reaches"},
+              "that only a namespace's owner reaches; a child of one's own parent could be one outside the jail"},
     {"clone3", "its flags are in memory, where no filter looks: programs fall back to clone"},
     {"unshare", "new namespaces give the program kernel code that only their owners reach"},
     {"setns", "another namespace would be a way out of this one"},

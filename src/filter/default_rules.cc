@@ -46,8 +46,12 @@ CallPolicy without_flags(uint32_t forbidden, Verdict denied) {
   return call;
 }
 
+// A child of one's own parent. Who has entered a jail has a parent outside of it, and its siblings would be left to the
+// host's init, without whose care the jail cannot end.
+constexpr uint32_t kParent = 0x8000;
+
 CallPolicy clone(const Weighing& w) {
-  uint32_t forbidden = (w.options.nested_userns ? 0 : kNewUser) | (w.unshare_allowed ? 0 : kNewOthers);
+  uint32_t forbidden = kParent | (w.options.nested_userns ? 0 : kNewUser) | (w.unshare_allowed ? 0 : kNewOthers);
   return without_flags(forbidden, w.denied);
 }
 

@@ -75,7 +75,7 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 // without a call, a foreign entry, clone3, the old asynchronous I/O) gives ENOSYS, so that programs fall back.
 //
 // Some calls are allowed by their arguments:
-//   clone        no flag that makes a namespace; CLONE_NEWUSER with nested_userns
+//   clone        no flag that makes a namespace (CLONE_NEWUSER with nested_userns), no CLONE_PARENT
 //   unshare      denied; with nested_userns: no flag that makes another namespace than a user namespace
 //   clone3       ENOSYS: its flags are in memory, where no filter looks
 //   socket       AF_UNIX; AF_INET and AF_INET6 with TCP or UDP; AF_NETLINK with NETLINK_ROUTE. No raw sockets
@@ -92,7 +92,7 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 // A rule "allow" for a call lifts its arguments' tests as well, with these exceptions, which no rule lifts:
 //   clone3       cannot be allowed: an error
 //   clone        a rule that allows `unshare` lifts clone's tests too (it is the same power); of both,
-//                CLONE_NEWUSER stays with nested_userns
+//                CLONE_NEWUSER stays with nested_userns, and CLONE_PARENT is denied
 //   ioctl        TIOCSTI, TIOCLINUX, TIOCSETD and TIOCCONS stay denied: they reach the terminal's other users
 //   seccomp      the second listener stays refused: were the supervisor's gone, the program's own would be asked
 //                about every denied call, and could say "go on"

@@ -252,6 +252,17 @@ TEST(Default, MakesNoNamespaceByClone_S35) {
   EXPECT_EQ(ask(policy, "unshare", {0}), kEperm);
 }
 
+// Who has entered a jail has its parent outside: a sibling's would be there too.
+TEST(Default, MakesNoChildOfItsParent_S77) {
+  constexpr uint64_t kParent = 0x8000;
+  Options most = with_rules({{"@namespaces", true}, {"clone", true}});
+  most.nested_userns = true;
+  for (const Policy& policy : {policy_of(), policy_of(most)}) {
+    EXPECT_EQ(ask(policy, "clone", {kParent | 17}), kEperm);
+    EXPECT_EQ(ask(policy, "clone", {kParent | kThread}), kEperm);
+  }
+}
+
 TEST(Default, NestedUserNamespacesAreNothingElse) {
   Options options;
   options.nested_userns = true;

@@ -1,5 +1,7 @@
 // The control group of the whole jail: memory, processes, processors. One list of directories and writes,
 // whatever the version of the hierarchy; where there is none, the supervisor sums and ends (Weaker).
+#include <algorithm>
+
 #include "base/text.h"
 #include "plan/builder.h"
 
@@ -41,6 +43,12 @@ const std::string* own_v1(const Builder& b, std::string_view controller) {
   return nullptr;
 }
 
+// In whole pages. The host itself allows all of its own together an eighth of its memory, more or less.
+uint64_t tcp_share(uint64_t memory) {
+  constexpr uint64_t kLeast = 16 << 20, kPart = 16, kPage = 4096;
+  return std::min(memory, std::max(memory / kPart, kLeast)) / kPage * kPage;
+}
+
 // What the living have used can be read anywhere; the group knows of the dead as well, whoever waited for them. The
 // controller is often one with cpu, under two names.
 void count_cpu_time_v1(Builder& b, bool has_cpu_group) {
@@ -67,7 +75,9 @@ std::string plan_v1(Builder& b, const Wanted& w) {
     return nullptr;
   };
   if (CgroupDir* dir = group("memory", w.memory != 0)) {
-    dir->writes = {{"memory.limit_in_bytes", num(w.memory)}, {"?memory.memsw.limit_in_bytes", num(w.memory)}};
+    // Buffers of TCP have a limit of their own here, and without one they are taken from the whole host's (tcp_mem).
+    dir->writes = {{"memory.limit_in_bytes", num(w.memory)}, {"?memory.memsw.limit_in_bytes", num(w.memory)},
+                   {"?memory.kmem.tcp.limit_in_bytes", num(tcp_share(w.memory))}};
     join_by_write(b, *dir);
   }
   if (CgroupDir* dir = group("pids", w.pids != 0)) {

@@ -4,7 +4,8 @@
 namespace immure {
 namespace {
 
-// Files and directories of procfs that are the host's and readable for anybody. What only the host's root may
+// Files and directories of procfs that are the host's and readable for anybody. In /proc/pressure anybody can set alarms as
+// well: memory and work of the kernel that no group is charged for. What only the host's root may
 // read (kcore, kallsyms' addresses, slabinfo …) is closed by the identity already, and locks are those of the pid
 // namespace.
 constexpr const char* kMaskedFiles[] = {
@@ -13,7 +14,8 @@ constexpr const char* kMaskedFiles[] = {
 };
 // These show the keys of the ids that the user namespace maps: the caller's own, where the jail has his id.
 constexpr const char* kMaskedKeys[] = {"/proc/keys", "/proc/key-users"};
-constexpr const char* kMaskedDirs[] = {"/proc/acpi", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/scsi"};
+constexpr const char* kMaskedDirs[] = {"/proc/acpi", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/pressure",
+                                       "/proc/scsi"};
 
 constexpr uint64_t kAttributes = kInert | uapi::kAttrNoexec;
 

@@ -24,6 +24,18 @@ bool takes_its_time(const Sights& seen, const Scene&) { return seen[0].ok() && s
 bool too_large(const Sights& seen, const Scene&) { return seen[0].verdict == "EFBIG"; }
 bool too_many_files(const Sights& seen, const Scene&) { return seen[0].verdict == "EMFILE"; }
 
+bool no_more_watches(const Sights& seen, const Scene&) { return seen[0].verdict == "ENOSPC"; }
+bool no_more_buffers(const Sights& seen, const Scene&) { return seen[0].verdict == "ENOBUFS"; }
+
+Can may_watch_thousands() {
+  const long most = std::atol(read_file("/proc/sys/fs/inotify/max_user_watches").c_str());
+  return {most >= 40000, "the caller may not have 40000 inotify watches itself"};
+}
+Can can_limit_tcp() {
+  if (Can v1 = can_have_cgroup_v1(); !v1.yes) return v1;
+  if (access("/sys/fs/cgroup/memory/memory.kmem.tcp.usage_in_bytes", F_OK) != 0) return {false, "groups do not count buffers of TCP here"};
+  return can_use_controller("memory");
+}
 Can can_limit_processors() { return can_use_controller("cpu"); }
 Can may_open_thousands() {
   rlimit limit{};
@@ -94,6 +106,17 @@ std::vector<Row> rows() {
        .off = {"--need", "rlimits=off"},
        .look = {{"inotify", "40"}},
        .holds = too_many_files},
+      {.name = "inotify watches (S87)",
+       .off = {"--need", "rlimits=off"},
+       .look = {{"watches", "18000", "{tmp}"}},
+       .holds = no_more_watches,
+       .needs = {may_watch_thousands}},
+      {.name = "buffers of TCP, by a group of version 1 (S87)",
+       .on = {"--memory", "256M"},
+       .off = {"--memory", "256M", "--need", "cgroup=off"},
+       .look = {{"tcp-buffers", "48"}},
+       .holds = no_more_buffers,
+       .needs = {can_limit_tcp}},
       {.name = "timers and waiting signals (S87)",
        .off = {"--need", "rlimits=off"},
        .look = {{"timers", "5000"}},

@@ -1,10 +1,13 @@
 // How much can be had: memory, processes, time, descriptors, file size.
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -162,6 +165,61 @@ Verdict do_inotify(const Words& words) {
   return ok(std::to_string(wanted) + " instances");
 }
 
+// watches COUNT FOLDER: on files that are made for it, by as many instances as that takes.
+Verdict do_watches(const Words& words) {
+  constexpr long kFiles = 1000;
+  const long wanted = number(words[0]);
+  std::vector<std::string> files;
+  for (long i = 0; i < kFiles; ++i) {
+    files.push_back(words[1] + "/watched-" + std::to_string(i));
+    int fd = open(files.back().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return error(errno, "open");
+    close(fd);
+  }
+  long made = 0;
+  int failed = 0;
+  for (int instance = -1; made < wanted && failed == 0; ++made) {
+    if (made % kFiles == 0) instance = inotify_init1(IN_CLOEXEC);
+    if (inotify_add_watch(instance, files[static_cast<size_t>(made % kFiles)].c_str(), IN_MODIFY) < 0) failed = errno;
+  }
+  for (const std::string& file : files) unlink(file.c_str());
+  return error(failed, std::to_string(made) + " watches");
+}
+
+// A pair of connected sockets on loopback; false: there is none.
+bool connect_pair(int (&ends)[2]) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* any = reinterpret_cast<sockaddr*>(&address);
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool good = bind(listener, any, size) == 0 && listen(listener, 1) == 0 && getsockname(listener, any, &size) == 0 &&
+              connect(ends[0], any, size) == 0;
+  ends[1] = good ? accept(listener, nullptr, nullptr) : -1;
+  close(listener);
+  return ends[1] >= 0;
+}
+
+// tcp-buffers MIB: that much written to connections of which nobody reads.
+Verdict do_tcp_buffers(const Words& words) {
+  constexpr int kMostPairs = 200;
+  static char data[1 << 16];
+  const long wanted = number(words[0]) << 20;
+  long written = 0;
+  for (int pair = 0; pair < kMostPairs && written < wanted; ++pair) {
+    int ends[2];
+    if (!connect_pair(ends)) return error(errno, "connect");
+    for (int idle = 0; idle < 5 && written < wanted;) {
+      ssize_t n = send(ends[0], data, sizeof data, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (n > 0) written += n;
+      if (n <= 0) usleep(1000), ++idle;
+    }
+  }
+  return error(written >= wanted ? 0 : ENOBUFS, std::to_string(written >> 20) + " MiB");
+}
+
 // What waits to be delivered has a place in the same account as a timer, which takes its place beforehand.
 Verdict do_timers(const Words& words) {
   const long wanted = number(words[0]);
@@ -207,6 +265,8 @@ constexpr Action kActions[] = {
     {"file-size", "PATH MIB", 2, do_file_size},
     {"open-files", "COUNT", 1, do_open_files},
     {"inotify", "COUNT", 1, do_inotify},
+    {"watches", "COUNT FOLDER", 2, do_watches},
+    {"tcp-buffers", "MIB", 1, do_tcp_buffers},
     {"timers", "COUNT", 1, do_timers},
     {"rlimits", "", 0, do_rlimits},
     {"core", "", 0, do_core},

@@ -22,6 +22,9 @@ else()
   target_link_libraries(immure-full PRIVATE room_cli)
 endif()
 
+# What starts a process on a stack of its own is the kernel's room's (clone_call.cc).
+target_link_libraries(room_child INTERFACE room_kernel)
+
 # The child's code must not call into libc or a runtime, so it is built without what would.
 target_compile_options(room_child PRIVATE -fno-stack-protector -fno-sanitize=all -fno-exceptions -fno-rtti
   $<$<CXX_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>)

@@ -20,13 +20,73 @@ long write_all(int fd, const char* data) {
   return 0;
 }
 
-long put(int dir, const char* path, int flags, unsigned mode, const char* data) {
-  long fd = sys::open(dir, path, flags | O_WRONLY | O_CLOEXEC, mode);
+// What is made is made below its directory: a link on the way leads to no other place than one there.
+constexpr uint64_t kBelow = uapi::kResolveInRoot | uapi::kResolveNoMagiclinks;
+
+long put(int dir, const char* path, unsigned mode, const char* data) {
+  uapi::OpenHow how{O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode, kBelow};
+  long fd = sys::call(__NR_openat2, dir, sys::arg(path), sys::arg(&how), sizeof how);
   if (fd < 0) return fd;
   long result = write_all(static_cast<int>(fd), data);
   sys::close(static_cast<int>(fd));
   return result;
 }
+
+// The directory in which the last name of a path below `dir` stands. It is dir itself for a name alone, which most are.
+struct Parent {
+  long fd;
+  const char* name;
+  bool opened = false;
+
+  Parent(int dir, const char* path) : fd(dir), name(path) {
+    constexpr unsigned long kLongest = 4096;
+    char buffer[kLongest];
+    unsigned long last = 0, n = 0;
+    for (; path[n] != '\0'; n++)
+      if (path[n] == '/') last = n;
+    if (last == 0) return;
+    if (last >= kLongest) {
+      fd = -ENAMETOOLONG;
+      return;
+    }
+    for (n = 0; n < last; n++) buffer[n] = path[n];
+    buffer[last] = '\0';
+    uapi::OpenHow how{O_PATH | O_DIRECTORY | O_CLOEXEC, 0, kBelow};
+    fd = sys::call(__NR_openat2, dir, sys::arg(buffer), sys::arg(&how), sizeof how);
+    name = path + last + 1;
+    opened = fd >= 0;
+  }
+  Parent(const Parent&) = delete;
+  ~Parent() {
+    if (opened) sys::close(static_cast<int>(fd));
+  }
+};
+
+long make_dir(const Step& step, int dir, const char* path) {
+  Parent parent(dir, path);
+  if (parent.fd < 0) return parent.fd;
+  long r = sys::call(__NR_mkdirat, parent.fd, sys::arg(parent.name), static_cast<long>(step.x));
+  if (r == 0 && step.y != 0)
+    r = sys::call(__NR_fchownat, parent.fd, sys::arg(parent.name), static_cast<long>(step.y - 1),
+                  static_cast<long>(step.z - 1), AT_SYMLINK_NOFOLLOW);
+  return r == -EEXIST ? 0 : r;
+}
+
+long make_link(int dir, const char* path, const char* target) {
+  Parent parent(dir, path);
+  if (parent.fd < 0) return parent.fd;
+  return sys::call(__NR_symlinkat, sys::arg(target), parent.fd, sys::arg(parent.name));
+}
+
+long make_node(const Step& step, int dir, const char* path) {
+  Parent parent(dir, path);
+  if (parent.fd < 0) return parent.fd;
+  return sys::call(__NR_mknodat, parent.fd, sys::arg(parent.name), static_cast<long>(step.x | S_IFCHR),
+                   static_cast<long>(step.y));
+}
+
+// A directory that is not there yet is no reason to work in the caller's.
+bool makes(Op op) { return op == Op::MakeDir || op == Op::MakeFile || op == Op::MakeLink || op == Op::MakeNode; }
 
 bool is_one_line(const char* text) {
   while (*text != '\0' && *text != '\n') text++;
@@ -101,6 +161,7 @@ void proc_path(char* buffer, long pid, const char* name) {
 long file_op(const Step& step, View& view) {
   const char* path = text(view, step.s);
   int dir = slot(view, step.a);
+  if (makes(step.op) && dir < 0) return -EBADF;
   switch (step.op) {
     case Op::Open: {
       uapi::OpenHow how{step.x | O_CLOEXEC, 0, step.y};
@@ -111,19 +172,10 @@ long file_op(const Step& step, View& view) {
     case Op::Close:
       view.fds[step.a] = -1;
       return sys::close(dir);
-    case Op::MakeDir: {
-      long r = sys::call(__NR_mkdirat, dir, sys::arg(path), static_cast<long>(step.x));
-      if (r == 0 && step.y != 0)
-        r = sys::call(__NR_fchownat, dir, sys::arg(path), static_cast<long>(step.y - 1), static_cast<long>(step.z - 1),
-                      AT_SYMLINK_NOFOLLOW);
-      return r == -EEXIST ? 0 : r;
-    }
-    case Op::MakeFile:
-      return put(dir, path, O_CREAT | O_EXCL, static_cast<unsigned>(step.x), text(view, step.t));
-    case Op::MakeLink: return sys::call(__NR_symlinkat, sys::arg(text(view, step.t)), dir, sys::arg(path));
-    case Op::MakeNode:
-      return sys::call(__NR_mknodat, dir, sys::arg(path), static_cast<long>(step.x | S_IFCHR),
-                       static_cast<long>(step.y));
+    case Op::MakeDir: return make_dir(step, dir, path);
+    case Op::MakeFile: return put(dir, path, static_cast<unsigned>(step.x), text(view, step.t));
+    case Op::MakeLink: return make_link(dir, path, text(view, step.t));
+    case Op::MakeNode: return make_node(step, dir, path);
     case Op::WriteFile: {
       long r = set_value(dir, path, text(view, step.t));
       return (step.x != 0 && r == -ENOENT) || (step.x == 2 && r == -EROFS) ? 0 : r;

@@ -78,8 +78,12 @@ long namespace_op(const Step& step, View& view) {
   switch (step.op) {
     case Op::MountsReady: {
       Message message{Kind::MountsReady, 0, 0, 0, 0, 0, 0};
-      long n = send_message(view.wire, message);
-      return n < 0 && step.x != 1 ? n : 0;
+      long n = send_message(view.wire, message, step.a < 0 ? -1 : slot(view, step.a));
+      if (step.a >= 0) {
+        sys::close(slot(view, step.a));
+        view.fds[step.a] = -1;
+      }
+      return n < 0 ? n : 0;
     }
     case Op::AwaitMaps: return await(view, Kind::MapsWritten);
     case Op::AwaitSources: return receive_sources(view);

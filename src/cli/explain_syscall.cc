@@ -58,7 +58,7 @@ struct Why {
 };
 constexpr Why kWhys[] = {
     {"clone", "a new process or thread is fine; a flag that makes a namespace would give the program kernel code "
-              "that only a namespace's owner reaches"},
+              "that only a namespace's owner reaches; a child of one's own parent could be one outside the jail"},
     {"clone3", "its flags are in memory, where no filter looks: programs fall back to clone"},
     {"unshare", "new namespaces give the program kernel code that only their owners reach"},
     {"setns", "another namespace would be a way out of this one"},
@@ -69,6 +69,8 @@ constexpr Why kWhys[] = {
     {"prctl", "options that change the process's memory map or its tracer are not allowed; newer ones do not exist"},
     {"personality", "other personalities switch memory protections off"},
     {"memfd_create", "a file in memory that can be executed would pass by every noexec mount"},
+    {"madvise", "pages that are merged with those of others tell what others have in memory"},
+    {"fcntl", "a lease would hold up whoever opens the file outside; newer commands do not exist"},
     {"seccomp", "a program may filter itself further; a second listener would be asked in the supervisor's place"},
     {"ptrace", "who traces a process can change its system calls behind the filter's back"},
     {"@mount", "mounts are what the jail's root is made of"},

@@ -1,6 +1,6 @@
 // Numbers of requests and options are written out: the headers that name them differ between libcs, and the
 // kernel's are never renumbered. Source: include/uapi of Linux 6.18 (asm-generic/ioctls.h, linux/sockios.h,
-// linux/fs.h, linux/prctl.h, linux/memfd.h, linux/net.h).
+// linux/fs.h, linux/fcntl.h, linux/prctl.h, linux/memfd.h, linux/net.h, asm-generic/mman-common.h).
 #include "filter/default_rules.h"
 
 #include <errno.h>
@@ -46,8 +46,12 @@ CallPolicy without_flags(uint32_t forbidden, Verdict denied) {
   return call;
 }
 
+// A child of one's own parent. Who has entered a jail has a parent outside of it, and its siblings would be left to the
+// host's init, without whose care the jail cannot end.
+constexpr uint32_t kParent = 0x8000;
+
 CallPolicy clone(const Weighing& w) {
-  uint32_t forbidden = (w.options.nested_userns ? 0 : kNewUser) | (w.unshare_allowed ? 0 : kNewOthers);
+  uint32_t forbidden = kParent | (w.options.nested_userns ? 0 : kNewUser) | (w.unshare_allowed ? 0 : kNewOthers);
   return without_flags(forbidden, w.denied);
 }
 
@@ -108,7 +112,7 @@ CallPolicy ioctl(const Weighing& w) {
   return call;
 }
 
-// ---- prctl, personality, memfd_create, seccomp ------------------------------------------------------------------
+// ---- prctl, personality, memory, fcntl, seccomp -----------------------------------------------------------------
 
 constexpr uint32_t kSetPtracer = 0x59616d61, kSetVma = 0x53564d41, kGetAuxv = 0x41555856;
 constexpr uint32_t kLastOption = 78;  // PR_FUTEX_HASH
@@ -147,6 +151,26 @@ CallPolicy memfd_create(const Weighing& w) {
   CallPolicy call;
   if (!w.allowed && !w.options.memfd_exec)
     call.rules.push_back({{masked(1, kExec, kExec)}, errno_verdict(EINVAL)});
+  return call;
+}
+
+// Pages that are merged with those of others tell, by the time that a write to them takes, what others hold in memory. A
+// kernel that cannot merge says the same.
+CallPolicy madvise(const Weighing& w) {
+  constexpr uint32_t kMergeable = 12;
+  CallPolicy call;
+  if (!w.allowed) call.rules.push_back({{is(2, Op::Eq, kMergeable)}, errno_verdict(EINVAL)});
+  return call;
+}
+
+// A lease makes whoever opens the file outside wait, for 45 seconds each time; a read-only bind is enough to take one.
+// Newer commands have leases of directories among them.
+CallPolicy fcntl(const Weighing& w) {
+  constexpr uint32_t kSetLease = 1024, kLastCommand = 1038;   // F_SET_FILE_RW_HINT
+  CallPolicy call;
+  if (w.allowed) return call;
+  call.rules.push_back({{is(1, Op::Eq, kSetLease)}, w.denied});
+  call.rules.push_back({{is(1, Op::Gt, kLastCommand)}, errno_verdict(EINVAL)});
   return call;
 }
 
@@ -259,6 +283,8 @@ CallPolicy weigh(Treatment treatment, const Weighing& w) {
     case Treatment::Prctl: return prctl(w);
     case Treatment::Personality: return personality(w);
     case Treatment::MemfdCreate: return memfd_create(w);
+    case Treatment::Madvise: return madvise(w);
+    case Treatment::Fcntl: return fcntl(w);
     case Treatment::Seccomp: return seccomp(w);
     case Treatment::Socket: return socket(w);
     case Treatment::Socketpair: return socketpair(w);

@@ -22,6 +22,8 @@ enum class Treatment : uint8_t {
   Prctl,
   Personality,
   MemfdCreate,
+  Madvise,
+  Fcntl,
   Seccomp,
   Socket,
   Socketpair,

@@ -75,7 +75,7 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 // without a call, a foreign entry, clone3, the old asynchronous I/O) gives ENOSYS, so that programs fall back.
 //
 // Some calls are allowed by their arguments:
-//   clone        no flag that makes a namespace; CLONE_NEWUSER with nested_userns
+//   clone        no flag that makes a namespace (CLONE_NEWUSER with nested_userns), no CLONE_PARENT
 //   unshare      denied; with nested_userns: no flag that makes another namespace than a user namespace
 //   clone3       ENOSYS: its flags are in memory, where no filter looks
 //   socket       AF_UNIX; AF_INET and AF_INET6 with TCP or UDP; AF_NETLINK with NETLINK_ROUTE. No raw sockets
@@ -85,12 +85,14 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 //   prctl        not PR_SET_MM, PR_SET_PTRACER (unless ptrace) and a few more; EINVAL for options newer than the list
 //   personality  the plain one, and the question; with ptrace: ADDR_NO_RANDOMIZE
 //   memfd_create MFD_EXEC gives EINVAL, as on kernels without it (memfd_exec: allowed)
+//   madvise      MADV_MERGEABLE gives EINVAL, as on kernels without it
+//   fcntl        not F_SETLEASE; EINVAL for commands newer than the list
 //   seccomp      with a listener: no second listener (EBUSY, as the kernel says); see below
 //
 // A rule "allow" for a call lifts its arguments' tests as well, with these exceptions, which no rule lifts:
 //   clone3       cannot be allowed: an error
 //   clone        a rule that allows `unshare` lifts clone's tests too (it is the same power); of both,
-//                CLONE_NEWUSER stays with nested_userns
+//                CLONE_NEWUSER stays with nested_userns, and CLONE_PARENT is denied
 //   ioctl        TIOCSTI, TIOCLINUX, TIOCSETD and TIOCCONS stay denied: they reach the terminal's other users
 //   seccomp      the second listener stays refused: were the supervisor's gone, the program's own would be asked
 //                about every denied call, and could say "go on"

@@ -81,6 +81,7 @@ struct Host {
   std::array<uint64_t, 16> hard_limits{};  // by resource number; only root may go above
   unsigned processors = 1;
   std::string cwd;
+  std::string state_folder;   // where immure keeps what it knows of jails; the caller's to fill in
   bool tty[3] = {false, false, false};
   uint64_t boot_ns = 0, monotonic_ns = 0;
   int oldest_free_fd = 3;  // the lowest number from 3 on that is not open

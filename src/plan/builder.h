@@ -50,7 +50,12 @@ struct Builder {
       : spec(s), features(f), host(h), files(hf), environment(e) {}
 
   uint32_t text(std::string_view value);
-  int8_t new_slot() { return next_slot_++; }
+  // There are so many and no more; plan_start() refuses a plan that wanted another.
+  int8_t new_slot() {
+    if (next_slot_ >= kSlots) out_of_slots = true;
+    return out_of_slots ? kNoSlot : next_slot_++;
+  }
+  bool out_of_slots = false;
   // The reference is good until the next add().
   Step& add(Op op, Side side, Layer layer);
   Step& add(Op op, Side side, Layer layer, std::string_view s, std::string_view t = {});

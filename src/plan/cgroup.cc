@@ -1,5 +1,7 @@
 // The control group of the whole jail: memory, processes, processors. One list of directories and writes,
 // whatever the version of the hierarchy; where there is none, the supervisor sums and ends (Weaker).
+#include <algorithm>
+
 #include "base/text.h"
 #include "plan/builder.h"
 
@@ -9,12 +11,13 @@ namespace {
 struct Wanted {
   uint64_t memory = 0, pids = 0;   // 0: no limit
   uint64_t cpus_milli = 0;
+  bool cpu_time = false;
 };
 
 Wanted wanted(const Builder& b) {
   const Limits& limits = b.spec.limits;
   Wanted w{in_force(limits.memory, b.defaults.memory), in_force(limits.pids, b.defaults.pids),
-           in_force(limits.cpus_milli, b.defaults.cpus_milli)};
+           in_force(limits.cpus_milli, b.defaults.cpus_milli), limits.cpu_time_ns.value_or(0) != 0};
   if (w.cpus_milli >= uint64_t{1000} * b.host.processors) w.cpus_milli = 0;   // all there are: nothing to hold
   return w;
 }
@@ -40,6 +43,27 @@ const std::string* own_v1(const Builder& b, std::string_view controller) {
   return nullptr;
 }
 
+// In whole pages. The host itself allows all of its own together an eighth of its memory, more or less.
+uint64_t tcp_share(uint64_t memory) {
+  constexpr uint64_t kLeast = 16 << 20, kPart = 16, kPage = 4096;
+  return std::min(memory, std::max(memory / kPart, kLeast)) / kPage * kPage;
+}
+
+// What the living have used can be read anywhere; the group knows of the dead as well, whoever waited for them. The
+// controller is often one with cpu, under two names.
+void count_cpu_time_v1(Builder& b, bool has_cpu_group) {
+  const std::string *parent = own_v1(b, "cpuacct"), *cpu = own_v1(b, "cpu");
+  if (parent == nullptr) return;
+  PathFacts own = b.files.look(*parent, true);
+  if (own.kind != PathFacts::Kind::Dir) return;
+  b.plan.group_counts_cpu = true;
+  if (has_cpu_group && cpu != nullptr) {
+    PathFacts other = b.files.look(*cpu, true);
+    if (other.device == own.device && other.inode == own.inode) return;
+  }
+  join_by_write(b, new_dir(b, *parent, "cpuacct"));
+}
+
 // Only the controllers that a limit needs: each costs a start some 50 to 100 µs.
 std::string plan_v1(Builder& b, const Wanted& w) {
   std::string missing;
@@ -51,7 +75,9 @@ std::string plan_v1(Builder& b, const Wanted& w) {
     return nullptr;
   };
   if (CgroupDir* dir = group("memory", w.memory != 0)) {
-    dir->writes = {{"memory.limit_in_bytes", num(w.memory)}, {"?memory.memsw.limit_in_bytes", num(w.memory)}};
+    // Buffers of TCP have a limit of their own here, and without one they are taken from the whole host's (tcp_mem).
+    dir->writes = {{"memory.limit_in_bytes", num(w.memory)}, {"?memory.memsw.limit_in_bytes", num(w.memory)},
+                   {"?memory.kmem.tcp.limit_in_bytes", num(tcp_share(w.memory))}};
     join_by_write(b, *dir);
   }
   if (CgroupDir* dir = group("pids", w.pids != 0)) {
@@ -62,6 +88,7 @@ std::string plan_v1(Builder& b, const Wanted& w) {
     dir->writes = {{"cpu.cfs_period_us", "100000"}, {"cpu.cfs_quota_us", num(w.cpus_milli * 100)}};
     join_by_write(b, *dir);
   }
+  if (w.cpu_time) count_cpu_time_v1(b, w.cpus_milli != 0);
   return missing;
 }
 
@@ -92,6 +119,7 @@ std::string plan_v2(Builder& b, const Wanted& w) {
        {{"memory.max", num(w.memory)}, {"?memory.swap.max", "0"}, {"?memory.oom.group", "0"}});
   want("pids", w.pids != 0, {{"pids.max", num(w.pids)}});
   want("cpu", w.cpus_milli != 0, {{"cpu.max", num(w.cpus_milli * 100) + " 100000"}});
+  b.plan.group_counts_cpu = w.cpu_time;   // every group of this version does
   CgroupDir& dir = new_dir(b, facts.v2_path, "unified");
   dir.writes = std::move(writes);
   dir.into = b.features.clone_into_cgroup;
@@ -119,6 +147,7 @@ std::string limits_text(const Wanted& w) {
   if (w.memory != 0) add("memory " + format_size(w.memory));
   if (w.pids != 0) add(num(w.pids) + " processes");
   if (w.cpus_milli != 0) add(num(w.cpus_milli) + " ‰ of a processor");
+  if (w.cpu_time) add("processor time");
   return text;
 }
 
@@ -129,11 +158,12 @@ Status plan_cgroup(Builder& b) {
   const CgroupFacts& facts = b.features.cgroup;
   b.plan.memory_limit = w.memory;
   b.plan.pids_limit = w.pids;
+  b.plan.cpu_time_limit_ns = b.spec.limits.cpu_time_ns.value_or(0);
   if (!b.wants(Layer::Cgroup)) {
     b.plan.supervisor_sums = true;
     return {};
   }
-  if (w.memory == 0 && w.pids == 0 && w.cpus_milli == 0) {
+  if (w.memory == 0 && w.pids == 0 && w.cpus_milli == 0 && !w.cpu_time) {
     b.layer(Layer::Cgroup).mechanism = "no group: no limit asks for one";
     return {};
   }

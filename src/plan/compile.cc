@@ -126,6 +126,9 @@ void plan_gate(Builder& b) {
 }
 
 Status plan_start(Builder& b) {
+  if (b.out_of_slots)
+    return fail(Code::kUsage, "there are too many grants", "each takes a descriptor or more while the jail is made, and there are " + num(kSlots),
+                "grant a directory that holds several of them, or put them below one root (--root)");
   b.add(Op::Start, Side::AfterGate, Layer::Fds).x = has_own_memory(b) ? 1 : 0;
   b.add(Op::Exec, Side::Payload, Layer::Fds);
   await_sources(b.plan);

@@ -79,11 +79,43 @@ Status map_owner(Builder& b, const Grant& grant, int8_t tree, const PathFacts& f
   return {};
 }
 
+bool is_same(const PathFacts& one, const PathFacts& other) {
+  return one.kind == PathFacts::Kind::Dir && other.kind == PathFacts::Kind::Dir && one.device == other.device && one.inode == other.inode;
+}
+
+// Whether `path` is `directory`, or lies anywhere below it, whatever they are called.
+bool lies_in(const Builder& b, std::string path, const PathFacts& directory) {
+  constexpr int kDeepest = 128;
+  if (b.files.look(path, true).kind == PathFacts::Kind::Missing) path.erase(path.rfind('/'));   // it is made later
+  PathFacts last;
+  for (int i = 0; i < kDeepest; i++, path += "/..") {
+    PathFacts here = b.files.look(path, true);
+    if (is_same(here, directory)) return true;
+    if (here.kind != PathFacts::Kind::Dir || is_same(here, last)) return false;   // nothing is above the root
+    last = here;
+  }
+  return false;
+}
+
+// What immure knows of jails is in files of the caller's: a program that can write there as the caller chooses what
+// `immure kill` and `immure ps` end, and into what `immure exec` enters.
+Status keep_state_apart(const Builder& b, const Grant& grant, const PathFacts& facts) {
+  const std::string& state = b.host.state_folder;
+  if (state.empty() || facts.kind != PathFacts::Kind::Dir) return {};
+  if (!lies_in(b, state, facts) && !lies_in(b, grant.source.value, b.files.look(state, true))) return {};
+  std::string how = "grant what is needed below it by name";
+  if (!b.host.privileged) how += ", or let XDG_RUNTIME_DIR name a directory of yours elsewhere";
+  return fail(Code::kBadValue, quoted(grant.source.value) + " cannot be granted for writing",
+              "immure keeps what it knows of your jails in " + quoted(state) + ", and the program could change it", std::move(how),
+              b.spec.origin_text(grant.origin));
+}
+
 Status bind(Builder& b, const Grant& grant) {
   auto facts = source_of(b, grant);
   if (!facts) return tl::unexpected<Error>(facts.error());
   if (facts->kind == PathFacts::Kind::Missing) return {};
   bool writable = grant.kind == Grant::Kind::Bind;
+  if (writable) IMMURE_TRY(keep_state_apart(b, grant, *facts));
   uint64_t attributes = kInert;
   if (!writable) attributes |= uapi::kAttrRdonly;
   // What can be written is not run (and the other way round) unless ":exec" says so.

@@ -112,8 +112,8 @@ Status plan_ids(Builder& b) {
     }
     // Counted for who made the user namespace as well, and nobody has more than 128 as a rule: root's must not all go.
     if (b.wants(Layer::Rlimits)) {
-      Step& s = b.add(Op::WriteFile, Side::Child, Layer::Rlimits, "/proc/sys/user/max_inotify_instances", "32");
-      s.x = 2;
+      b.add(Op::WriteFile, Side::Child, Layer::Rlimits, "/proc/sys/user/max_inotify_instances", "32").x = 2;
+      b.add(Op::WriteFile, Side::Child, Layer::Rlimits, "/proc/sys/user/max_inotify_watches", "16384").x = 2;
     }
     b.add(Op::AwaitMaps, Side::Child, Layer::UserNs);
   } else {

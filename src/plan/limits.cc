@@ -52,7 +52,6 @@ Status plan_limits(Builder& b) {
     }
     b.layer(Layer::Rlimits).mechanism = "file size, open files, processes, no core dumps";
   }
-  b.plan.cpu_time_limit_ns = limits.cpu_time_ns.value_or(0);
   b.plan.wall_limit_ns = limits.wall_time_ns.value_or(0);
   b.plan.kill_after_ns = limits.kill_after_ns.value_or(0);
   b.add(Op::Umask, Side::Child, Layer::Fds).x = 077;

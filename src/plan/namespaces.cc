@@ -72,7 +72,7 @@ Status plan_namespaces(Builder& b) {
 
 // What the parent need not see: done while it compares the mounts.
 Status plan_inside(Builder& b) {
-  b.add(Op::MountsReady, Side::Child, Layer::Mounts);
+  b.add(Op::MountsReady, Side::Child, Layer::Mounts).a = b.plan.census_slot;
   if ((b.plan.clone_flags & uapi::kCloneNewNet) != 0) b.add(Op::LoopbackUp, Side::Child, Layer::NetNs);
   if ((b.plan.clone_flags & uapi::kCloneNewUts) != 0) b.add(Op::Hostname, Side::Child, Layer::UtsNs, b.spec.hostname);
   return {};

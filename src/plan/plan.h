@@ -96,6 +96,9 @@ struct Plan {
   uint64_t memory_limit = 0, pids_limit = 0, file_size_limit = 0;  // of the jail; 0: none
   bool supervisor_sums = false;    // no control group holds these: the supervisor adds up and ends the jail
   uint64_t cpu_time_limit_ns = 0;  // of the whole tree
+  bool group_counts_cpu = false;   // a control group adds the processor time up, that of the dead too
+  int8_t census_slot = kNoSlot;    // a procfs for the supervisor alone, in which it counts
+  bool counts_processes() const { return supervisor_sums || (cpu_time_limit_ns != 0 && !group_counts_cpu); }
 
   std::vector<ExpectedMount> mounts;
   std::vector<ExpectedRlimit> rlimits;

@@ -24,6 +24,7 @@ enum class Op : uint8_t {
   Open,            // out = openat2(a or cwd, s, flags x, resolve y)
   ExpectInode,     // a is (device x, inode y), else ESTALE: the path was changed since it was planned
   Close,           // a
+  // What is made is made below a: links on the way lead nowhere else.
   MakeDir,         // mkdirat(a, s, mode x); an existing directory is fine; y != 0: owner y - 1, group z - 1
   MakeFile,        // create s below a with mode x, holding the text t
   MakeLink,        // symlink s below a, to t
@@ -46,7 +47,7 @@ enum class Op : uint8_t {
   RebindReadOnly,  // the path s below b becomes a read-only mount of itself; a missing path is fine
   PivotRoot,       // a becomes the root, the old one and x mounts stacked on it are detached, cwd is "/"
   // namespaces
-  MountsReady,     // tells the parent that it can compare the mounts
+  MountsReady,     // tells the parent that it can compare the mounts; hands a over when there is one, and closes it
   AwaitMaps,       // until the parent has written the id maps
   AwaitSources,    // until the parent has made what its steps make: their slots
   AwaitGo,         // until the parent has verified

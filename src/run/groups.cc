@@ -46,6 +46,19 @@ Status write_all(const std::string& dir, const CgroupDir& spec) {
   return {};
 }
 
+// Version 2 tells it among other numbers and in microseconds, version 1 in a file of its own, wherever cpuacct is.
+constexpr const char* kCpuFiles[] = {"/cpuacct.usage", "/cpu.stat"};
+constexpr std::string_view kUsage = "usage_usec";
+
+UniqueFd open_cpu_file(const std::vector<std::string>& groups) {
+  for (const char* file : kCpuFiles)
+    for (const std::string& group : groups) {
+      UniqueFd fd(static_cast<int>(sys::open(AT_FDCWD, (group + file).c_str(), O_RDONLY | O_CLOEXEC)));
+      if (fd) return fd;
+    }
+  return {};
+}
+
 }  // namespace
 
 Groups::~Groups() { remove(); }
@@ -58,6 +71,7 @@ Groups& Groups::operator=(Groups&& other) noexcept {
   controllers_ = std::move(other.controllers_);
   joins_ = std::move(other.joins_);
   into_ = std::move(other.into_);
+  cpu_ = std::move(other.cpu_);
   return *this;
 }
 
@@ -90,6 +104,11 @@ Result<Groups> Groups::make(const Plan& plan, int* slots) {
       groups.joins_.emplace_back(static_cast<int>(fd));
     }
   }
+  if (plan.group_counts_cpu) {
+    groups.cpu_ = open_cpu_file(groups.paths_);
+    if (!groups.cpu_ || !groups.cpu_ns())
+      return tl::unexpected<Error>(cannot("the processor time of the jail cannot be read", 0));
+  }
   return groups;
 }
 
@@ -104,6 +123,16 @@ CgroupUsage Groups::usage() const {
   return read_usage(refs);
 }
 
+std::optional<uint64_t> Groups::cpu_ns() const {
+  char buffer[1024];
+  long n = sys::call(__NR_pread64, cpu_.get(), sys::arg(buffer), sizeof buffer, 0);
+  if (n <= 0) return std::nullopt;
+  std::string_view text(buffer, static_cast<size_t>(n));
+  if (!text.starts_with(kUsage)) return single_value(text);
+  auto micros = flat_value(text, kUsage);
+  return micros ? std::optional<uint64_t>(*micros * 1000) : std::nullopt;
+}
+
 Status Groups::kill() const {
   for (size_t i = 0; i < paths_.size(); i++) IMMURE_TRY(kill_group({paths_[i], controllers_[i]}));
   return {};
@@ -111,6 +140,7 @@ Status Groups::kill() const {
 
 void Groups::remove() {
   close_descriptors();
+  cpu_.reset();
   for (size_t i = 0; i < paths_.size(); i++) (void)remove_group({paths_[i], controllers_[i]}, true);
   paths_.clear();
   controllers_.clear();

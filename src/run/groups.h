@@ -1,6 +1,7 @@
 // The control groups of one run: made before the clone, removed when the jail has ended.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,13 +27,16 @@ class Groups {
   // The paths, alive as long as this object; for the watchdog and the state file.
   const std::vector<std::string>& paths() const { return paths_; }
   CgroupUsage usage() const;
+  // What all that were ever in it have used, when the plan counts processor time there; nullopt: it cannot be read.
+  // Nothing is allocated.
+  std::optional<uint64_t> cpu_ns() const;
   Status kill() const;
   void remove();
 
  private:
   std::vector<std::string> paths_, controllers_;
   std::vector<UniqueFd> joins_;
-  UniqueFd into_;
+  UniqueFd into_, cpu_;
 };
 
 }  // namespace immure::run

@@ -289,6 +289,8 @@ constexpr HintRow kRows[] = {
     any(EIO, Code::kSystem, "the device failed", "look into the kernel's log (dmesg)"),
     any(EAGAIN, Code::kSystem, "a limit of processes, of the user or of the host, is reached",
         "end some processes, or raise the limit (ulimit -u, --pids)"),
+    any(EBADF, Code::kSystem, "what an earlier step should have left open is not there",
+        "this is a defect of immure: please report it with the output of immure explain"),
     any(ENAMETOOLONG, Code::kBadValue, "the path is longer than 4095 bytes, or a name in it than 255",
         "choose a shorter one"),
     any(ELOOP, Code::kBadTarget, "a symbolic link stands on the path", "name the place that it leads to"),

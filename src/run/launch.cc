@@ -104,6 +104,7 @@ class Launcher {
   LaunchFailure step_failure(uint32_t index, int error);
   int above_kept(int fd);
   void own_sources();
+  void take_census(UniqueFd tree);
 
   const Plan& plan_;
   const JailSpec& spec_;
@@ -163,6 +164,12 @@ Launcher::Step_ Launcher::make_sources() {
 void Launcher::own_sources() {
   for (const Step& step : plan_.steps)
     if (step.side == Side::Parent && step.out >= 0 && image_.view.fds[step.out] >= 0) jail_.sources.emplace_back(image_.view.fds[step.out]);
+}
+
+// A tree can be held, and not read; whoever lets it go waits, as for the other ones.
+void Launcher::take_census(UniqueFd tree) {
+  jail_.census.reset(static_cast<int>(sys::open(tree.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  jail_.sources.push_back(std::move(tree));
 }
 
 Launcher::Step_ Launcher::clone() {
@@ -225,6 +232,7 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
                           "the memory limit may be too small for the set-up itself (--memory)", {}});
     }
     if (message.kind == Kind::MountsReady) {
+      if (received) take_census(std::move(received));
       if (auto verified = verify_mounts(plan_, jail_.init); !verified) return failed(verified.error());
       mounts_verified_ = true;
     } else if (message.kind == Kind::Terminal) {
@@ -262,6 +270,8 @@ Launcher::Step_ Launcher::reach_gate() {
   jail_.timings.gate = now_ns();
   if (message->kind != Kind::AtGate || (!plan_.mounts.empty() && !mounts_verified_))
     return failed(Error{Code::kSystem, 0, "pid 1 of the jail said something unexpected", {}, {}, {}});
+  if (plan_.counts_processes() && !jail_.census)
+    return failed(Error{Code::kSystem, 0, "the jail's processes cannot be counted", "their list did not come", {}, {}});
   std::string root_proc = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root/proc";
   jail_.proc.reset(static_cast<int>(sys::open(AT_FDCWD, root_proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   if (auto verified = verify_at_gate(plan_, jail_.init, namespaces, jail_.namespaces); !verified) return failed(verified.error());
@@ -308,6 +318,7 @@ Launched& Launched::operator=(Launched&& other) noexcept {
   listener = std::move(other.listener);
   terminal = std::move(other.terminal);
   proc = std::move(other.proc);
+  census = std::move(other.census);
   namespaces = other.namespaces;
   groups = std::move(other.groups);
   sources = std::move(other.sources);

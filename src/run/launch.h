@@ -26,7 +26,8 @@ struct Launched {
   UniqueFd pidfd, wire;
   UniqueFd listener;           // seccomp notifications; none when not asked for
   UniqueFd terminal;           // master side; none without one
-  UniqueFd proc;               // the jail's /proc, to sum what its processes use
+  UniqueFd proc;               // the jail's /proc
+  UniqueFd census;             // one that hides nobody, to sum what its processes use; none when a group does
   NamespaceIds namespaces{};   // as they were at the gate
   Groups groups;
   // What the parent's steps opened. Who closes a detached tree last waits for all processors: that is to be neither

@@ -268,7 +268,7 @@ int Run::run() {
   if (!named_) spec_.name = "jail-" + num(host_.pid);
   auto dir = state_dir();
   if (!dir) return refuse(dir.error(), "setup");
-  state_dir_ = *dir;
+  state_dir_ = host_.state_folder = *dir;
   std::string file = state_path(state_dir_, spec_.name);
   auto signals = watch_signals();
   if (!signals) return refuse(signals.error(), "setup");

@@ -89,16 +89,17 @@ uint64_t start_ticks(int pid) {
   return stat ? stat->start_ticks : 0;
 }
 
+std::string state_place() {
+  uid_t uid = geteuid();
+  const char* runtime = getenv("XDG_RUNTIME_DIR");
+  if (uid == 0) return "/run/immure";
+  if (runtime != nullptr && runtime[0] == '/') return std::string(runtime) + "/immure";
+  return "/tmp/immure-" + num(uid);
+}
+
 Result<std::string> state_dir() {
   uid_t uid = geteuid();
-  std::string dir;
-  const char* runtime = getenv("XDG_RUNTIME_DIR");
-  if (uid == 0)
-    dir = "/run/immure";
-  else if (runtime != nullptr && runtime[0] == '/')
-    dir = std::string(runtime) + "/immure";
-  else
-    dir = "/tmp/immure-" + num(uid);
+  std::string dir = state_place();
   long made = sys::call(__NR_mkdirat, AT_FDCWD, sys::arg(dir.c_str()), 0700);
   if (made < 0 && made != -EEXIST)
     return fail(Code::kState, "the state directory " + quoted(dir) + " cannot be made", {},

@@ -13,6 +13,8 @@
 
 namespace immure::run {
 
+// Where it is, or would be.
+std::string state_place();
 // The directory, made when it is not there. Refused when somebody else could have a hand in it.
 Result<std::string> state_dir();
 std::string state_path(const std::string& dir, const std::string& name);

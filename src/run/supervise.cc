@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -34,7 +35,7 @@ class Loop {
       : plan_(plan), jail_(jail), signals_(signals), terminal_(terminal), denied_(denied), options_(options), begun_(now_ns()) {
     alive_at_ = begun_ + options_.alive_after_ns;
     if (plan_.wall_limit_ns != 0) wall_deadline_ = begun_ + plan_.wall_limit_ns;
-    sampling_ = plan_.supervisor_sums || plan_.cpu_time_limit_ns != 0;
+    sampling_ = plan_.counts_processes() || plan_.cpu_time_limit_ns != 0;
   }
   Result<Outcome> run();
 
@@ -59,7 +60,8 @@ class Loop {
   Denied* denied_;
   const SuperviseOptions& options_;
   uint64_t begun_, alive_at_ = kNever, wall_deadline_ = kNever, kill_deadline_ = kNever, next_sample_ = 0;
-  bool sampling_ = false, exited_ = false, gone_ = false, told_to_stop_ = false;
+  CpuTally cpu_;
+  bool sampling_ = false, blind_ = false, exited_ = false, gone_ = false, told_to_stop_ = false;
   int interrupts_ = 0;
   Outcome outcome_;
   Status failure_;
@@ -192,14 +194,27 @@ void Loop::on_wire() {
   outcome_.max_rss_kb = message.max_rss_kb;
 }
 
+// What cannot be counted is not held to a limit: then the jail ends.
 void Loop::sample() {
-  if (!jail_.proc) return;
-  TreeUse use = sum_tree(jail_.proc.get());
+  TreeUse use;
+  if (plan_.counts_processes()) {
+    use = sum_tree(jail_.census.get());
+    // A child that was waited for between its parent's turn and its own is in neither; the next look has it.
+    if (cpu_.falls(use.cpu_ns)) use.cpu_ns = std::max(use.cpu_ns, sum_tree(jail_.census.get()).cpu_ns);
+    blind_ = use.error != 0;
+  }
+  std::optional<uint64_t> cpu = cpu_.add(use.cpu_ns);
+  if (plan_.group_counts_cpu) cpu = jail_.groups.cpu_ns();
+  blind_ = blind_ || !cpu;
+  if (blind_) {
+    kill_tree(EndedBy::Supervisor);
+    return;
+  }
   outcome_.memory_seen = std::max(outcome_.memory_seen, use.resident);
   bool sums = plan_.supervisor_sums;
   if (sums && plan_.memory_limit != 0 && use.resident > plan_.memory_limit) kill_tree(EndedBy::MemoryLimit);
-  if (sums && plan_.pids_limit != 0 && use.processes > plan_.pids_limit) kill_tree(EndedBy::PidsLimit);
-  if (plan_.cpu_time_limit_ns != 0 && use.cpu_ns > plan_.cpu_time_limit_ns) kill_tree(EndedBy::CpuTime);
+  if (sums && plan_.pids_limit != 0 && use.tasks > plan_.pids_limit) kill_tree(EndedBy::PidsLimit);
+  if (plan_.cpu_time_limit_ns != 0 && *cpu > plan_.cpu_time_limit_ns) kill_tree(EndedBy::CpuTime);
 }
 
 void Loop::on_time() {
@@ -268,6 +283,9 @@ Result<Outcome> Loop::run() {
   int status = jail_.end();
   if (!exited_) outcome_.wait_status = status;
   if (!failure_) return tl::unexpected<Error>(failure_.error());
+  if (blind_)
+    return fail(Code::kSystem, "what the jail uses could not be read any more, and so it was ended",
+                "its limits would have bound nobody", "look for the limit of open files, or what hides /proc and its groups");
   // Nobody ended it, and it did not say how its program ended.
   bool gave_up = WIFEXITED(status) || WTERMSIG(status) != SIGKILL;
   if (!exited_ && outcome_.killed_by == EndedBy::Itself && gave_up)

@@ -20,7 +20,7 @@ TEST_F(Exec, HasWhatTheJailsOwnProgramHas) {
       {"ids"}, {"securebits"}, {"umask"}, {"hostname"}, {"interfaces"}, {"fds"}, {"cwd"}, {"rlimits"}, {"personality"},
       {"open", "/etc/shadow"}, {"open", "/usr/planted", "create"}, {"open", "/tmp/fine", "create"}, {"open", "/proc/sys/kernel/hostname", "w"},
       {"mount", "none", "/tmp", "tmpfs"}, {"umount", "/proc"}, {"mknod", "/tmp/null", "c", "1", "3"}, {"unshare", "user"},
-      {"clone", "user"}, {"clone3", "user"}, {"setns", "/proc/self/ns/mnt"}, {"cap-raise", "21"}, {"setuid", "0"}, {"setgroups"},
+      {"clone", "user"}, {"clone", "0x8000"}, {"clone3", "user"}, {"setns", "/proc/self/ns/mnt"}, {"cap-raise", "21"}, {"setuid", "0"}, {"setgroups"},
       {"socket", "packet", "raw"}, {"socket", "vsock", "stream"}, {"socket", "inet", "stream"}, {"bpf"}, {"perf"}, {"io-uring"},
       {"userfaultfd"}, {"add-key", "x"}, {"memfd-exec"}, {"ptrace-child"}, {"walk-up", mark}, {"chroot-walk", mark, "/tmp"}, {"any-fd", mark},
       {"proc-walk", mark}, {"pivot-back", mark}, {"ptrace", "1"}, {"tiocsti", "0"}};

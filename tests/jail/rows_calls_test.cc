@@ -60,6 +60,7 @@ Can has_executable_memfd() {
   if (fd >= 0) close(fd);
   return {fd >= 0, "memory files that are to be executed can be asked for from Linux 6.3 on"};
 }
+Can can_merge_pages() { return {unjailed({{"merge-pages"}})[0].ok(), "this kernel merges no pages"}; }
 Can landlock_for_files() { return can_use_landlock(1); }
 Can landlock_for_ports() { return can_use_landlock(4); }
 Can landlock_with_scopes() { return can_use_landlock(6); }
@@ -92,6 +93,10 @@ std::vector<Row> filter_rows() {
        .off = {"--weaken", "nested-userns"},
        .look = {{"clone", "user"}},
        .holds = forbidden},
+      {.name = "no child of a parent that may stand outside (S77)",
+       .off = none,
+       .look = {{"clone", "0x8000"}},
+       .holds = forbidden},
       {.name = "no ptrace (S68)",
        .off = {"--weaken", "ptrace"},
        .look = {{"ptrace-child"}},
@@ -105,6 +110,15 @@ std::vector<Row> filter_rows() {
        .look = {{"call", "memfd_create", "0", "0x10"}},
        .holds = [](const Sights& seen, const Scene&) { return seen[0].verdict == "EINVAL"; },
        .needs = {has_executable_memfd}},
+      {.name = "no lease holds up who opens a file (S95)",
+       .off = {"--allow-syscall", "fcntl"},
+       .look = {{"lease", "/tmp/leased"}},
+       .holds = forbidden},
+      {.name = "no page is merged with those of others (S95)",
+       .off = {"--allow-syscall", "madvise"},
+       .look = {{"merge-pages"}},
+       .holds = [](const Sights& seen, const Scene&) { return seen[0].verdict == "EINVAL"; },
+       .needs = {can_merge_pages}},
       {.name = "nothing is typed into a terminal (S132)",
        .off = none,
        .look = {{"tiocsti", "0"}, {"tiocsti", "0", "1"}},

@@ -183,6 +183,11 @@ bool is_another_devpts(const Sights& seen, const Scene&) {
 }
 
 Can has_devpts() { return {exists("/dev/pts/ptmx"), "the host has no devpts"}; }
+Can has_pressure() {
+  const int fd = open("/proc/pressure/cpu", O_WRONLY | O_CLOEXEC);
+  if (fd >= 0) close(fd);
+  return {fd >= 0, "the host lets nobody ask for its pressure"};
+}
 Can has_boot_id() { return {exists("/proc/sys/kernel/random/boot_id"), "the host's /proc shows no boot_id"}; }
 
 std::vector<Row> root_rows() {
@@ -281,6 +286,11 @@ std::vector<Row> mount_rows() {
        .off = {"--weaken", "proc-full"},
        .look = {{"cat", "/proc/cmdline"}, {"cat", "/proc/interrupts"}, {"cat", "/proc/zoneinfo"}},
        .holds = nothing_to_read},
+      {.name = "no alarms on the pressure of the host (S28, S87)",
+       .off = {"--weaken", "proc-full"},
+       .look = {{"open", "/proc/pressure/cpu", "w"}, {"open", "/proc/pressure/memory", "w"}, {"open", "/proc/pressure/io", "w"}},
+       .holds = none_ok,
+       .needs = {has_pressure}},
       {.name = "boot_id masked (S28, S106)",
        .off = {"--weaken", "proc-full"},
        .look = {{"cat", "/proc/sys/kernel/random/boot_id"}},

@@ -1,6 +1,9 @@
 // The rows of the default jail, one by one: memory, processes, processors, files, and the end of it all.
+#include <grp.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -21,6 +24,18 @@ bool takes_its_time(const Sights& seen, const Scene&) { return seen[0].ok() && s
 bool too_large(const Sights& seen, const Scene&) { return seen[0].verdict == "EFBIG"; }
 bool too_many_files(const Sights& seen, const Scene&) { return seen[0].verdict == "EMFILE"; }
 
+bool no_more_watches(const Sights& seen, const Scene&) { return seen[0].verdict == "ENOSPC"; }
+bool no_more_buffers(const Sights& seen, const Scene&) { return seen[0].verdict == "ENOBUFS"; }
+
+Can may_watch_thousands() {
+  const long most = std::atol(read_file("/proc/sys/fs/inotify/max_user_watches").c_str());
+  return {most >= 40000, "the caller may not have 40000 inotify watches itself"};
+}
+Can can_limit_tcp() {
+  if (Can v1 = can_have_cgroup_v1(); !v1.yes) return v1;
+  if (access("/sys/fs/cgroup/memory/memory.kmem.tcp.usage_in_bytes", F_OK) != 0) return {false, "groups do not count buffers of TCP here"};
+  return can_use_controller("memory");
+}
 Can can_limit_processors() { return can_use_controller("cpu"); }
 Can may_open_thousands() {
   rlimit limit{};
@@ -46,6 +61,12 @@ std::vector<Row> rows() {
        .off = {"--memory", "none"},
        .look = {{"hog", "4", "24", "0.3"}},
        .holds = not_all_get_it},
+      {.name = "memory of a process whose first thread has ended (S87)",
+       .with = {"--need", "cgroup=off"},
+       .on = {"--memory", "48M"},
+       .off = {"--memory", "none"},
+       .look = {{"headless", "96", "0.3"}},
+       .holds = is_ended},
       {.name = "processes, without an option (S87)",
        .off = {"--pids", "none"},
        .look = {{"fork", "600"}},
@@ -63,6 +84,19 @@ std::vector<Row> rows() {
        .on = {"--cpu-time", "200ms"},
        .look = {{"burn", "0.6"}},
        .holds = is_ended},
+      {.name = "processor time of children that have ended (S86)",
+       .on = {"--cpu-time", "200ms"},
+       .look = {{"litter", "12", "0.05"}},
+       .holds = is_ended},
+      {.name = "processor time of children that have ended, without a group (S86)",
+       .on = {"--cpu-time", "200ms", "--need", "cgroup=off"},
+       .look = {{"litter", "12", "0.05"}},
+       .holds = is_ended},
+      {.name = "processor time of children that nobody waits for (S86)",
+       .on = {"--cpu-time", "200ms"},
+       .look = {{"litter", "60", "0.01", "unwaited"}},
+       .holds = is_ended,
+       .needs = {can_limit_processors}},
       {.name = "the size of a file, without an option (S86)",
        .off = {"--file-size", "none"},
        .look = {{"file-size", "/tmp/large", "17000"}},
@@ -72,6 +106,17 @@ std::vector<Row> rows() {
        .off = {"--need", "rlimits=off"},
        .look = {{"inotify", "40"}},
        .holds = too_many_files},
+      {.name = "inotify watches (S87)",
+       .off = {"--need", "rlimits=off"},
+       .look = {{"watches", "18000", "{tmp}"}},
+       .holds = no_more_watches,
+       .needs = {may_watch_thousands}},
+      {.name = "buffers of TCP, by a group of version 1 (S87)",
+       .on = {"--memory", "256M"},
+       .off = {"--memory", "256M", "--need", "cgroup=off"},
+       .look = {{"tcp-buffers", "48"}},
+       .holds = no_more_buffers,
+       .needs = {can_limit_tcp}},
       {.name = "timers and waiting signals (S87)",
        .off = {"--need", "rlimits=off"},
        .look = {{"timers", "5000"}},
@@ -88,6 +133,35 @@ std::vector<Row> rows() {
 class LimitRows : public RowTest {};
 TEST_P(LimitRows, HoldsAndCanFail) { judge(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Default, LimitRows, testing::ValuesIn(rows()), row_name);
+
+// What the caller may not read he may not look into either; the supervisor counts it all the same.
+TEST_F(JailTest, CountsAProgramThatTheCallerCannotRead_S87) {
+  SKIP_UNLESS(can_be_root());
+  constexpr uid_t kSomebody = 54321;
+  const std::string own = getenv("TMPDIR") != nullptr ? getenv("TMPDIR") : "/tmp";
+  setenv("TMPDIR", "/tmp", 1);   // where anybody can go
+  TempDir dir;
+  setenv("TMPDIR", own.c_str(), 1);
+  const std::string program = dir.file("unreadable", read_file(payload("probe")), 0711);
+  mkdir((dir / "run").c_str(), 0700);
+  ASSERT_EQ(chown((dir / "run").c_str(), kSomebody, kSomebody), 0);
+  for (const bool limited : {true, false}) {
+    Jail jail;
+    jail.options({"--ro-bind", program + ":/opt/unreadable", "--memory", limited ? "48M" : "none"});
+    Command command = jail.command({"/opt/unreadable", "alloc", "96", ",", "sleep", "0.3"});
+    command.env("XDG_RUNTIME_DIR", dir / "run").env("HOME", dir / "run").before_exec([] {
+      if (setgroups(0, nullptr) != 0 || setresgid(kSomebody, kSomebody, kSomebody) != 0 ||
+          setresuid(kSomebody, kSomebody, kSomebody) != 0)
+        _exit(99);
+    });
+    Sights seen = sights_of(command.run());
+    if (limited) {
+      EXPECT_EQ(seen.outcome.status, 128 + SIGKILL) << seen;
+    } else {
+      EXPECT_EQ(seen.outcome.status, 0) << seen;
+    }
+  }
+}
 
 // The probes that have this word among theirs, as the host's /proc shows them; forked ones count, too.
 std::vector<pid_t> probes_with(const std::string& word) {

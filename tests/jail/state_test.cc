@@ -41,6 +41,24 @@ TEST_F(States, AreShownWhileTheJailRuns) {
   EXPECT_EQ(immure({"ps"}).out.find(name), std::string::npos);
 }
 
+// A program that could write there as its caller would choose what `immure kill` ends.
+TEST_F(States, AreNotWithinReachOfAProgram) {
+  ASSERT_EQ(immure({"run", "--", "true"}).status, 0) << "the folder is made";
+  TempDir dir;
+  const std::string folder = state_dir(), above = folder.substr(0, folder.rfind('/')), link = dir / "link";
+  ASSERT_EQ(symlink(above.c_str(), link.c_str()), 0);
+  mkdir((folder + "/deeper").c_str(), 0700);
+  for (const std::string& source : {folder, above, above + "/./", folder + "/../immure", folder + "/deeper", link + "/immure"}) {
+    Outcome refused = immure({"run", "--bind", source + ":/mnt", "--", "true"});
+    EXPECT_EQ(refused.status, 125) << source << refused.err;
+    EXPECT_NE(refused.err.find("cannot be granted for writing"), std::string::npos) << source << refused.err;
+    EXPECT_EQ(immure({"explain", "--bind", source + ":/mnt", "--", "true"}).status, 125) << source;
+    EXPECT_EQ(immure({"run", "--ro-bind", source + ":/mnt", "--", "true"}).status, 0) << source << ": to read is not to write";
+  }
+  rmdir((folder + "/deeper").c_str());
+  EXPECT_EQ(immure({"run", "--bind", dir.path() + ":/mnt", "--", "true"}).status, 0);
+}
+
 TEST_F(States, ANameIsTakenOnce) {
   LivingJail jail;
   Outcome second = immure({"run", "--name", jail.name(), "--", "true"});

@@ -252,6 +252,17 @@ TEST(Default, MakesNoNamespaceByClone_S35) {
   EXPECT_EQ(ask(policy, "unshare", {0}), kEperm);
 }
 
+// Who has entered a jail has its parent outside: a sibling's would be there too.
+TEST(Default, MakesNoChildOfItsParent_S77) {
+  constexpr uint64_t kParent = 0x8000;
+  Options most = with_rules({{"@namespaces", true}, {"clone", true}});
+  most.nested_userns = true;
+  for (const Policy& policy : {policy_of(), policy_of(most)}) {
+    EXPECT_EQ(ask(policy, "clone", {kParent | 17}), kEperm);
+    EXPECT_EQ(ask(policy, "clone", {kParent | kThread}), kEperm);
+  }
+}
+
 TEST(Default, NestedUserNamespacesAreNothingElse) {
   Options options;
   options.nested_userns = true;
@@ -333,6 +344,26 @@ TEST(Default, WeighsPrctlPersonalityAndMemfd) {
   Options options;
   options.memfd_exec = true;
   EXPECT_EQ(ask(policy_of(options), "memfd_create", {0, 0x11}), kAllow);
+}
+
+// Both reach others through what is shared: pages of the same content, files that others open.
+TEST(Default, NeitherMergesPagesNorTakesLeases_S95) {
+  Options both;
+  both.compat32 = true;
+  Policy policy = policy_of(both);
+  for (uint64_t high : {uint64_t{0}, uint64_t{1} << 32}) {
+    EXPECT_EQ(ask(policy, "madvise", {0, 4096, 12 | high}), kEinval);
+    EXPECT_EQ(ask(policy, "fcntl", {3, 1024 | high, 0}), kEperm);
+    EXPECT_EQ(ask(policy, "fcntl", {3, 1039 | high, 0}), kEinval) << "leases of directories, in kernels to come";
+  }
+  EXPECT_EQ(ask32(policy, "madvise", {0, 4096, 12}), kEinval);
+  for (const char* name : {"fcntl", "fcntl64"}) EXPECT_EQ(ask32(policy, name, {3, 1024, 0}), kEperm) << name;
+  for (uint64_t advice : {0, 1, 4, 8, 10, 13, 14, 15, 17, 21, 23, 25}) EXPECT_EQ(ask(policy, "madvise", {0, 4096, advice}), kAllow) << advice;
+  for (uint64_t command : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 36, 37, 38, 1025, 1026, 1027, 1028, 1030, 1031, 1033, 1034, 1038})
+    EXPECT_EQ(ask(policy, "fcntl", {3, command, 0}), kAllow) << command;
+  policy = policy_of(with_rules({{"fcntl", true}, {"madvise", true}}));
+  EXPECT_EQ(ask(policy, "fcntl", {3, 1024, 0}), kAllow);
+  EXPECT_EQ(ask(policy, "madvise", {0, 4096, 12}), kAllow);
 }
 
 TEST(Default, TracesWhenWeakened) {

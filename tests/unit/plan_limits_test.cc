@@ -35,5 +35,26 @@ TEST(Limits, LeaveTheMakerMostOfItsMessageQueues_S87) {
   EXPECT_EQ(most_of(RLIMIT_MSGQUEUE, ~uint64_t{0}), uint64_t{1} << 20);
 }
 
+// A step names descriptors by small numbers: there is a last one.
+TEST(Limits, MoreGrantsThanAJailHasPlacesForAreRefused) {
+  for (const size_t count : {size_t{80}, size_t{130}, size_t{300}}) {
+    JailSpec spec;
+    spec.argv = {"true"};
+    for (size_t i = 0; i < count; i++) {
+      Grant grant;
+      grant.kind = Grant::Kind::RoBind;
+      grant.source.value = "/etc/passwd";
+      grant.target.value = "/opt/" + std::to_string(i);
+      spec.grants.push_back(grant);
+    }
+    char* environment[] = {nullptr};
+    auto plan = compile(spec, test::linux_6_18(), test::root_host(), RealHostFiles{}, environment);
+    EXPECT_EQ(static_cast<bool>(plan), count == 80) << count << (plan ? "" : format(plan.error()));
+    if (!plan) {
+      EXPECT_NE(plan.error().what.find("too many grants"), std::string::npos) << plan.error().what;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace immure

@@ -148,7 +148,21 @@ Verdict do_shm_open(const Words& words) {
   return of(shm_open(words[0].c_str(), words.size() > 1 ? O_RDWR | O_CREAT : O_RDONLY, 0600));
 }
 
+Verdict do_lease(const Words& words) {
+  int fd = open(words[0].c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return error(errno, "open");
+  return of(fcntl(fd, F_SETLEASE, F_WRLCK));
+}
+
+Verdict do_merge_pages(const Words&) {
+  void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return error(errno, "mmap");
+  return of(madvise(page, 4096, MADV_MERGEABLE));
+}
+
 constexpr Action kActions[] = {
+    {"lease", "PATH", 1, do_lease},
+    {"merge-pages", "", 0, do_merge_pages},
     {"call", "NAME|NUMBER [ARGUMENT...]", 1, do_call},
     {"int80", "NAME|NUMBER [ARGUMENT...]", 1, do_int80},
     {"x32", "NAME|NUMBER", 1, do_x32},

@@ -1,9 +1,14 @@
 // How much can be had: memory, processes, time, descriptors, file size.
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +67,31 @@ Verdict do_hog(const Words& words) {
   return error(got == wanted ? 0 : ENOMEM, std::to_string(got) + " processes");
 }
 
+struct Hoard {
+  Words words;
+};
+
+void* hoard(void* of) {
+  const Words& words = static_cast<Hoard*>(of)->words;
+  Verdict got = do_alloc({words[0]});
+  usleep(static_cast<useconds_t>(std::strtod(words[1].c_str(), nullptr) * 1e6));
+  _exit(got.error);
+}
+
+// headless MIB SECONDS: a process whose first thread has ended, while another has that much memory for so long.
+Verdict do_headless(const Words& words) {
+  pid_t child = fork();
+  if (child == 0) {
+    Hoard of{words};
+    pthread_t other{};
+    if (pthread_create(&other, nullptr, hoard, &of) != 0) _exit(EAGAIN);
+    syscall(SYS_exit, 0);   // of this thread alone
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) < 0) return error(errno);
+  return WIFEXITED(status) ? error(WEXITSTATUS(status)) : error(ENOMEM, "killed");
+}
+
 // fork COUNT: how many processes can be there at once. They end with their parent.
 Verdict do_fork(const Words& words) {
   const long wanted = number(words[0]);
@@ -95,6 +125,19 @@ Verdict do_burn(const Words& words) {
   return ok();
 }
 
+// litter COUNT SECONDS [unwaited]: children, one after the other, that use so much processor time each.
+Verdict do_litter(const Words& words) {
+  const bool unwaited = word_or(words, 2, "") == "unwaited";
+  if (unwaited) signal(SIGCHLD, SIG_IGN);
+  for (long i = 0; i < number(words[0]); ++i) {
+    pid_t child = fork();
+    if (child < 0) return error(errno);
+    if (child == 0) _exit(do_burn({words[1]}).error);
+    while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
+  }
+  return ok();
+}
+
 // file-size PATH MIB: written in one sparse step at its end.
 Verdict do_file_size(const Words& words) {
   signal(SIGXFSZ, SIG_IGN);
@@ -120,6 +163,61 @@ Verdict do_inotify(const Words& words) {
     if (inotify_init1(IN_CLOEXEC) < 0) return error(errno, std::to_string(i) + " instances");
   }
   return ok(std::to_string(wanted) + " instances");
+}
+
+// watches COUNT FOLDER: on files that are made for it, by as many instances as that takes.
+Verdict do_watches(const Words& words) {
+  constexpr long kFiles = 1000;
+  const long wanted = number(words[0]);
+  std::vector<std::string> files;
+  for (long i = 0; i < kFiles; ++i) {
+    files.push_back(words[1] + "/watched-" + std::to_string(i));
+    int fd = open(files.back().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return error(errno, "open");
+    close(fd);
+  }
+  long made = 0;
+  int failed = 0;
+  for (int instance = -1; made < wanted && failed == 0; ++made) {
+    if (made % kFiles == 0) instance = inotify_init1(IN_CLOEXEC);
+    if (inotify_add_watch(instance, files[static_cast<size_t>(made % kFiles)].c_str(), IN_MODIFY) < 0) failed = errno;
+  }
+  for (const std::string& file : files) unlink(file.c_str());
+  return error(failed, std::to_string(made) + " watches");
+}
+
+// A pair of connected sockets on loopback; false: there is none.
+bool connect_pair(int (&ends)[2]) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* any = reinterpret_cast<sockaddr*>(&address);
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool good = bind(listener, any, size) == 0 && listen(listener, 1) == 0 && getsockname(listener, any, &size) == 0 &&
+              connect(ends[0], any, size) == 0;
+  ends[1] = good ? accept(listener, nullptr, nullptr) : -1;
+  close(listener);
+  return ends[1] >= 0;
+}
+
+// tcp-buffers MIB: that much written to connections of which nobody reads.
+Verdict do_tcp_buffers(const Words& words) {
+  constexpr int kMostPairs = 200;
+  static char data[1 << 16];
+  const long wanted = number(words[0]) << 20;
+  long written = 0;
+  for (int pair = 0; pair < kMostPairs && written < wanted; ++pair) {
+    int ends[2];
+    if (!connect_pair(ends)) return error(errno, "connect");
+    for (int idle = 0; idle < 5 && written < wanted;) {
+      ssize_t n = send(ends[0], data, sizeof data, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (n > 0) written += n;
+      if (n <= 0) usleep(1000), ++idle;
+    }
+  }
+  return error(written >= wanted ? 0 : ENOBUFS, std::to_string(written >> 20) + " MiB");
 }
 
 // What waits to be delivered has a place in the same account as a timer, which takes its place beforehand.
@@ -160,11 +258,15 @@ Verdict do_core(const Words&) {
 constexpr Action kActions[] = {
     {"alloc", "MIB", 1, do_alloc},
     {"hog", "PROCESSES MIB [SECONDS]", 2, do_hog},
+    {"headless", "MIB SECONDS", 2, do_headless},
     {"fork", "COUNT", 1, do_fork},
     {"burn", "SECONDS", 1, do_burn},
+    {"litter", "COUNT SECONDS [unwaited]", 2, do_litter},
     {"file-size", "PATH MIB", 2, do_file_size},
     {"open-files", "COUNT", 1, do_open_files},
     {"inotify", "COUNT", 1, do_inotify},
+    {"watches", "COUNT FOLDER", 2, do_watches},
+    {"tcp-buffers", "MIB", 1, do_tcp_buffers},
     {"timers", "COUNT", 1, do_timers},
     {"rlimits", "", 0, do_rlimits},
     {"core", "", 0, do_core},

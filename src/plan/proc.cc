@@ -24,8 +24,8 @@ constexpr uint64_t kAttributes = kInert | uapi::kAttrNoexec;
 void plan_census(Builder& b) {
   int8_t fs = b.new_slot();
   b.plan.census_slot = b.new_slot();
-  b.add(Op::FsOpen, Side::Child, Layer::Cgroup, "proc").out = fs;
-  Step& make = b.add(Op::FsMount, Side::Child, Layer::Cgroup);
+  b.add(Op::FsOpen, Side::Child, Layer::Mounts, "proc").out = fs;
+  Step& make = b.add(Op::FsMount, Side::Child, Layer::Mounts);
   make.a = fs;
   make.out = b.plan.census_slot;
   make.x = kAttributes | uapi::kAttrRdonly;

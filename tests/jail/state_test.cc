@@ -56,7 +56,9 @@ TEST_F(States, AreNotWithinReachOfAProgram) {
     EXPECT_EQ(immure({"run", "--ro-bind", source + ":/mnt", "--", "true"}).status, 0) << source << ": to read is not to write";
   }
   rmdir((folder + "/deeper").c_str());
-  EXPECT_EQ(immure({"run", "--bind", dir.path() + ":/mnt", "--", "true"}).status, 0);
+  mkdir((dir / "open").c_str(), 0777);
+  chmod((dir / "open").c_str(), 0777);
+  EXPECT_EQ(immure({"run", "--bind", dir / "open" + ":/mnt", "--", "true"}).status, 0);
 }
 
 TEST_F(States, ANameIsTakenOnce) {

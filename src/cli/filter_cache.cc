@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <vector>
 
 #include "base/digest.h"
@@ -16,6 +15,7 @@
 #include "base/text.h"
 #include "filter/filter.h"
 #include "input/oci_seccomp.h"
+#include "run/state.h"
 
 namespace immure::cli {
 namespace {
@@ -43,12 +43,8 @@ Result<std::string> compile_json(std::string_view json, const std::string& path,
 }  // namespace
 
 std::string filter_cache_folder() {
-  if (geteuid() == 0) return "/var/cache/immure/filters";
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && cache[0] == '/') return std::string(cache) + "/immure/filters";
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && home[0] == '/') return std::string(home) + "/.cache/immure/filters";
-  return {};
+  auto state = run::state_dir();
+  return state ? *state + "/filters" : std::string();
 }
 
 bool open_filter_cache(const std::string& folder) {

@@ -12,7 +12,8 @@
 
 namespace immure::cli {
 
-// /var/cache/immure/filters for root, $XDG_CACHE_HOME/immure/filters else; empty: there is none.
+// Beside what is known of jails, where no jail may write: not in a home, which a jail may have been given. Empty: there is
+// none.
 std::string filter_cache_folder();
 
 // The program for the JSON file at `path`: instructions of 8 bytes. `capabilities`: what the jail keeps, since

@@ -17,15 +17,16 @@ Sights probe_with(const std::vector<std::string>& options, const Actions& action
   return sights_of(Jail().options(options).probe_command(actions).cwd(cwd).run());
 }
 
-// Filters that were compiled are kept in the user's cache; here it is one that goes.
+// Filters that were compiled are kept in the user's folder of state; here it is one that goes.
 class FullWithCache : public Full {
  protected:
-  void SetUp() override { setenv("XDG_CACHE_HOME", cache_.path().c_str(), 1); }
+  void SetUp() override { setenv("XDG_RUNTIME_DIR", runtime_.path().c_str(), 1); }
   void TearDown() override {
-    unsetenv("XDG_CACHE_HOME");
+    setenv("XDG_RUNTIME_DIR", before_.c_str(), 1);
     Full::TearDown();
   }
-  TempDir cache_;
+  TempDir runtime_;
+  const std::string before_ = getenv("XDG_RUNTIME_DIR") != nullptr ? getenv("XDG_RUNTIME_DIR") : "";
 };
 
 TEST_F(Full, ADryRunRunsNothing) {
@@ -54,6 +55,18 @@ TEST_F(FullWithCache, AFilterInJsonHolds) {
   EXPECT_EQ(missing.status, 125);
   EXPECT_NE(missing.err.find("IMM-E010"), std::string::npos) << missing.err;
   EXPECT_EQ(immure({"run", "--seccomp", dir.file("broken.json", "{"), "--", "true"}).status, 125);
+}
+
+// Whoever can write there chooses the filters of later jails: a jail cannot, even if it has its caller's home.
+TEST_F(FullWithCache, CompiledFiltersAreOutOfReachOfJails) {
+  TempDir home;
+  home.dir("work");
+  const std::string filter = home.file("work/filter.json", kNoMkdir);
+  Command command = Jail().option("--seccomp").option(filter).probe_command({{"mkdir", "/tmp/x"}});
+  EXPECT_EQ(command.env("HOME", home.path()).unset("XDG_CACHE_HOME").run().status, 0);
+  EXPECT_FALSE(exists(home / ".cache"));
+  EXPECT_FALSE(list_dir(state_dir() + "/filters").empty());
+  EXPECT_EQ(immure({"run", "--bind", state_dir() + "/filters:/mnt", "--", "true"}).status, 125);
 }
 
 // The jail can be entered only under the very filter that it was started with.

@@ -270,7 +270,8 @@ TEST_P(Refusals, SayOneThingClearly) {
   std::vector<std::string> words = {"run"};
   for (const std::string& word : refusal.words) words.push_back(scene.filled(word, true));
   // Filters that were compiled are kept for the next time, in a folder that stays.
-  Outcome outcome = immure_command(words).env("XDG_CACHE_HOME", scene.dir() / "cache").run();
+  TempDir runtime;
+  Outcome outcome = immure_command(words).env("XDG_RUNTIME_DIR", runtime.path()).run();
   expect_one_error(outcome, refusal.status);
   for (const std::string& part : refusal.says) {
     EXPECT_NE(outcome.err.find(scene.filled(part, true)), std::string::npos) << part << "\n" << outcome.err;

@@ -9,7 +9,7 @@ immure_room(input USES base kernel spec filter
   TABLES shipped_profiles.cc profile_files.cc GENERATED profiles.inc)
 immure_room(plan USES base uapi kernel spec filter)
 immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, nothing else
-immure_room(run USES base uapi kernel spec plan child FULL)
+immure_room(run USES base uapi kernel spec plan child FULL systemd_scope.cc)
 immure_room(cli USES base uapi kernel spec filter input plan child run
   MAINS start_main.cc full_main.cc STARTS full_program.cc)
 

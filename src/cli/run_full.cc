@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "cli/explain.h"
 #include "cli/wanted.h"
+#include "run/scope.h"
+#include "run/systemd_scope.h"
 #include "spec/validate.h"
 
 namespace immure::cli {
@@ -96,6 +98,10 @@ Result<int> run(const Invocation& call) {
   if (!wanted) return tl::unexpected<Error>(std::move(wanted.error()));
   IMMURE_TRY(validate(wanted->jail.spec));
   IMMURE_TRY(read_filter(wanted->jail));
+  // A manager that gives none leaves the jail as it would be without one; the plan says what that means.
+  if (run::should_ask_for_scope(wanted->jail.spec))
+    if (auto moved = run::enter_systemd_scope(); !moved && wanted->jail.spec.need_of(Layer::Cgroup) == Need::Require)
+      return tl::unexpected<Error>(moved.error());
   return hand_over(*wanted, call.environment);
 }
 

@@ -12,6 +12,7 @@
 #include "input/shipped_profiles.h"
 #include "run/launch.h"
 #include "run/run.h"
+#include "run/scope.h"
 
 namespace immure::cli {
 namespace {
@@ -81,6 +82,7 @@ int run_verb(int argc, char** argv, char** environment) {
   jail.spec.argv = parsed->command;
   jail.spec.seccomp_fd = parsed->seccomp_fd;
   if (auto valid = validate(jail.spec); !valid) return refuse(valid.error());
+  if (parsed->words_fd < 0 && run::should_ask_for_scope(jail.spec)) return become_full(argv, environment);
   if (auto read = read_program(jail.spec); !read) return refuse(read.error());
   run::Caller caller;
   caller.started_ns = started;

@@ -11,7 +11,7 @@
 namespace immure::run {
 namespace {
 
-enum class Decides : uint8_t { Nothing, Ioctl, Socket, Clone, Unshare, Setns, Prctl, Personality };
+enum class Decides : uint8_t { Nothing, Ioctl, Socket, Clone, Unshare, Setns, Prctl, Personality, Fcntl, Madvise };
 
 struct Row {
   Decides what;
@@ -21,6 +21,7 @@ constexpr Row kRows[] = {
     {Decides::Ioctl, 16, 54, 514},   {Decides::Socket, 41, 359, 41},        {Decides::Socket, 53, 360, 53},
     {Decides::Clone, 56, 120, 56},   {Decides::Unshare, 272, 310, 272},     {Decides::Setns, 308, 346, 308},
     {Decides::Prctl, 157, 172, 157}, {Decides::Personality, 135, 136, 135},
+    {Decides::Fcntl, 72, 55, 72},    {Decides::Fcntl, 72, 221, 72},         {Decides::Madvise, 28, 219, 28},
 };
 
 Decides decides(uint32_t arch, uint32_t number) {
@@ -89,7 +90,11 @@ constexpr Name kPrctls[] = {
     {0x59616d61, "PR_SET_PTRACER"},
     {0x53564d41, "PR_SET_VMA"},
 };
+constexpr Name kFcntls[] = {{1024, "F_SETLEASE"}, {1025, "F_GETLEASE"}, {1026, "F_NOTIFY"}};
+constexpr Name kAdvices[] = {{12, "MADV_MERGEABLE"}, {13, "MADV_UNMERGEABLE"}};
+constexpr uint64_t kCloneParent = 0x8000;
 constexpr Name kNamespaces[] = {
+    {kCloneParent, "CLONE_PARENT"},
     {uapi::kCloneNewTime, "CLONE_NEWTIME"},     {uapi::kCloneNewNs, "CLONE_NEWNS"},
     {uapi::kCloneNewCgroup, "CLONE_NEWCGROUP"}, {uapi::kCloneNewUts, "CLONE_NEWUTS"},
     {uapi::kCloneNewIpc, "CLONE_NEWIPC"},       {uapi::kCloneNewUser, "CLONE_NEWUSER"},
@@ -143,8 +148,10 @@ uint64_t call_detail(uint32_t arch, uint32_t number, const uint64_t (&args)[6]) 
       uint64_t family = args[0] & 0xffff;
       return partly_allowed(family) ? family | (args[1] & 0xf) << 16 | (args[2] & 0xffffffff) << 32 : family;
     }
-    case Decides::Clone: return args[0] & kNewFlags;  // the lowest byte is a signal
+    case Decides::Clone: return args[0] & (kNewFlags | kCloneParent);  // the lowest byte is a signal
     case Decides::Unshare: return args[0] & (kNewFlags | uapi::kCloneNewTime);
+    case Decides::Fcntl: return args[1] & 0xffffffff;
+    case Decides::Madvise: return args[2] & 0xffffffff;
     case Decides::Setns: return args[1] & (kNewFlags | uapi::kCloneNewTime);
     case Decides::Prctl:
     case Decides::Personality: return args[0] & 0xffffffff;
@@ -153,7 +160,7 @@ uint64_t call_detail(uint32_t arch, uint32_t number, const uint64_t (&args)[6]) 
 }
 
 std::optional<uint64_t> argument_value(std::string_view text) {
-  const std::span<const Name> tables[] = {kFamilies, kSocketTypes, kIoctls, kPrctls, kNamespaces};
+  const std::span<const Name> tables[] = {kFamilies, kSocketTypes, kIoctls, kPrctls, kNamespaces, kFcntls, kAdvices};
   for (std::span<const Name> names : tables)
     for (const Name& name : names)
       if (text == name.text) return name.value;
@@ -177,6 +184,12 @@ std::string argument_name(uint32_t arch, uint32_t number, unsigned index, uint64
     case Decides::Setns: return index == 1 ? namespaces(value) : std::string();
     case Decides::Prctl:
       if (index == 0) names = kPrctls;
+      break;
+    case Decides::Fcntl:
+      if (index == 1) names = kFcntls;
+      break;
+    case Decides::Madvise:
+      if (index == 2) names = kAdvices;
       break;
   }
   for (const Name& name : names)
@@ -216,6 +229,8 @@ std::string call_text(const DeniedCall& call) {
     case Decides::Setns: detail = namespaces(call.detail); break;
     case Decides::Prctl: detail = named(kPrctls, call.detail); break;
     case Decides::Personality: detail = hex(call.detail); break;
+    case Decides::Fcntl: detail = named(kFcntls, call.detail); break;
+    case Decides::Madvise: detail = named(kAdvices, call.detail); break;
   }
   return detail.empty() ? name : name + "(" + detail + ")";
 }

@@ -134,6 +134,8 @@ TEST(ExplainCall, TellsTheDefaultFilter) {
   EXPECT_NE(told("socket,arg0=AF_UNIX,arg1=SOCK_STREAM").find(": allowed\n"), std::string::npos);
   EXPECT_NE(told("ioctl,arg1=TIOCSTI").find("denied with EPERM\n"), std::string::npos);
   EXPECT_NE(told("clone").find("CLONE_NEWUSER"), std::string::npos) << told("clone");
+  EXPECT_NE(told("clone").find("CLONE_PARENT"), std::string::npos) << told("clone");
+  EXPECT_NE(told("fcntl,arg1=F_SETLEASE").find("denied with EPERM\n"), std::string::npos) << told("fcntl,arg1=F_SETLEASE");
 }
 
 TEST(ExplainCall, NoFilterAllowsAll) {

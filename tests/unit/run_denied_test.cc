@@ -47,6 +47,9 @@ TEST(DeniedNames, TheArgumentThatDecidesIsShown) {
   EXPECT_EQ(native(SYS_ioctl, 0, 0x1234567), "ioctl(0x1234567)");
   EXPECT_EQ(native(SYS_clone, CLONE_NEWUSER | CLONE_NEWNET | SIGCHLD), "clone(CLONE_NEWUSER|CLONE_NEWNET)");
   EXPECT_EQ(native(SYS_clone, SIGCHLD), "clone");
+  EXPECT_EQ(native(SYS_clone, CLONE_PARENT | SIGCHLD), "clone(CLONE_PARENT)");
+  EXPECT_EQ(native(SYS_fcntl, 3, 1024), "fcntl(F_SETLEASE)");
+  EXPECT_EQ(native(SYS_madvise, 0, 4096, 12), "madvise(MADV_MERGEABLE)");
   EXPECT_EQ(native(SYS_unshare, 0x80), "unshare(CLONE_NEWTIME)");
   EXPECT_EQ(native(SYS_prctl, 22), "prctl(PR_SET_SECCOMP)");
   EXPECT_EQ(native(SYS_personality, 0x40000), "personality(0x40000)");

@@ -16,6 +16,7 @@
 #include "plan/enter.h"
 #include "run/enter.h"
 #include "run/state.h"
+#include "run/systemd_scope.h"
 #include "spec/validate.h"
 
 namespace immure::cli {
@@ -85,6 +86,19 @@ void add_groups(EnterFacts& facts, const JailState& state, const std::string& in
     if (group.directory.empty() || made || same) continue;
     std::string file = join_file(group.directory);
     if (access(file.c_str(), W_OK) == 0) facts.groups.push_back({std::move(file), false});
+  }
+}
+
+// A process goes from one group to another only where its user may write to a group above both. Who comes from elsewhere,
+// another login say, first gets a group near the jail's from the service manager; without it, joining says why it cannot.
+void come_near(const JailState& state) {
+  std::string own = read_file("/proc/self/cgroup", 1 << 16).value_or("");
+  if (geteuid() == 0 || state.groups.empty() || controller_of(state.groups.front()) != "unified") return;
+  for (const CgroupDirectory& group : cgroup_directories({.self_cgroup = own})) {
+    if (group.controllers != "unified" || group.directory.empty()) continue;
+    std::string common = group.directory;
+    while (common.size() > 1 && !(state.groups.front() + "/").starts_with(common + "/")) common.erase(common.rfind('/'));
+    if (access((common + "/cgroup.procs").c_str(), W_OK) != 0) (void)run::enter_systemd_scope();
   }
 }
 
@@ -229,6 +243,7 @@ Result<int> exec(const Invocation& call) {
     return fail(Code::kState, "the jail " + quoted(state->name) + " is frozen", {}, "immure thaw " + state->name);
   auto spec = spec_of(*state, *request);
   if (!spec) return tl::unexpected<Error>(std::move(spec.error()));
+  come_near(*state);
   auto facts = facts_of(*state);
   if (!facts) return tl::unexpected<Error>(std::move(facts.error()));
   auto door = open_door(*state);

@@ -89,7 +89,7 @@ bool has_own_memory(const Builder& b) {
 void await_sources(Plan& plan) {
   std::array<bool, kSlots> made{}, handed_over{};   // by the parent; to pid 1
   for (const Step& step : plan.steps)
-    if (step.side == Side::Parent && step.out >= 0) made[static_cast<size_t>(step.out)] = true;
+    if (step.side == Side::Parent && step.out >= 0) made[static_cast<uint8_t>(step.out)] = true;
   size_t first = plan.steps.size();
   auto needs = [&](size_t at, int slot) {
     if (slot < 0 || !made[static_cast<size_t>(slot)]) return;

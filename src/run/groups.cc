@@ -75,9 +75,12 @@ Groups& Groups::operator=(Groups&& other) noexcept {
   return *this;
 }
 
+Status Groups::step_aside(const Plan& plan) {
+  return plan.cgroup_leaf_first ? cgroup_enter_leaf(plan.cgroup_parent, "immure-supervisor") : Status{};
+}
+
 Result<Groups> Groups::make(const Plan& plan, int* slots) {
   Groups groups;
-  if (plan.cgroup_leaf_first) IMMURE_TRY(cgroup_enter_leaf(plan.cgroup_parent, "immure-supervisor"));
   if (!plan.cgroup_enable.empty()) IMMURE_TRY(enable_controllers(plan.cgroup_parent, plan.cgroup_enable));
   groups.paths_.reserve(plan.cgroup.size());
   for (const CgroupDir& dir : plan.cgroup) {

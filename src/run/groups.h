@@ -19,6 +19,9 @@ class Groups {
   Groups& operator=(Groups&& other) noexcept;
   ~Groups();   // removes what was made
 
+  // A group that holds processes hands nothing down: who is alone in the group that is to hold the jail's moves to one
+  // below it. Before any other process is started, which would stay behind.
+  static Status step_aside(const Plan& plan);
   // Makes the plan's directories and writes their limits. The descriptors that the child joins by go into
   // `slots`; into() is the one that clone3 takes.
   static Result<Groups> make(const Plan& plan, int* slots);

@@ -99,7 +99,7 @@ class Launcher {
   Step_ reach_gate();
   Step_ reach_program();
   Step_ send(Kind kind);
-  Step_ was_sent(long result);
+  Step_ was_sent(long n);
   tl::expected<Message, LaunchFailure> receive();
   LaunchFailure step_failure(uint32_t index, int error);
   int above_kept(int fd);

@@ -275,6 +275,7 @@ int Run::run() {
 
   bool probed = false;
   if (auto planned = plan_with_reasons(probed); !planned) return refuse(planned.error(), "setup");
+  if (auto aside = Groups::step_aside(plan_); !aside) return refuse(aside.error(), "setup");
   if (auto named = take_name_of(std::move(file)); !named) {
     clean_up();
     return refuse(named.error(), "setup");

@@ -1,14 +1,18 @@
 #include "support/host.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -75,6 +79,16 @@ int landlock_abi() {
 Can can_use_landlock(int least_abi) {
   return when(landlock_abi() >= least_abi,
               "Landlock ABI " + std::to_string(landlock_abi()) + ", and " + std::to_string(least_abi) + " is needed");
+}
+
+// tmpfs learnt it with 6.3, others long before.
+Can can_map_owners(const std::string& folder) {
+  struct statfs fs {};
+  struct utsname kernel {};
+  int major = 0, minor = 0;
+  bool known = statfs(folder.c_str(), &fs) == 0 && uname(&kernel) == 0 && std::sscanf(kernel.release, "%d.%d", &major, &minor) == 2;
+  bool old_tmpfs = known && fs.f_type == TMPFS_MAGIC && (major < 6 || (major == 6 && minor < 3));
+  return when(!old_tmpfs || geteuid() != 0, "the kernel's tmpfs, where the tests' folders are, takes no mapped ids (6.3 does)");
 }
 
 Can can_map_ranges() {

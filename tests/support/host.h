@@ -21,6 +21,7 @@ Can can_use_controller(const char* name);   // "memory", "pids", "cpu": a limit 
 Can can_have_cgroup_v2();              // a pure v2 host
 Can can_have_cgroup_v1();
 Can can_use_landlock(int least_abi);
+Can can_map_owners(const std::string& folder);   // a folder there can be mounted with mapped ids
 Can can_map_ranges();                  // newuidmap is there and grants this user a range
 Can can_use_overlay();                 // a kernel with overlayfs
 Can can_stack_descriptors();           // layers of an overlay that are attached nowhere

@@ -77,6 +77,9 @@ std::string explain_json(const Explained& what) {
   json.end_array();
   run::layers_json(json, plan);
   cgroup_json(json, plan);
+  json.begin_array("unguarded");
+  for (const std::string& place : plan.unguarded) json.text({}, place);
+  json.end_array();
   said_json(json, what.spec);
   steps_json(json, what);
   json.end_object();

@@ -70,6 +70,12 @@ void show_limits(Page& page, const Plan& plan) {
   if (plan.cpu_time_limit_ns != 0) page.pair("processor time", format_duration(plan.cpu_time_limit_ns));
 }
 
+void show_unguarded(Page& page, const Plan& plan) {
+  if (plan.unguarded.empty()) return;
+  page.heading("Not read-only, since it is not there: the program could make it");
+  for (const std::string& place : plan.unguarded) page.line(place);
+}
+
 // A value of the environment is nobody's business; that it was set is.
 void show_origins(Page& page, const JailSpec& spec) {
   std::vector<PolicyValue> values = policy_values(spec, nullptr);
@@ -124,6 +130,7 @@ std::string explain_text(const Explained& what, bool colour) {
   Page rest(colour);
   rest.blank();
   show_limits(rest, plan);
+  show_unguarded(rest, plan);
   show_origins(rest, what.spec);
   rest.heading("Steps");
   out += rest.str().substr(1);

@@ -40,6 +40,8 @@ struct Builder {
     std::string source;      // Host: where the files come from
     std::vector<std::string> made;  // Skeleton, Tmpfs: what was made so far
     Side side = Side::Child; // who makes it
+    bool owned = false;      // Host: shown to the jail as its own, as far as it belongs to this owner outside
+    uint32_t uid = 0, gid = 0;
   };
   std::vector<Region> regions;
   std::vector<std::string> writable;  // mounts that the program may write to

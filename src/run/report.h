@@ -34,6 +34,10 @@ void layers_json(JsonWriter& json, const Plan& plan);
 std::string timings_text(const Plan& plan, const Timings& timings);
 void timings_json(JsonWriter& json, const Plan& plan, const Timings& timings);
 
+// Of the places that could not be made read-only, since they were not there: those that are there now.
+std::vector<std::string> appeared(const Plan& plan);
+std::string appeared_text(const std::vector<std::string>& places);   // empty when none did
+
 // One document: schema "immure.run/1".
 struct RunReport {
   const JailSpec& spec;
@@ -41,6 +45,7 @@ struct RunReport {
   const Timings& timings;
   const Outcome& outcome;
   std::string denied_json;   // an array, made by denied.h; empty: none
+  const std::vector<std::string>& appeared;
 };
 std::string run_json(const RunReport& report);
 

@@ -181,13 +181,14 @@ std::string Run::death(const Outcome& outcome, const Denied* denied) const {
 }
 
 void Run::tell(const Outcome& outcome, const Timings& timings, Denied* denied) {
+  std::vector<std::string> made = appeared(plan_);
   if (options_.json) {
     std::string denied_json = denied != nullptr ? denied->json() : std::string();
-    say(run_json({spec_, plan_, timings, outcome, denied_json}) + "\n");
+    say(run_json({spec_, plan_, timings, outcome, denied_json, made}) + "\n");
   } else if (!options_.quiet) {
     if (options_.timings) say(timings_text(plan_, timings));
     if (denied != nullptr && denied->total() != 0) say("immure: " + denied->summary() + "\n");
-    say(death(outcome, denied));
+    say(death(outcome, denied) + appeared_text(made));
   }
   if (!status_.wanted()) return;
   JsonWriter json;

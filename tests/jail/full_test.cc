@@ -9,6 +9,17 @@ namespace {
 
 class Full : public JailTest {};
 
+// Without the line breaks of a page.
+std::string in_one_line(const std::string& page) {
+  std::string out;
+  for (char c : page) {
+    bool blank = c == ' ' || c == '\n';
+    if (!blank) out += c;
+    if (blank && !out.empty() && out.back() != ' ') out += ' ';
+  }
+  return out;
+}
+
 constexpr const char* kNoMkdir =
     R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]})";
 
@@ -36,10 +47,51 @@ TEST_F(Full, ADryRunRunsNothing) {
   EXPECT_FALSE(exists(dir / "touched"));
   EXPECT_NE(dry.out.find("pivot_root"), std::string::npos) << dry.out;
   EXPECT_NE(dry.out.find("execve"), std::string::npos);
-  EXPECT_NE(dry.out.find("argument 3 (--bind)"), std::string::npos) << "every value says where it came from";
+  // A long path leaves the origin for the next line.
+  EXPECT_NE(in_one_line(dry.out).find("argument 3 (--bind)"), std::string::npos) << "every value says where it came from\n" << dry.out;
   Outcome json = immure({"explain", "--json", "--", "true"});
   EXPECT_EQ(json.out.find("{\"schema\":\"immure.explain/1\""), 0u) << json.out << json.err;
   EXPECT_EQ(immure({"run", "--dry-run", "--bind", "/no/such", "--", "true"}).status, 125);
+}
+
+// What git outside would run is git's whole folder, not its hooks alone: a file "commondir" in it names other settings.
+TEST_F(Full, AProjectsProfileKeepsGitsFolder) {
+  TempDir dir;
+  dir.dir("p", 0755);
+  dir.dir("p/.git", 0755);
+  dir.file("p/.git/HEAD", "ref: refs/heads/main\n");
+  const std::string git = dir / "p/.git";
+  Jail jail;
+  jail.options({"--profile", "project"});
+  auto run = [&](const Actions& actions) { return sights_of(jail.probe_command(actions).cwd(dir / "p").run()); };
+  Sights seen = run({{"open", git + "/commondir", "create"}, {"mkdir", git + "/hooks"}, {"open", git + "/HEAD", "r"},
+                     {"rename", git, dir / "p/g"}, {"open", dir / "p/made", "create"}});
+  EXPECT_EQ(seen[0].verdict, "EROFS") << seen;
+  EXPECT_EQ(seen[1].verdict, "EROFS") << seen;
+  EXPECT_TRUE(seen[2].ok()) << seen;
+  EXPECT_FALSE(seen[3].ok()) << seen;
+  EXPECT_TRUE(seen[4].ok()) << seen;
+  EXPECT_EQ(seen.outcome.err.find("made during the run"), std::string::npos) << seen;
+  jail.options({"--bind", git});
+  EXPECT_TRUE(run({{"open", git + "/HEAD.lock", "create"}})[0].ok()) << "by a word it can be written";
+}
+
+// Nothing can be mounted over what is not there, and nothing is made on the host: it is told.
+TEST_F(Full, WhatAProjectsProfileCouldNotKeepIsTold) {
+  TempDir dir;
+  dir.dir("p", 0755);
+  const std::string rc = dir / "p/.envrc";
+  Jail jail;
+  jail.options({"--profile", "project"});
+  Sights seen = sights_of(jail.probe_command({{"open", rc, "create"}}).cwd(dir / "p").run());
+  EXPECT_TRUE(seen[0].ok()) << seen;
+  EXPECT_NE(seen.outcome.err.find("made during the run"), std::string::npos) << seen;
+  EXPECT_NE(seen.outcome.err.find("'" + rc + "'"), std::string::npos) << seen;
+  EXPECT_EQ(seen.outcome.err.find(".npmrc"), std::string::npos) << seen;
+  Command explain = immure_command({"explain", "--profile", "project", "--", "true"});
+  Outcome told = explain.cwd(dir / "p").run();
+  EXPECT_NE(told.out.find("it is not there"), std::string::npos) << told.out;
+  EXPECT_NE(told.out.find("/.npmrc\n"), std::string::npos) << told.out;
 }
 
 TEST_F(FullWithCache, AFilterInJsonHolds) {

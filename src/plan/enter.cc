@@ -83,6 +83,7 @@ Status plan_same_landlock(Builder& b, const LandlockRules& rules) {
     step.x = path.rights;
     step.y = 1;
   }
+  allow_standard_descriptors(b, ruleset, rules.files);
   for (const LandlockRules::Port& port : rules.ports) {
     Step& step = b.add(Op::LandlockPort, Side::Child, Layer::Landlock);
     step.a = ruleset;

@@ -249,6 +249,7 @@ constexpr HintRow kRows[] = {
     on(Op::LandlockCreate, EINVAL, Code::kLayer, "the kernel's Landlock is older than was assumed", kDoctor),
     on(Op::LandlockPath, ENOENT, Code::kBadTarget, "it does not exist in the jail", "name a path that does"),
     on(Op::LandlockPath, EINVAL, Code::kLayer, "a right of directories was asked for a file", kDoctor),
+    on(Op::LandlockFd, EINVAL, Code::kLayer, "a right of directories was asked for a file", kDoctor),
     on(Op::LandlockPort, EINVAL, Code::kLayer, "the kernel's Landlock knows no TCP rules (6.7 does)",
        "--need landlock=prefer"),
     on(Op::LandlockEnforce, E2BIG, Code::kLayer,
@@ -377,6 +378,7 @@ const char* step_sentence(Op op) {
     case Op::TtyDescriptors: return "the jail's terminal cannot be given to the program";
     case Op::LandlockCreate: return "there are no Landlock rules to be had";
     case Op::LandlockPath: return "Landlock does not take its rule for %s";
+    case Op::LandlockFd: return "Landlock does not take its rule for descriptor %y";
     case Op::LandlockPort: return "Landlock does not take its rule for port %y";
     case Op::LandlockEnforce: return "Landlock cannot be enforced";
     case Op::MoveFd: return "descriptor %x cannot be given to the program";

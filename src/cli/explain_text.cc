@@ -64,6 +64,10 @@ void show_limits(Page& page, const Plan& plan) {
   for (const CgroupDir& dir : plan.cgroup)
     for (const auto& [file, value] : dir.writes)
       page.pair(dir.controller, (file[0] == '?' ? file.substr(1) + " (if there)" : file) + " = " + value);
+  if (plan.supervisor_sums && plan.memory_limit != 0)
+    page.pair("memory", format_size(plan.memory_limit) + ", summed by the supervisor");
+  if (plan.supervisor_sums && plan.pids_limit != 0)
+    page.pair("processes", num(plan.pids_limit) + ", summed by the supervisor");
   for (const Step& step : plan.steps)
     if (step.op == Op::Rlimit) page.pair("one process", step_object(plan, step));
   if (plan.wall_limit_ns != 0) page.pair("wall time", format_duration(plan.wall_limit_ns));

@@ -169,6 +169,7 @@ std::string Run::death(const Outcome& outcome, const Denied* denied) const {
   facts.memory_peak = outcome.usage.memory_peak.value_or(outcome.memory_seen);
   facts.oom_kills = outcome.usage.oom_kills.value_or(0);
   facts.pids_limit = plan_.pids_limit;
+  facts.pids_seen = outcome.processes_seen;
   facts.pids_refused = outcome.usage.pids_limit_hits.value_or(0);
   facts.wall_limit_ns = plan_.wall_limit_ns;
   facts.cpu_limit_ns = plan_.cpu_time_limit_ns;

@@ -177,6 +177,22 @@ Status check_layers(const JailSpec& spec) {
                 "without one the id 0 inside would be the id 0 outside", "keep one of them",
                 both(spec, by(Layer::UserNs), spec.set_by_word(Field::AsRoot)));
   }
+  // Without it the jail's identity is one of the host's, and there is one.
+  struct Identity {
+    bool clash;
+    Field field;
+    const char *flag, *why;
+  };
+  for (const Identity& one : {
+           Identity{spec.uid == 0U, Field::Uid, "--user 0", "the program would be the root of the host"},
+           Identity{spec.gid == 0U, Field::Gid, "--group 0", "the program would be in the group of the host's root"},
+           Identity{spec.gid && !spec.uid, Field::Gid, "--group", "without --user the jail has an id that is no user of the host"},
+           Identity{spec.id_range != 0, Field::IdRange, "--uid-range", "without one there is nothing to map ids in"},
+       }) {
+    if (!one.clash || !off(Layer::UserNs)) continue;
+    return fail(Code::kUsage, std::string(one.flag) + " and --need user-ns=off contradict", one.why, "keep one of them",
+                both(spec, by(Layer::UserNs), spec.set_by_word(one.field)));
+  }
   struct Pair {
     bool clash;
     Layer layer;

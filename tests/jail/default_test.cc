@@ -48,6 +48,13 @@ TEST_F(DefaultJail, OpensItsStandardFilesAnewAsTheyAreOpen) {
   EXPECT_EQ(seen_with("/dev/null", O_PATH)[1].verdict, "EACCES");
 }
 
+// What is there anyway can be asked for.
+TEST_F(DefaultJail, HasItsOwnNodesWhenTheyAreAskedFor) {
+  Sights seen = Jail().options({"--dev", "/dev/null", "--dev", "/dev/urandom", "-v"}).probe({{"write", "/dev/null", "x"}});
+  EXPECT_TRUE(seen[0].ok()) << seen;
+  EXPECT_EQ(seen.outcome.err.find("weakened"), std::string::npos) << seen;
+}
+
 TEST_F(DefaultJail, TellsMissingAndUnusableProgramsApart_S2) {
   Outcome missing = Jail().command({"/no/such/program"}).run();
   EXPECT_EQ(missing.status, 127) << missing.err;

@@ -94,6 +94,13 @@ TEST_F(Full, WhatAProjectsProfileCouldNotKeepIsTold) {
   EXPECT_NE(told.out.find("/.npmrc\n"), std::string::npos) << told.out;
 }
 
+TEST_F(Full, ExplainTellsWhatHoldsEachLimit) {
+  Outcome told = immure({"explain", "--memory", "96M", "--", "true"});
+  bool group = told.out.find("memory.limit_in_bytes = 100663296") != std::string::npos || told.out.find("memory.max = 100663296") != std::string::npos;
+  bool summed = told.out.find("96 MiB, summed by the supervisor") != std::string::npos;
+  EXPECT_NE(group, summed) << told.out;
+}
+
 TEST_F(FullWithCache, AFilterInJsonHolds) {
   TempDir dir;
   const std::string filter = dir.file("filter.json", kNoMkdir);

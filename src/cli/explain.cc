@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view kHelp =
     "usage: immure explain [OPTION]… [--] CMD [ARGUMENT]…   what run would do with these arguments\n"
     "       immure explain --syscall NAME[,argN=VALUE]… [OPTION]…\n"
-    "       immure explain IMM-E010 | TERM\n"
+    "       immure explain IMM-E010 | TERM | LAYER | --OPTION | limits.KEY\n"
     "Nothing is run. The options are those of immure run; --json gives one document.\n"
     "  --syscall socket,arg0=AF_VSOCK   what the filter does with a call; may be repeated.\n"
     "                                   argN is 0 to 5; a leading i386: is the 32-bit entry.\n"
@@ -105,6 +105,7 @@ Result<int> explain_run(Parsed parsed, const std::vector<SyscallQuestion>& calls
 Result<int> explain(const Invocation& call) {
   if (call.args.size() == 1) {
     std::string said = explain_term(call.args[0]);
+    if (said.empty()) said = explain_option(call.args[0]);
     if (!said.empty()) {
       IMMURE_TRY(say(said));
       return 0;

@@ -35,7 +35,7 @@ constexpr Verb kVerbs[] = {
      "--syscall", Completes::RunOptions, explain},
     {"policy", "show NAME|FILE [--resolved] [--why] | list", "what a profile says, and what it comes to",
      "show list --resolved --why --json", Completes::Profiles, policy},
-    {"inspect", "PID [--json]", "what holds a process, whoever started it", "--json", Completes::Nothing,
+    {"inspect", "PID|NAME [--json]", "what holds a process, whoever started it", "--json", Completes::Jails,
      of_arguments<inspect>},
     {"doctor", "[--json] [--ci]", "what this host offers, and what mends it", "--json --ci", Completes::Nothing,
      of_arguments<doctor>},

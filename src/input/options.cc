@@ -26,7 +26,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {"dir", V, true, OptionGroup::Files, "PATH", "an empty directory", set::dir},
     {"symlink", V, true, OptionGroup::Files, "TARGET:PATH", "a symbolic link at PATH", set::symlink},
     {"dev", V, true, OptionGroup::Files, "NODE", "a device node, such as /dev/fuse", set::dev},
-    {"proc", V, true, OptionGroup::Files, "PATH", "a second /proc of the jail", set::proc},
+    {"proc", V, true, OptionGroup::Files, "PATH", "/proc, which is there anyway", set::proc},
 
     {"user", V, false, OptionGroup::Identity, "UID", "the user id inside", set::user, Holds::Number},
     {"group", V, false, OptionGroup::Identity, "GID", "the group id inside", set::group, Holds::Number},

@@ -40,6 +40,8 @@ void allow_ports(Builder& b, int8_t ruleset, uint64_t right, const std::vector<u
   }
 }
 
+}  // namespace
+
 std::string missing_rights(int abi) {
   std::string text;
   auto add = [&](int since, const char* what) {
@@ -52,8 +54,6 @@ std::string missing_rights(int abi) {
   add(6, "scopes for signals and abstract sockets");
   return text;
 }
-
-}  // namespace
 
 // Not more than who holds the descriptor can do with it: it may be cut short and written anywhere in it by ftruncate and
 // pwrite (O_APPEND can be taken off), read by pread. Nothing else in the file's folder comes with it, and no execution.

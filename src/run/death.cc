@@ -160,6 +160,10 @@ std::vector<Note> explain_death(const DeathFacts& facts) {
                  " would give it twice as long";
     notes.push_back(note);
   }
+  if (facts.outside && facts.by == EndedBy::Itself && !out_of_memory) {
+    notes.push_back({"the jail was ended from outside", "somebody killed its pid 1: immure kill does, and so does a host without memory", {}});
+    return notes;
+  }
   bool explained = cpu || facts.by != EndedBy::Itself || (out_of_memory && number == SIGKILL);
   if (!signalled || explained) return notes;
   const Signal* row = find(number);

@@ -15,6 +15,7 @@ namespace immure::run {
 // How it ended, as the supervisor saw it.
 struct Outcome {
   EndedBy killed_by = EndedBy::Itself;
+  bool ended_outside = false;  // pid 1 was killed, and not by its supervisor
   int wait_status = 0;
   uint64_t wall_ns = 0, user_us = 0, system_us = 0, max_rss_kb = 0;
   uint64_t memory_seen = 0, processes_seen = 0;   // the most that the supervisor summed; 0: it did not

@@ -164,6 +164,7 @@ std::string Run::death(const Outcome& outcome, const Denied* denied) const {
   DeathFacts facts;
   facts.wait_status = outcome.wait_status;
   facts.by = outcome.killed_by;
+  facts.outside = outcome.ended_outside;
   facts.summed = plan_.supervisor_sums;
   facts.memory_limit = plan_.memory_limit;
   facts.memory_peak = outcome.usage.memory_peak.value_or(outcome.memory_seen);

@@ -292,6 +292,7 @@ Result<Outcome> Loop::run() {
   if (!exited_ && outcome_.killed_by == EndedBy::Itself && gave_up)
     return fail(Code::kSystem, "pid 1 of the jail gave up, and the jail ended with it",
                 "it could not be kept apart from its program, or a call failed that it cannot do without");
+  outcome_.ended_outside = !exited_ && !plan_.enters && outcome_.killed_by == EndedBy::Itself;
   // Reading what the group counted costs more than many a run; it is asked for when it is told or tells why.
   constexpr uint64_t kLongerThanAStart = 20'000'000;
   if (options_.usage || WIFSIGNALED(outcome_.wait_status))

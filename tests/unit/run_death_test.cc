@@ -68,6 +68,19 @@ TEST(Death, TimeLimits) {
   EXPECT_HAS(explain_death(facts)[0].how, "--cpu-time 2s");
 }
 
+TEST(Death, FromOutsideIsSaidSo) {
+  DeathFacts facts;
+  facts.wait_status = by_signal(SIGKILL);
+  EXPECT_HAS(explain_death(facts)[0].what, "the program was killed by SIGKILL");
+  facts.outside = true;
+  ASSERT_EQ(explain_death(facts).size(), 1u);
+  EXPECT_HAS(explain_death(facts)[0].what, "the jail was ended from outside");
+  EXPECT_HAS(explain_death(facts)[0].why, "immure kill");
+  facts.oom_kills = 1;
+  ASSERT_EQ(explain_death(facts).size(), 1u);
+  EXPECT_HAS(explain_death(facts)[0].what, "out of memory");
+}
+
 TEST(Death, ProcessLimit) {
   DeathFacts facts;
   facts.wait_status = by_exit(254);

@@ -81,7 +81,8 @@ Status plan_landlock(Builder& b) {
   uint64_t network = (spec.restrict_bind ? kBindTcp : 0) | (spec.restrict_connect ? kConnectTcp : 0);
   if (network != 0 && abi < 4)
     return fail(Code::kLayer, "--landlock for TCP ports cannot be had here", "this kernel's Landlock is ABI " + num(static_cast<uint64_t>(abi)) +
-                "; ports came with ABI 4", "use --net none");
+                "; ports came with ABI 4", "use --net none",
+                b.spec.origin_text(b.spec.set_by_word(spec.restrict_connect ? Field::Connect : Field::Bind)));
   uint64_t scopes = abi >= 6 ? kScopeAbstract | kScopeSignal : 0;
   int8_t ruleset = b.new_slot();
   Step& create = b.add(Op::LandlockCreate, Side::Child, Layer::Landlock);

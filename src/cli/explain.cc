@@ -9,12 +9,13 @@ namespace immure::cli {
 namespace {
 
 constexpr std::string_view kHelp =
-    "usage: immure explain [OPTION]… [--] CMD [ARGUMENT]…   what run would do with these arguments\n"
+    "usage: immure explain [OPTION]… [--] CMD [ARGUMENT]…\n"
     "       immure explain --syscall NAME[,argN=VALUE]… [OPTION]…\n"
     "       immure explain IMM-E010 | TERM | LAYER | --OPTION | limits.KEY\n"
-    "Nothing is run. The options are those of immure run; --json gives one document.\n"
-    "  --syscall socket,arg0=AF_VSOCK   what the filter does with a call; may be repeated.\n"
-    "                                   argN is 0 to 5; a leading i386: is the 32-bit entry.\n"
+    "Shows what immure run would do with these options, step by step, and runs\n"
+    "nothing; or explains a word. --json gives one document.\n"
+    "  --syscall socket,arg0=AF_VSOCK   what the filter does with a call; may be\n"
+    "                repeated. arg0 to arg5; a leading i386: is the 32-bit entry.\n"
     "Terms: ";
 
 std::string help_page() {
@@ -22,6 +23,7 @@ std::string help_page() {
   size_t column = 7;
   for (std::string_view term : glossary_terms()) {
     if (column + term.size() + 2 > 80) {
+      while (out.back() == ' ') out.pop_back();
       out += "\n       ";
       column = 7;
     }

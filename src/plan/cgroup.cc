@@ -140,7 +140,8 @@ std::string why_none(const CgroupFacts& facts, std::string_view controller = {})
 
 std::string remedy(const CgroupFacts& facts) {
   for (const auto& entry : facts.unusable)
-    if (!entry.remedy.empty()) return entry.remedy;
+    if (entry.remedy.find(" && ") != std::string::npos) return "immure doctor shows how to get a group";
+    else if (!entry.remedy.empty()) return entry.remedy;
   return "run it in a delegated group: systemd-run --user --scope -p Delegate=yes immure run …";
 }
 

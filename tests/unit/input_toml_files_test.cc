@@ -284,7 +284,7 @@ std::vector<Word> some_words() {
       {"tty", {"true", "false"}},
       {"net", {"host"}},
       {"hostname", {"h"}},
-      {"clock-offset", {"-2h"}},
+      {"clock-offset", {"+2h"}},
       {"name", {"n"}},
   };
   std::vector<Word> words;

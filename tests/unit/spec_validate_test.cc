@@ -203,6 +203,9 @@ const Case kCases[] = {
        s.id_range = 10;
        s.need[static_cast<size_t>(Layer::UserNs)] = Need::Off;
      }},
+    {"FilterWithoutNoNewPrivs", Code::kUsage, "landlock=off",
+     [](JailSpec& s) { s.need[static_cast<size_t>(Layer::NoNewPrivs)] = Need::Off; }},
+    {"NoDevices", Code::kBadValue, "devices", [](JailSpec& s) { s.need[static_cast<size_t>(Layer::Devices)] = Need::Off; }},
     {"HostNetRequired", Code::kUsage, "--net host",
      [](JailSpec& s) {
        s.net = Net::Host;

@@ -1,5 +1,7 @@
 #include "cli/explain.h"
 
+#include <unistd.h>
+
 #include "base/text.h"
 #include "cli/plan_here.h"
 #include "run/report.h"
@@ -82,6 +84,21 @@ Status tell_calls(const Plan& plan, const std::vector<SyscallQuestion>& calls, b
   return say(as_json ? json.str() + "\n" : text);
 }
 
+// A word that is neither is rather a term that was not met than a program whose jail somebody wants to see.
+Status is_term_or_program(std::string_view word) {
+  constexpr std::string_view kFolders[] = {"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"};
+  bool plain = !word.empty() && word[0] != '-' && word.find('/') == std::string_view::npos;
+  for (std::string_view folder : kFolders)
+    if (plain && access((std::string(folder) + std::string(word)).c_str(), F_OK) == 0) return {};
+  if (!plain) return {};
+  std::vector<std::string_view> words = glossary_terms();
+  for (int i = 0; i < kLayerCount; i++) words.emplace_back(key(static_cast<Layer>(i)));
+  for (int i = 0; i < kWeakenCount; i++) words.emplace_back(key(static_cast<Weaken>(i)));
+  std::string_view near = nearest(word, words);
+  return fail(Code::kUsage, quoted(word) + " is no term, and no program of the jail", {},
+              near.empty() ? "immure explain --help lists the terms" : "did you mean " + std::string(near) + "?");
+}
+
 }  // namespace
 
 Result<int> explain_run(Parsed parsed, const std::vector<SyscallQuestion>& calls, char** environment) {
@@ -112,6 +129,7 @@ Result<int> explain(const Invocation& call) {
       IMMURE_TRY(say(said));
       return 0;
     }
+    IMMURE_TRY(is_term_or_program(call.args[0]));
   }
   auto taken = take_questions(call.args);
   if (!taken) return tl::unexpected<Error>(std::move(taken.error()));

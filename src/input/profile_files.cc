@@ -56,7 +56,9 @@ Status check_trust(const struct stat& st, std::string_view shown_as, uint32_t ui
 Result<ProfileText> load(const std::string& path, std::string shown_as, const ProfilePlaces& places,
                          const std::string& origin) {
   UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!place) return cannot(shown_as, "it cannot be opened", {}, origin, errno);
+  int err = errno;
+  std::string how = err == ENOENT ? "immure policy list shows the profiles that are taken by name, without an ending" : "";
+  if (!place) return cannot(shown_as, "it cannot be opened", std::move(how), origin, err);
   struct stat st = {};
   if (::fstat(place.get(), &st) != 0) return cannot(shown_as, "it cannot be looked at", {}, origin, errno);
   if (Status trusted = check_trust(st, shown_as, places.uid, origin); !trusted)

@@ -331,7 +331,9 @@ Cause missing_cause(const Jail& jail, std::string_view program, std::span<const 
   }
   std::string host = outside(program);
   std::string near = jail.root >= 0 ? nearest_program(jail, path_name(program), candidates) : std::string();
-  if (!host.empty())
+  if (program.starts_with("--"))
+    cause.how = "options of immure stand before the --";
+  else if (!host.empty())
     cause.how = "outside it is " + quoted(host) + ": --ro-bind " + printable(host) +
                 " grants it, if not what it needs";
   else if (is_below_callers_folder(program))

@@ -94,6 +94,15 @@ TEST_F(Full, WhatAProjectsProfileCouldNotKeepIsTold) {
   EXPECT_NE(told.out.find("/.npmrc\n"), std::string::npos) << told.out;
 }
 
+TEST_F(Full, ExplainTakesAWordForAProgramOnlyWhenThereIsOne) {
+  Outcome term = immure({"explain", "capability"});
+  EXPECT_EQ(term.status, 125);
+  EXPECT_NE(term.err.find("did you mean capabilities?"), std::string::npos) << term.err;
+  EXPECT_EQ(immure({"explain", "sh"}).status, 0);
+  EXPECT_EQ(immure({"explain", "--", "no-such-program"}).status, 0) << "said to be a command";
+  EXPECT_NE(immure({"explain", "limits.memory"}).out.find("--memory SIZE"), std::string::npos);
+}
+
 TEST_F(Full, ExplainTellsWhatHoldsEachLimit) {
   Outcome told = immure({"explain", "--memory", "96M", "--", "true"});
   bool group = told.out.find("memory.limit_in_bytes = 100663296") != std::string::npos || told.out.find("memory.max = 100663296") != std::string::npos;

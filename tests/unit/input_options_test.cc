@@ -61,6 +61,9 @@ TEST(Table, IsSound) {
   EXPECT_EQ(find_option("words-fd"), nullptr) << "nobody types it";
   EXPECT_EQ(suggest_option("ro-bnd"), "did you mean --ro-bind?");
   EXPECT_EQ(suggest_option("qqqqqq"), "");
+  EXPECT_EQ(suggest_option("mem"), "did you mean --memory?") << "a beginning";
+  EXPECT_EQ(suggest_option("cap-drop"), "there is no capability by default") << "another launcher's word";
+  for (const Option& option : options()) EXPECT_NE(suggest_option(option.name).find("--" + std::string(option.name)), std::string::npos);
 }
 
 TEST(Help, FitsAScreen) {

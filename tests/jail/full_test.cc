@@ -103,6 +103,10 @@ TEST_F(Full, ExplainTakesAWordForAProgramOnlyWhenThereIsOne) {
   EXPECT_NE(immure({"explain", "limits.memory"}).out.find("--memory SIZE"), std::string::npos);
 }
 
+TEST_F(Full, AWordTooManyIsAnError) {
+  for (const char* verb : {"version", "ps", "doctor"}) EXPECT_EQ(immure({verb, "word"}).status, 125) << verb;
+}
+
 TEST_F(Full, ExplainTellsWhatHoldsEachLimit) {
   Outcome told = immure({"explain", "--memory", "96M", "--", "true"});
   bool group = told.out.find("memory.limit_in_bytes = 100663296") != std::string::npos || told.out.find("memory.max = 100663296") != std::string::npos;

@@ -29,7 +29,7 @@ long allow_path(const Step& step, const View& view) {
 long allow_descriptor(const Step& step, const View& view) {
   uapi::LandlockPathBeneathAttr rule{step.x, static_cast<int32_t>(step.y)};
   long r = sys::call(kAddRule, slot(view, step.a), uapi::kLandlockRulePathBeneath, sys::arg(&rule), 0);
-  return r == -EBADFD ? 0 : r;   // a file of no mount, which Landlock holds nobody from
+  return r == -EBADFD ? 0 : r;  // a file of no mount, which Landlock holds nobody from
 }
 
 long allow_port(const Step& step, const View& view) {

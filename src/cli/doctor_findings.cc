@@ -132,7 +132,8 @@ void modules(const Checkup& c, std::vector<Finding>& out) {
     out.push_back(good("security modules", "active", c.features.lsm));
   bool label = false;
   for (const char* name : {"apparmor", "selinux", "smack", "tomoyo"}) label |= list_has(c.features.lsm, name);
-  if (!label) out.push_back(good("security modules", "label", "none of these gives labels; immure asks for none"));
+  if (!label)
+    out.push_back(good("security modules", "label", "none of these gives labels; immure asks for none"));
 }
 
 // ---- control groups
@@ -183,9 +184,11 @@ void groups(const Checkup& c, std::vector<Finding>& out) {
     out.push_back(good(section, "freeze", "v2, below " + facts.v2_path));
   else
     out.push_back(poor(Verdict::Note, section, "freeze", "by SIGSTOP to each process",
-                       facts.mode == CgroupMode::V2 ? "no group can be made in the unified tree" : "a jail's groups are not of version 2",
-                       facts.mode == CgroupMode::V2 && !facts.unusable.empty() ? facts.unusable[0].remedy
-                                                   : "boot with version 2 alone: systemd.unified_cgroup_hierarchy=1"));
+                       facts.mode == CgroupMode::V2 ? "no group can be made in the unified tree"
+                                                    : "a jail's groups are not of version 2",
+                       facts.mode == CgroupMode::V2 && !facts.unusable.empty()
+                           ? facts.unusable[0].remedy
+                           : "boot with version 2 alone: systemd.unified_cgroup_hierarchy=1"));
   if (facts.v2_leaf_first)
     out.push_back(good(section, "delegation", "the caller is alone in its group and steps aside in it"));
 }
@@ -289,7 +292,8 @@ void knobs(const Checkup& c, std::vector<Finding>& out) {
 
 // What mends a layer that is there in part; empty: nothing does, in this version.
 std::string mends(const Checkup& c, Layer layer) {
-  if (layer == Layer::Cgroup && !c.features.cgroup.unusable.empty()) return c.features.cgroup.unusable[0].remedy;
+  if (layer == Layer::Cgroup && !c.features.cgroup.unusable.empty())
+    return c.features.cgroup.unusable[0].remedy;
   if (layer == Layer::Landlock) return kLandlockKernel;
   if (layer == Layer::TimeNs) return c.features.time_ns.remedy;
   return {};
@@ -312,7 +316,8 @@ void jail(const Checkup& c, std::vector<Finding>& out) {
       continue;
     }
     Verdict verdict = layer.need == Need::Require ? Verdict::Bad : Verdict::Note;
-    out.push_back(poor(verdict, section, name(static_cast<Layer>(i)), name(layer.state), layer.reason, mends(c, static_cast<Layer>(i))));
+    out.push_back(poor(verdict, section, name(static_cast<Layer>(i)), name(layer.state), layer.reason,
+                       mends(c, static_cast<Layer>(i))));
   }
   out.push_back(good(section, "in force", num(in_force) + " of " + num(kLayerCount) + " layers"));
 }

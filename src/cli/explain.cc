@@ -86,7 +86,8 @@ Status tell_calls(const Plan& plan, const std::vector<SyscallQuestion>& calls, b
 
 // A word that is neither is rather a term that was not met than a program whose jail somebody wants to see.
 Status is_term_or_program(std::string_view word) {
-  constexpr std::string_view kFolders[] = {"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"};
+  constexpr std::string_view kFolders[] = {"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/",
+                                           "/usr/bin/",        "/sbin/",          "/bin/"};
   bool plain = !word.empty() && word[0] != '-' && word.find('/') == std::string_view::npos;
   for (std::string_view folder : kFolders)
     if (plain && access((std::string(folder) + std::string(word)).c_str(), F_OK) == 0) return {};
@@ -95,8 +96,9 @@ Status is_term_or_program(std::string_view word) {
   for (int i = 0; i < kLayerCount; i++) words.emplace_back(key(static_cast<Layer>(i)));
   for (int i = 0; i < kWeakenCount; i++) words.emplace_back(key(static_cast<Weaken>(i)));
   std::string_view near = nearest(word, words);
-  return fail(Code::kUsage, quoted(word) + " is no term, and no program of the jail", {},
-              near.empty() ? "immure explain --help lists the terms" : "did you mean " + std::string(near) + "?");
+  return fail(
+      Code::kUsage, quoted(word) + " is no term, and no program of the jail", {},
+      near.empty() ? "immure explain --help lists the terms" : "did you mean " + std::string(near) + "?");
 }
 
 }  // namespace

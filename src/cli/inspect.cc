@@ -207,7 +207,8 @@ Result<int> program_of(std::string_view name) {
   if (!state) return tl::unexpected<Error>(std::move(state.error()));
   std::string init = num_signed(state->init.pid);
   auto children = read_file("/proc/" + init + "/task/" + init + "/children", 1 << 16);
-  std::optional<uint64_t> child = children ? parse_u64(std::string_view(*children).substr(0, children->find(' '))) : std::nullopt;
+  std::optional<uint64_t> child =
+      children ? parse_u64(std::string_view(*children).substr(0, children->find(' '))) : std::nullopt;
   return child && *child <= INT32_MAX ? static_cast<int>(*child) : state->init.pid;
 }
 
@@ -249,7 +250,8 @@ Result<int> inspect(std::span<char* const> args) {
       pid_text = arg;
     }
   }
-  if (pid_text.empty()) return fail(Code::kUsage, "inspect needs a process", {}, "immure inspect PID, or the name of a jail");
+  if (pid_text.empty())
+    return fail(Code::kUsage, "inspect needs a process", {}, "immure inspect PID, or the name of a jail");
   bool is_number = pid_text == "self" || pid_text.find_first_not_of("0123456789") == std::string_view::npos;
   auto pid = is_number ? parse_pid(pid_text) : program_of(pid_text);
   if (!pid) return tl::unexpected<Error>(std::move(pid.error()));

@@ -236,7 +236,9 @@ Result<int> kill(const Invocation& call) {
   if (!states) return tl::unexpected<Error>(std::move(states.error()));
   for (const JailState& state : *states) {
     IMMURE_TRY(number == SIGKILL ? end_jail(state) : signal_jail(state, number));
-    IMMURE_TRY(say(state.name + (number == SIGKILL ? ": ended\n" : ": " + run::signal_name(number) + " handed to its program\n")));
+    IMMURE_TRY(
+        say(state.name + (number == SIGKILL ? ": ended\n"
+                                            : ": " + run::signal_name(number) + " handed to its program\n")));
   }
   return 0;
 }

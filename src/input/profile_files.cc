@@ -57,7 +57,8 @@ Result<ProfileText> load(const std::string& path, std::string shown_as, const Pr
                          const std::string& origin) {
   UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
   int err = errno;
-  std::string how = err == ENOENT ? "immure policy list shows the profiles that are taken by name, without an ending" : "";
+  std::string how =
+      err == ENOENT ? "immure policy list shows the profiles that are taken by name, without an ending" : "";
   if (!place) return cannot(shown_as, "it cannot be opened", std::move(how), origin, err);
   struct stat st = {};
   if (::fstat(place.get(), &st) != 0) return cannot(shown_as, "it cannot be looked at", {}, origin, errno);
@@ -186,7 +187,8 @@ Status tighten(std::vector<Word>& words, const Parsed& parsed, const ProfilePlac
   IMMURE_TRY(only_narrows(before->spec, after->spec, host_defaults()));
   if (!(before->run == after->run)) {
     const Word& word = word_about_the_run(*project);
-    return loosens("--" + std::string(word.option->name), "what is told of a run is the caller's choice", word.origin);
+    return loosens("--" + std::string(word.option->name), "what is told of a run is the caller's choice",
+                   word.origin);
   }
   words.insert(words.end(), project->begin(), project->end());
   return {};

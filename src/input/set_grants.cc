@@ -38,9 +38,9 @@ Status read_extra(Grant& grant, std::string_view option, const std::string& text
     known += known.empty() ? "" : ", ";
     known += word;
   }
-  return fail(
-      Code::kBadValue, "--" + std::string(option) + ": " + quoted(text) + " cannot stand behind the paths",
-      {}, known.empty() ? "leave it out" : how_behind(text, known));
+  return fail(Code::kBadValue,
+              "--" + std::string(option) + ": " + quoted(text) + " cannot stand behind the paths", {},
+              known.empty() ? "leave it out" : how_behind(text, known));
 }
 
 // A grant of another source for the same target gives way; one of the same source is validate()'s business.

@@ -88,8 +88,8 @@ Result<HostPath> host_path(std::string_view option, std::string_view text) {
     }
     whole = folder;
   }
-  // The folder is as the kernel names it, without links: what is above it is what its name says. Behind a name that was
-  // said, which may be a link, a ".." stays.
+  // The folder is as the kernel names it, without links: what is above it is what its name says. Behind a
+  // name that was said, which may be a link, a ".." stays.
   bool climbs = text[0] != '/';
   for (std::string_view part : split(text, '/')) {
     if (part.empty() || part == ".") continue;

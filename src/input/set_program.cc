@@ -146,7 +146,8 @@ Status clock_offset(Jail& jail, std::string_view value, OriginId origin) {
   constexpr uint64_t kSecond = 1'000'000'000;
   std::string_view amount = value.substr(value.starts_with('+') ? 1 : 0);
   if (value.starts_with('-'))
-    return bad_value("clock-offset", value, "offset", "write a time from 0 on, such as +2h", "the jail's clocks begin at 0, and none stands before its beginning");
+    return bad_value("clock-offset", value, "offset", "write a time from 0 on, such as +2h",
+                     "the jail's clocks begin at 0, and none stands before its beginning");
   std::optional<uint64_t> nanos = parse_duration(amount);
   if (!nanos || *nanos % kSecond != 0)
     return bad_value("clock-offset", value, "whole number of seconds",

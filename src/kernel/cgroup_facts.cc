@@ -228,7 +228,9 @@ void explain_missing(CgroupFacts& facts, const std::string& top, const Choice& c
       missing.remedy = choice.remedy;
     } else {
       missing.reason = "it is not handed down to " + facts.v2_path;
-      missing.remedy = "as root: mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' "
+      missing.remedy =
+          "as root: mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset "
+          "io memory pids\\n' "
           ">/etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload; then log in again";
     }
     facts.unusable.push_back(std::move(missing));
@@ -245,8 +247,11 @@ CgroupFacts::Unusable why_not_v1(const CgroupFacts::Controller& controller, int 
     out.remedy = "as root: mount -t cgroup -o " + controller.name + " none /sys/fs/cgroup/" + controller.name;
   } else {
     out.reason = "the group " + controller.own_path + " belongs to another user";
-    // For the caller's shell, which has the words behind "$" right; what it starts afterwards is in the group.
-    out.remedy = "d=" + controller.own_path + "/user-$(id -u) && sudo mkdir -p $d && sudo chown -R $(id -u) $d && echo $$ | sudo tee $d/cgroup.procs";
+    // For the caller's shell, which has the words behind "$" right; what it starts afterwards is in the
+    // group.
+    out.remedy = "d=" + controller.own_path +
+                 "/user-$(id -u) && sudo mkdir -p $d && sudo chown -R $(id -u) $d && echo $$ | sudo tee "
+                 "$d/cgroup.procs";
   }
   return out;
 }

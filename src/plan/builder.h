@@ -88,9 +88,10 @@ Status plan_seccomp(Builder& b);      // seccomp.cc
 Status choose_terminal(Builder& b);   // terminal.cc: whether there is one
 Status plan_terminal(Builder& b);
 Status plan_program(Builder& b);      // program.cc: environment, descriptors
-// landlock.cc: the standard descriptors may be opened anew as they are open, which is no more than they give already.
+// landlock.cc: the standard descriptors may be opened anew as they are open, which is no more than they give
+// already.
 void allow_standard_descriptors(Builder& b, int8_t ruleset, uint64_t handled);
-std::string missing_rights(int landlock_abi);   // landlock.cc: "refer, truncate"; empty: none
+std::string missing_rights(int landlock_abi);  // landlock.cc: "refer, truncate"; empty: none
 void plan_gate(Builder& b);           // compile.cc: where the program waits for the parent's word
 Status plan_start(Builder& b);        // compile.cc: the clone that becomes the program, and its exec
 

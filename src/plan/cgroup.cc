@@ -140,15 +140,17 @@ std::string why_none(const CgroupFacts& facts, std::string_view controller = {})
 
 std::string remedy(const CgroupFacts& facts) {
   for (const auto& entry : facts.unusable)
-    if (entry.remedy.find(" && ") != std::string::npos) return "immure doctor shows how to get a group";
-    else if (!entry.remedy.empty()) return entry.remedy;
+    if (entry.remedy.find(" && ") != std::string::npos)
+      return "immure doctor shows how to get a group";
+    else if (!entry.remedy.empty())
+      return entry.remedy;
   return "run it in a delegated group: systemd-run --user --scope -p Delegate=yes immure run …";
 }
 
 // The supervisor can sum memory and processes; it cannot hold back a processor.
 Status no_cpus(const Builder& b) {
-  return fail(Code::kLayer, "--cpus cannot be had here", why_none(b.features.cgroup, "cpu"), remedy(b.features.cgroup),
-              b.spec.origin_text(b.spec.set_by_word(Field::Cpus)));
+  return fail(Code::kLayer, "--cpus cannot be had here", why_none(b.features.cgroup, "cpu"),
+              remedy(b.features.cgroup), b.spec.origin_text(b.spec.set_by_word(Field::Cpus)));
 }
 
 std::string processors_text(uint64_t milli) {
@@ -187,8 +189,7 @@ Status plan_cgroup(Builder& b) {
   bool v1 = (facts.mode == CgroupMode::V1 || facts.mode == CgroupMode::Hybrid) && facts.v1_writable;
   bool v2 = facts.mode == CgroupMode::V2 && facts.v2_writable && !facts.v2_path.empty();
   if (!v1 && !v2) {
-    if (w.cpus_milli != 0 && b.spec.limits.cpus_milli)
-      return no_cpus(b);
+    if (w.cpus_milli != 0 && b.spec.limits.cpus_milli) return no_cpus(b);
     b.plan.supervisor_sums = true;
     b.layer(Layer::Cgroup).mechanism = "the supervisor sums what the jail's processes use, and ends it at the limit";
     return b.lacks(Layer::Cgroup, State::Weaker, why_none(facts), remedy(facts));

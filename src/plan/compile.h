@@ -21,10 +21,10 @@ struct PathFacts {
   int error = 0;                    // why Missing, when it is not ENOENT
 };
 
-// An open descriptor of the caller's that could be opened anew by its name in /proc: a regular file, or a device that is
-// the same for everybody (null and its neighbours). Others: neither.
+// An open descriptor of the caller's that could be opened anew by its name in /proc: a regular file, or a
+// device that is the same for everybody (null and its neighbours). Others: neither.
 struct FdFacts {
-  bool readable = false, writable = false;   // as it is open, whatever the file's mode
+  bool readable = false, writable = false;  // as it is open, whatever the file's mode
 };
 
 // What compile() asks the host's file system. The base class answers from the real one; tests derive.

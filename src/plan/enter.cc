@@ -136,8 +136,11 @@ void describe_layers(Builder& b, const EnterFacts& facts) {
     auto l = static_cast<Layer>(i);
     if (b.wants(l) && facts.namespaces[i] == 0) lacks(l, State::Missing, "the jail has none of its own");
   }
-  bool grouped = std::any_of(facts.groups.begin(), facts.groups.end(), [](const auto& group) { return group.required; });
-  if (b.wants(Layer::Cgroup) && !grouped) lacks(Layer::Cgroup, State::Weaker, "the jail has no group; what its supervisor sums counts this program too");
+  bool grouped =
+      std::any_of(facts.groups.begin(), facts.groups.end(), [](const auto& group) { return group.required; });
+  if (b.wants(Layer::Cgroup) && !grouped)
+    lacks(Layer::Cgroup, State::Weaker,
+          "the jail has no group; what its supervisor sums counts this program too");
   if (b.wants(Layer::Landlock)) {
     std::string missing = missing_rights(b.features.landlock_abi);
     if (!missing.empty()) lacks(Layer::Landlock, State::Weaker, "this kernel's Landlock lacks: " + missing);

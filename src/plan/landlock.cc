@@ -55,8 +55,9 @@ std::string missing_rights(int abi) {
   return text;
 }
 
-// Not more than who holds the descriptor can do with it: it may be cut short and written anywhere in it by ftruncate and
-// pwrite (O_APPEND can be taken off), read by pread. Nothing else in the file's folder comes with it, and no execution.
+// Not more than who holds the descriptor can do with it: it may be cut short and written anywhere in it by
+// ftruncate and pwrite (O_APPEND can be taken off), read by pread. Nothing else in the file's folder comes
+// with it, and no execution.
 void allow_standard_descriptors(Builder& b, int8_t ruleset, uint64_t handled) {
   for (unsigned fd = 0; fd < 3; fd++) {
     if (b.host.tty[fd] || (b.plan.pty_fds & (1U << fd)) != 0) continue;
@@ -80,9 +81,11 @@ Status plan_landlock(Builder& b) {
   uint64_t files = handled_files(abi);
   uint64_t network = (spec.restrict_bind ? kBindTcp : 0) | (spec.restrict_connect ? kConnectTcp : 0);
   if (network != 0 && abi < 4)
-    return fail(Code::kLayer, "--landlock for TCP ports cannot be had here", "this kernel's Landlock is ABI " + num(static_cast<uint64_t>(abi)) +
-                "; ports came with ABI 4", "use --net none",
-                b.spec.origin_text(b.spec.set_by_word(spec.restrict_connect ? Field::Connect : Field::Bind)));
+    return fail(
+        Code::kLayer, "--landlock for TCP ports cannot be had here",
+        "this kernel's Landlock is ABI " + num(static_cast<uint64_t>(abi)) + "; ports came with ABI 4",
+        "use --net none",
+        b.spec.origin_text(b.spec.set_by_word(spec.restrict_connect ? Field::Connect : Field::Bind)));
   uint64_t scopes = abi >= 6 ? kScopeAbstract | kScopeSignal : 0;
   int8_t ruleset = b.new_slot();
   Step& create = b.add(Op::LandlockCreate, Side::Child, Layer::Landlock);

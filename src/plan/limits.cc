@@ -45,8 +45,8 @@ Status plan_limits(Builder& b) {
     uint64_t open_files = in_force(limits.open_files, b.defaults.open_files);
     if (open_files != 0) rlimit(b, RLIMIT_NOFILE, open_files, limits.open_files ? open_files : kMostOpenFiles);
     uint64_t pids = in_force(limits.pids, b.defaults.pids);
-    // Counted for each user namespace and each id; pid 1 and the program have the same one. A group counts the same, and
-    // tells how often it refused: it has to come to its limit first.
+    // Counted for each user namespace and each id; pid 1 and the program have the same one. A group counts
+    // the same, and tells how often it refused: it has to come to its limit first.
     uint64_t own = pids + (group_counts_processes(b) ? 1 : 0);
     if (pids != 0 && b.user_ns) rlimit(b, RLIMIT_NPROC, own, own);
     auto share = [&](int resource, uint64_t most) {

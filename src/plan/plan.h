@@ -107,7 +107,8 @@ struct Plan {
   Tree root_tree;                  // a root that is looked through for links to the outside; no path: none
   std::vector<Tree> written_trees; // what the jail writes to as its owner: looked through for the owner's power
 
-  std::vector<std::string> unguarded;   // outside: places to be read-only that are not there, in what can be written
+  std::vector<std::string>
+      unguarded;  // outside: places to be read-only that are not there, in what can be written
 
   std::array<LayerPlan, kLayerCount> layers;
   std::vector<std::string> weakened;  // sentences: what was loosened, and by which word

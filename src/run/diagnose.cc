@@ -314,7 +314,8 @@ std::string outside(std::string_view program) {
 bool is_below_callers_folder(std::string_view program) {
   struct stat st {};
   std::string path(program);
-  bool relative = path.find('/') != std::string::npos && path.front() != '/' && path.find("..") == std::string::npos;
+  bool relative =
+      path.find('/') != std::string::npos && path.front() != '/' && path.find("..") == std::string::npos;
   return relative && ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 

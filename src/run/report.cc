@@ -177,7 +177,9 @@ std::string appeared_text(const std::vector<std::string>& places) {
   if (places.empty()) return {};
   std::string out = "immure: made during the run, and not read-only since it was not there before:";
   for (const std::string& place : places) out += " " + quoted(place);
-  return out + "\n  why: programs outside read such files without being asked\n  how: look into it before you work there\n";
+  return out +
+         "\n  why: programs outside read such files without being asked\n  how: look into it before you work "
+         "there\n";
 }
 
 std::string run_json(const RunReport& report) {

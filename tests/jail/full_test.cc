@@ -48,13 +48,16 @@ TEST_F(Full, ADryRunRunsNothing) {
   EXPECT_NE(dry.out.find("pivot_root"), std::string::npos) << dry.out;
   EXPECT_NE(dry.out.find("execve"), std::string::npos);
   // A long path leaves the origin for the next line.
-  EXPECT_NE(in_one_line(dry.out).find("argument 3 (--bind)"), std::string::npos) << "every value says where it came from\n" << dry.out;
+  EXPECT_NE(in_one_line(dry.out).find("argument 3 (--bind)"), std::string::npos)
+      << "every value says where it came from\n"
+      << dry.out;
   Outcome json = immure({"explain", "--json", "--", "true"});
   EXPECT_EQ(json.out.find("{\"schema\":\"immure.explain/1\""), 0u) << json.out << json.err;
   EXPECT_EQ(immure({"run", "--dry-run", "--bind", "/no/such", "--", "true"}).status, 125);
 }
 
-// What git outside would run is git's whole folder, not its hooks alone: a file "commondir" in it names other settings.
+// What git outside would run is git's whole folder, not its hooks alone: a file "commondir" in it names other
+// settings.
 TEST_F(Full, AProjectsProfileKeepsGitsFolder) {
   TempDir dir;
   dir.dir("p", 0755);
@@ -63,9 +66,14 @@ TEST_F(Full, AProjectsProfileKeepsGitsFolder) {
   const std::string git = dir / "p/.git";
   Jail jail;
   jail.options({"--profile", "project"});
-  auto run = [&](const Actions& actions) { return sights_of(jail.probe_command(actions).cwd(dir / "p").run()); };
-  Sights seen = run({{"open", git + "/commondir", "create"}, {"mkdir", git + "/hooks"}, {"open", git + "/HEAD", "r"},
-                     {"rename", git, dir / "p/g"}, {"open", dir / "p/made", "create"}});
+  auto run = [&](const Actions& actions) {
+    return sights_of(jail.probe_command(actions).cwd(dir / "p").run());
+  };
+  Sights seen = run({{"open", git + "/commondir", "create"},
+                     {"mkdir", git + "/hooks"},
+                     {"open", git + "/HEAD", "r"},
+                     {"rename", git, dir / "p/g"},
+                     {"open", dir / "p/made", "create"}});
   EXPECT_EQ(seen[0].verdict, "EROFS") << seen;
   EXPECT_EQ(seen[1].verdict, "EROFS") << seen;
   EXPECT_TRUE(seen[2].ok()) << seen;
@@ -109,7 +117,8 @@ TEST_F(Full, AWordTooManyIsAnError) {
 
 TEST_F(Full, ExplainTellsWhatHoldsEachLimit) {
   Outcome told = immure({"explain", "--memory", "96M", "--", "true"});
-  bool group = told.out.find("memory.limit_in_bytes = 100663296") != std::string::npos || told.out.find("memory.max = 100663296") != std::string::npos;
+  bool group = told.out.find("memory.limit_in_bytes = 100663296") != std::string::npos ||
+               told.out.find("memory.max = 100663296") != std::string::npos;
   bool summed = told.out.find("96 MiB, summed by the supervisor") != std::string::npos;
   EXPECT_NE(group, summed) << told.out;
 }

@@ -174,11 +174,16 @@ std::vector<pid_t> probes_with(const std::string& word) {
   return found;
 }
 
-// A program may get along, or hide it: who reads the end has to know why less was done. Held long enough to be summed.
+// A program may get along, or hide it: who reads the end has to know why less was done. Held long enough to
+// be summed.
 TEST_F(JailTest, TellsThatTheLimitOfProcessesWasReached) {
   auto told = [](const char* wanted) {
-    const std::string forks = "for (1.." + std::string(wanted) + ") { my $p = fork(); if (defined $p && !$p) { sleep 9; exit } }";
-    return Jail().options({"--pids", "12"}).command({"/usr/bin/perl", "-e", forks + " select(undef, undef, undef, 0.2)"}).run();
+    const std::string forks =
+        "for (1.." + std::string(wanted) + ") { my $p = fork(); if (defined $p && !$p) { sleep 9; exit } }";
+    return Jail()
+        .options({"--pids", "12"})
+        .command({"/usr/bin/perl", "-e", forks + " select(undef, undef, undef, 0.2)"})
+        .run();
   };
   Outcome many = told("20"), few = told("4");
   EXPECT_EQ(many.status, 0) << many.err;

@@ -18,8 +18,7 @@ Checkup good_host() {
   c.features = test::linux_6_18();
   c.host = test::root_host();
   c.around.privileged = true;
-  c.helpers = {{"newuidmap", "/usr/bin/newuidmap", true},
-               {"newgidmap", "/usr/bin/newgidmap", true}};
+  c.helpers = {{"newuidmap", "/usr/bin/newuidmap", true}, {"newgidmap", "/usr/bin/newgidmap", true}};
   c.sysctls = {{"fs.protected_hardlinks", "1"}};
   c.plan.emplace();
   return c;

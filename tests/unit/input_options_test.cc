@@ -63,7 +63,8 @@ TEST(Table, IsSound) {
   EXPECT_EQ(suggest_option("qqqqqq"), "");
   EXPECT_EQ(suggest_option("mem"), "did you mean --memory?") << "a beginning";
   EXPECT_EQ(suggest_option("cap-drop"), "there is no capability by default") << "another launcher's word";
-  for (const Option& option : options()) EXPECT_NE(suggest_option(option.name).find("--" + std::string(option.name)), std::string::npos);
+  for (const Option& option : options())
+    EXPECT_NE(suggest_option(option.name).find("--" + std::string(option.name)), std::string::npos);
 }
 
 TEST(Help, FitsAScreen) {
@@ -114,7 +115,8 @@ TEST(Grants, OfARelativeSourceStandAtTheirOwnPath) {
   JailSpec up = jail_of({"ro-bind=./../a"}).spec;
   EXPECT_EQ(up.grants[0].source.value, above + "/a") << "the current folder's name has no links in it";
   EXPECT_EQ(up.grants[0].target.value, above + "/a");
-  EXPECT_EQ(jail_of({"ro-bind=../../../../../../../../../../../../../../usr"}).spec.grants[0].source.value, "/usr");
+  EXPECT_EQ(jail_of({"ro-bind=../../../../../../../../../../../../../../usr"}).spec.grants[0].source.value,
+            "/usr");
   // Where a link may stand before it, ".." is the kernel's business.
   EXPECT_EQ(refused({"ro-bind=b/../a"}).code, Code::kBadTarget);
   EXPECT_EQ(refused({"ro-bind=/b/../a"}).code, Code::kBadTarget);
@@ -249,9 +251,9 @@ TEST(Program, ReadsEnvironmentAndDescriptors) {
   EXPECT_EQ(s.cwd, "/a/b");
   EXPECT_EQ(s.clock_offset_s, 7200);
   EXPECT_TRUE(jail.run.json && jail.run.timings && jail.run.status_fd == 5);
-  for (const char* bad :
-       {"env==x", "env=", "pass-env=A B", "fd=7", "fd=x=/a:ro", "fd=7=/a", "fd=7=/a:wr", "pass-fd=-1",
-        "cwd=a", "clock-offset=0.5", "clock-offset=-2h", "clock-offset=x", "net=bridge", "name=a/b", "status-fd=x"}) {
+  for (const char* bad : {"env==x", "env=", "pass-env=A B", "fd=7", "fd=x=/a:ro", "fd=7=/a", "fd=7=/a:wr",
+                          "pass-fd=-1", "cwd=a", "clock-offset=0.5", "clock-offset=-2h", "clock-offset=x",
+                          "net=bridge", "name=a/b", "status-fd=x"}) {
     refused({bad});
   }
 }

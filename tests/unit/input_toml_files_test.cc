@@ -186,7 +186,8 @@ TEST_F(ProfileFiles, AProjectMayOnlyTighten) {
     Result<std::vector<Word>> words = all();
     ASSERT_FALSE(words) << more;
     EXPECT_EQ(words.error().code, Code::kLoosens) << more << "\n" << format(words.error());
-    EXPECT_NE(words.error().origin.find(".toml:"), std::string::npos) << more << "\n" << format(words.error());
+    EXPECT_NE(words.error().origin.find(".toml:"), std::string::npos) << more << "\n"
+                                                                      << format(words.error());
   }
 }
 

@@ -91,7 +91,8 @@ TEST_F(Sources, ThatCannotBeLookedAtAreNotMissing) {
   EXPECT_EQ(refused.error().sys_errno, EACCES);
 }
 
-// What a descriptor gives already, and only where it stays what it is: a terminal of the jail's takes the place of one.
+// What a descriptor gives already, and only where it stays what it is: a terminal of the jail's takes the
+// place of one.
 TEST_F(Sources, ThatAreStandardDescriptorsGiveWhatTheyGive) {
   class Files final : public HostFiles {
    public:
@@ -110,7 +111,8 @@ TEST_F(Sources, ThatAreStandardDescriptorsGiveWhatTheyGive) {
     return out;
   };
   constexpr uint64_t kRead = 1 << 2, kWrite = 1 << 1 | 1 << 14;
-  EXPECT_EQ(rules(), (std::vector<std::pair<uint64_t, uint64_t>>{{0, kRead | kWrite}, {1, kRead}, {2, kWrite}}));
+  EXPECT_EQ(rules(),
+            (std::vector<std::pair<uint64_t, uint64_t>>{{0, kRead | kWrite}, {1, kRead}, {2, kWrite}}));
   spec.tty = Tty::Always;
   EXPECT_TRUE(rules().empty());
 }

@@ -205,7 +205,8 @@ const Case kCases[] = {
      }},
     {"FilterWithoutNoNewPrivs", Code::kUsage, "landlock=off",
      [](JailSpec& s) { s.need[static_cast<size_t>(Layer::NoNewPrivs)] = Need::Off; }},
-    {"NoDevices", Code::kBadValue, "devices", [](JailSpec& s) { s.need[static_cast<size_t>(Layer::Devices)] = Need::Off; }},
+    {"NoDevices", Code::kBadValue, "devices",
+     [](JailSpec& s) { s.need[static_cast<size_t>(Layer::Devices)] = Need::Off; }},
     {"HostNetRequired", Code::kUsage, "--net host",
      [](JailSpec& s) {
        s.net = Net::Host;

@@ -61,7 +61,8 @@ bool needs_owner_map(const Builder& b, const PathFacts& facts) {
 }
 
 // Only the owner's ids are mapped: what belongs to others is nobody's.
-void show_as_own(Builder& b, const Grant& grant, int8_t tree, const PathFacts& owner, const PathFacts& facts) {
+void show_as_own(Builder& b, const Grant& grant, int8_t tree, const PathFacts& owner,
+                 const PathFacts& facts) {
   auto one_to_one = [](uint32_t there, uint32_t here) { return num(there) + " " + num(here) + " 1\n"; };
   Step& map = b.add(Op::MapOwner, b.source_side, Layer::Mounts, one_to_one(owner.uid, b.plan.outside_uid),
                     one_to_one(owner.gid, b.plan.outside_gid));
@@ -116,11 +117,15 @@ Status keep_state_apart(const Builder& b, const Grant& grant, const PathFacts& f
               b.spec.origin_text(grant.origin));
 }
 
-// A part of a folder that is shown as the jail's own, at its own place in it, is shown in the same way: git for one
-// trusts a repository only when all of it belongs to who asks. Not over a link, which could lead anywhere.
-bool is_part_of_owned(const Builder& b, const Builder::Region& around, const Grant& grant, const PathFacts& facts) {
+// A part of a folder that is shown as the jail's own, at its own place in it, is shown in the same way: git
+// for one trusts a repository only when all of it belongs to who asks. Not over a link, which could lead
+// anywhere.
+bool is_part_of_owned(const Builder& b, const Builder::Region& around, const Grant& grant,
+                      const PathFacts& facts) {
   if (!around.owned || grant.target.value.size() <= around.path.size()) return false;
-  if (path_normal(grant.source.value) != path_normal(around.source + grant.target.value.substr(around.path.size()))) return false;
+  if (path_normal(grant.source.value) !=
+      path_normal(around.source + grant.target.value.substr(around.path.size())))
+    return false;
   PathFacts straight = b.files.look_without_links(grant.source.value);
   return straight.kind == facts.kind && straight.device == facts.device && straight.inode == facts.inode;
 }

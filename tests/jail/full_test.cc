@@ -1,5 +1,6 @@
 // Runs that immure-full reads first: profiles in files, filters in JSON, plans that are only shown.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/living_jail.h"
@@ -56,14 +57,16 @@ TEST_F(Full, ADryRunRunsNothing) {
   EXPECT_EQ(immure({"run", "--dry-run", "--bind", "/no/such", "--", "true"}).status, 125);
 }
 
+// So that no mapping of ids is needed, which not every file system has.
+void open_to_all(const std::string& folder) { EXPECT_EQ(chmod(folder.c_str(), 0777), 0); }
+
 // What git outside would run is git's whole folder, not its hooks alone: a file "commondir" in it names other
 // settings.
 TEST_F(Full, AProjectsProfileKeepsGitsFolder) {
   TempDir dir;
-  dir.dir("p", 0755);
-  dir.dir("p/.git", 0755);
-  dir.file("p/.git/HEAD", "ref: refs/heads/main\n");
   const std::string git = dir / "p/.git";
+  for (const char* name : {"p", "p/.git"}) open_to_all(dir.dir(name, 0777));
+  dir.file("p/.git/HEAD", "ref: refs/heads/main\n");
   Jail jail;
   jail.options({"--profile", "project"});
   auto run = [&](const Actions& actions) {
@@ -87,7 +90,7 @@ TEST_F(Full, AProjectsProfileKeepsGitsFolder) {
 // Nothing can be mounted over what is not there, and nothing is made on the host: it is told.
 TEST_F(Full, WhatAProjectsProfileCouldNotKeepIsTold) {
   TempDir dir;
-  dir.dir("p", 0755);
+  open_to_all(dir.dir("p", 0777));
   const std::string rc = dir / "p/.envrc";
   Jail jail;
   jail.options({"--profile", "project"});

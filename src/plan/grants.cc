@@ -130,6 +130,12 @@ bool is_part_of_owned(const Builder& b, const Builder::Region& around, const Gra
   return straight.kind == facts.kind && straight.device == facts.device && straight.inode == facts.inode;
 }
 
+void keep_out_of_look(Builder& b, const Builder::Region& around, const Grant& grant, const PathFacts& facts) {
+  for (Tree& tree : b.plan.written_trees)
+    if (tree.path == around.source && facts.kind == PathFacts::Kind::Dir)
+      tree.kept.push_back({grant.target.value.substr(around.path.size()), facts.device, facts.inode});
+}
+
 // Nothing can be mounted where nothing is, and nothing is made on the host. So the program can make it.
 void note_unguarded(Builder& b, const Grant& grant) {
   if (grant.kind != Grant::Kind::RoBind) return;
@@ -161,6 +167,7 @@ Status bind(Builder& b, const Grant& grant) {
     owner.uid = around.uid;
     owner.gid = around.gid;
     show_as_own(b, grant, slot, owner, *facts);
+    keep_out_of_look(b, around, grant, *facts);
   } else if (writable && needs_owner_map(b, *facts)) {
     IMMURE_TRY(map_owner(b, grant, slot, *facts));
     shown.owned = true;

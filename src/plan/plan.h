@@ -53,6 +53,13 @@ struct Tree {
   bool is_directory = true;
   bool written = false;            // by the jail, as the user and group below
   uint32_t uid = 0, gid = 0;
+  // Folders in it that the jail sees read-only at their place: what lies there cannot be rewritten. By name
+  // and by inode: neither another folder of that name nor the same one under another name is meant.
+  struct Kept {
+    std::string below;  // "/.git"
+    uint64_t device, inode;
+  };
+  std::vector<Kept> kept = {};
 };
 
 struct ExpectedRlimit {

@@ -112,6 +112,7 @@ TEST_F(SharedFolder, ShowsItsReadOnlyPartsAsTheJailsOwnToo) {
   ASSERT_EQ(mkdir(part.c_str(), 0755), 0);
   Grant grant;
   grant.kind = Grant::Kind::RoBind;
+  std::vector<Tree::Kept> kept;
   auto shown = [&](const std::string& source, const std::string& target) {
     grant.source.value = source;
     grant.target.value = target;
@@ -120,11 +121,16 @@ TEST_F(SharedFolder, ShowsItsReadOnlyPartsAsTheJailsOwnToo) {
     auto made = plan();
     EXPECT_TRUE(made) << (made ? "" : format(made.error()));
     auto is_map = [](const Step& step) { return step.op == Op::MapOwner; };
+    kept = made ? made->written_trees.at(0).kept : std::vector<Tree::Kept>{};
     return made ? std::count_if(made->steps.begin(), made->steps.end(), is_map) : 0;
   };
   EXPECT_EQ(shown(part, "/srv/s/part"), 2);
+  ASSERT_EQ(kept.size(), 1u) << "nothing is rewritten there, so it need not be looked through";
+  EXPECT_EQ(kept[0].below, "/part");
   EXPECT_EQ(shown(part, "/srv/part"), 1) << "nothing that can be written is around it";
+  EXPECT_TRUE(kept.empty());
   EXPECT_EQ(shown("/usr", "/srv/s/part"), 1) << "another folder is shown as it is";
+  EXPECT_TRUE(kept.empty());
   rmdir(part.c_str());
 }
 

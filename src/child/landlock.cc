@@ -26,6 +26,12 @@ long allow_path(const Step& step, const View& view) {
   return r;
 }
 
+long allow_descriptor(const Step& step, const View& view) {
+  uapi::LandlockPathBeneathAttr rule{step.x, static_cast<int32_t>(step.y)};
+  long r = sys::call(kAddRule, slot(view, step.a), uapi::kLandlockRulePathBeneath, sys::arg(&rule), 0);
+  return r == -EBADFD ? 0 : r;  // a file of no mount, which Landlock holds nobody from
+}
+
 long allow_port(const Step& step, const View& view) {
   uapi::LandlockNetPortAttr rule{step.x, step.y};
   return sys::call(kAddRule, slot(view, step.a), uapi::kLandlockRuleNetPort, sys::arg(&rule), 0);
@@ -55,6 +61,7 @@ long landlock_op(const Step& step, View& view) {
     // The structure grew with the ABI: a kernel that knows no network or scope rights wants the short form.
     case Op::LandlockCreate: return create(step, view, step.z != 0 ? 24 : step.y != 0 ? 16 : 8);
     case Op::LandlockPath: return allow_path(step, view);
+    case Op::LandlockFd: return allow_descriptor(step, view);
     case Op::LandlockPort: return allow_port(step, view);
     case Op::LandlockEnforce: {
       long r = sys::call(kRestrict, slot(view, step.a), 0);

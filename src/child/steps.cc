@@ -29,8 +29,11 @@ Handler handler(Op op) {
       return limit_op;
     case Op::OpenPty: case Op::ControllingTty: case Op::TtyDescriptors: case Op::ProcessGroup:
       return terminal_op;
-    case Op::LandlockCreate: case Op::LandlockPath: case Op::LandlockPort: case Op::LandlockEnforce:
-      return landlock_op;
+    case Op::LandlockCreate:
+    case Op::LandlockPath:
+    case Op::LandlockFd:
+    case Op::LandlockPort:
+    case Op::LandlockEnforce: return landlock_op;
     case Op::MoveFd: case Op::CloseRange: case Op::VerifyFds: case Op::Seccomp: case Op::Start: case Op::Exec:
       return exec_op;
   }

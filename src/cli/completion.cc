@@ -282,7 +282,10 @@ Result<int> completion(const Invocation& call) {
   if (shell_name == "zsh") text = zsh_completion();
   if (shell_name == "fish") text = fish_completion();
   if (text.empty())
-    return fail(Code::kUsage, "completion needs the name of a shell", {}, "immure completion bash, zsh or fish");
+    return fail(Code::kUsage,
+                shell_name.empty() ? "completion needs the name of a shell"
+                                   : "there is no completion for " + quoted(shell_name),
+                {}, "immure completion bash, zsh or fish");
   IMMURE_TRY(say(text));
   return 0;
 }

@@ -89,7 +89,11 @@ void show(Page& page, const Finding& finding) {
   const std::string& value = finding.value.empty() ? finding.why : finding.value;
   page.row(mark_of(finding.verdict), word_of(finding.verdict), finding.name, value);
   if (!finding.why.empty() && !finding.value.empty()) page.detail("why", finding.why);
-  if (!finding.how.empty()) page.detail("fix", finding.how);
+  bool commands = finding.how.find(" && ") != std::string::npos;
+  if (!finding.how.empty() && commands)
+    page.whole("fix", finding.how);
+  else if (!finding.how.empty())
+    page.detail("fix", finding.how);
 }
 
 constexpr const char* kHelp =
@@ -116,7 +120,7 @@ Checkup check_host() {
   c.host = Host::observe();
   observe_subids(c.host);
   c.around = observe_surroundings();
-  for (const char* name : {"newuidmap", "newgidmap", "pasta"}) c.helpers.push_back(find_helper(name));
+  for (const char* name : {"newuidmap", "newgidmap"}) c.helpers.push_back(find_helper(name));
   for (const char* name : kSysctls) c.sysctls.push_back({name, sysctl(name)});
   JailSpec spec;
   spec.argv = {"/bin/sh", "-c", "true"};

@@ -101,6 +101,8 @@ void calls(const Checkup& c, std::vector<Finding>& out) {
   }
 }
 
+constexpr const char* kLandlockKernel = "a kernel from 6.12 on (ABI 6)";
+
 // ---- security modules
 // ---------------------------------------------------------------------------------------------
 
@@ -118,22 +120,20 @@ void modules(const Checkup& c, std::vector<Finding>& out) {
     std::string lost = abi < 4 ? "no rules for TCP ports, " : "";
     if (abi < 5) lost += "no rules for device ioctls, ";
     out.push_back(poor(Verdict::Note, "security modules", "Landlock", value,
-                       lost + "no scopes for signals and abstract sockets", "a kernel from 6.12 on (ABI 6)"));
+                       lost + "no scopes for signals and abstract sockets", kLandlockKernel));
   } else {
     out.push_back(good("security modules", "Landlock", value));
   }
   if (c.features.lsm.empty())
     out.push_back(poor(Verdict::Note, "security modules", "active", "not told",
                        "neither the kernel nor securityfs lists them",
-                       "mount -t securityfs none /sys/kernel/security"));
+                       "as root: mount -t securityfs none /sys/kernel/security"));
   else
     out.push_back(good("security modules", "active", c.features.lsm));
   bool label = false;
   for (const char* name : {"apparmor", "selinux", "smack", "tomoyo"}) label |= list_has(c.features.lsm, name);
   if (!label)
-    out.push_back(poor(Verdict::Note, "security modules", "label", "none",
-                       "no module that labels processes is active; the other layers do without",
-                       "apt install apparmor, where the kernel has it"));
+    out.push_back(good("security modules", "label", "none of these gives labels; immure asks for none"));
 }
 
 // ---- control groups
@@ -178,17 +178,17 @@ void groups(const Checkup& c, std::vector<Finding>& out) {
     if (!c.host.privileged) bad.verdict = Verdict::Note;
     out.push_back(std::move(bad));
   }
-  if (facts.v2_writable) {
-    out.push_back(good(section, "kill and freeze", "v2, below " + facts.v2_path));
-  } else {
-    std::string freezer = place_of(facts, "freezer");
-    if (!freezer.empty())
-      out.push_back(good(section, "freeze", freezer));
-    else
-      out.push_back(
-          poor(Verdict::Note, section, "kill and freeze", {}, "no group can be made in a tree that can do it",
-               facts.unusable.empty() ? "mount -t cgroup2 none /sys/fs/cgroup" : facts.unusable[0].remedy));
-  }
+  // A jail's group is frozen where it is one of version 2; on a hybrid host its groups are of version 1.
+  bool freezes = facts.mode == CgroupMode::V2 && facts.v2_writable;
+  if (freezes)
+    out.push_back(good(section, "freeze", "v2, below " + facts.v2_path));
+  else
+    out.push_back(poor(Verdict::Note, section, "freeze", "by SIGSTOP to each process",
+                       facts.mode == CgroupMode::V2 ? "no group can be made in the unified tree"
+                                                    : "a jail's groups are not of version 2",
+                       facts.mode == CgroupMode::V2 && !facts.unusable.empty()
+                           ? facts.unusable[0].remedy
+                           : "boot with version 2 alone: systemd.unified_cgroup_hierarchy=1"));
   if (facts.v2_leaf_first)
     out.push_back(good(section, "delegation", "the caller is alone in its group and steps aside in it"));
 }
@@ -243,17 +243,8 @@ void ids(const Checkup& c, std::vector<Finding>& out) {
     out.push_back(poor(Verdict::Note, section, sub.name, {},
                        std::string("/etc/") + sub.name + " has no range for this user",
                        std::string("as root: usermod --add-sub") + (users ? "u" : "g") +
-                           "ids 100000-165535 USER, with numbers that nobody else has"));
+                           "ids 100000-165535 USER (other numbers, where these are another user's)"));
   }
-}
-
-void network(const Checkup& c, std::vector<Finding>& out) {
-  const Checkup::Helper* pasta = helper(c, "pasta");
-  if (pasta != nullptr && !pasta->path.empty())
-    out.push_back(good("helpers", "pasta", pasta->path));
-  else
-    out.push_back(poor(Verdict::Note, "helpers", "pasta", {},
-                       "a network of its own needs it; --net none does not", "apt install passt"));
 }
 
 // ---- knobs of the host
@@ -299,6 +290,15 @@ void knobs(const Checkup& c, std::vector<Finding>& out) {
   }
 }
 
+// What mends a layer that is there in part; empty: nothing does, in this version.
+std::string mends(const Checkup& c, Layer layer) {
+  if (layer == Layer::Cgroup && !c.features.cgroup.unusable.empty())
+    return c.features.cgroup.unusable[0].remedy;
+  if (layer == Layer::Landlock) return kLandlockKernel;
+  if (layer == Layer::TimeNs) return c.features.time_ns.remedy;
+  return {};
+}
+
 void jail(const Checkup& c, std::vector<Finding>& out) {
   const char* section = "the default jail";
   if (c.refusal) {
@@ -316,7 +316,8 @@ void jail(const Checkup& c, std::vector<Finding>& out) {
       continue;
     }
     Verdict verdict = layer.need == Need::Require ? Verdict::Bad : Verdict::Note;
-    out.push_back(poor(verdict, section, name(static_cast<Layer>(i)), name(layer.state), layer.reason, {}));
+    out.push_back(poor(verdict, section, name(static_cast<Layer>(i)), name(layer.state), layer.reason,
+                       mends(c, static_cast<Layer>(i))));
   }
   out.push_back(good(section, "in force", num(in_force) + " of " + num(kLayerCount) + " layers"));
 }
@@ -331,7 +332,6 @@ std::vector<Finding> findings(const Checkup& checkup) {
   modules(checkup, out);
   groups(checkup, out);
   ids(checkup, out);
-  network(checkup, out);
   knobs(checkup, out);
   jail(checkup, out);
   return out;

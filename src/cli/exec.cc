@@ -30,7 +30,7 @@ constexpr std::string_view kHelp =
     "  --pass-env K    pass a variable of the caller\n"
     "  --cwd PATH      working directory inside\n"
     "  --tty, --no-tty an own terminal of the jail; default: when stdin is one\n"
-    "  --quiet         errors only (-q)\n"
+    "  --quiet         errors only (-q); --verbose (-v): every layer\n"
     "CMD ends with immure exec; what it leaves running stays in the jail and ends\n"
     "with the jail. Landlock keeps CMD and the jail's other programs apart: they share\n"
     "files, but neither sees nor signals the other's processes.\n"

@@ -1,5 +1,7 @@
 #include "cli/explain.h"
 
+#include <unistd.h>
+
 #include "base/text.h"
 #include "cli/plan_here.h"
 #include "run/report.h"
@@ -9,12 +11,13 @@ namespace immure::cli {
 namespace {
 
 constexpr std::string_view kHelp =
-    "usage: immure explain [OPTION]… [--] CMD [ARGUMENT]…   what run would do with these arguments\n"
+    "usage: immure explain [OPTION]… [--] CMD [ARGUMENT]…\n"
     "       immure explain --syscall NAME[,argN=VALUE]… [OPTION]…\n"
-    "       immure explain IMM-E010 | TERM\n"
-    "Nothing is run. The options are those of immure run; --json gives one document.\n"
-    "  --syscall socket,arg0=AF_VSOCK   what the filter does with a call; may be repeated.\n"
-    "                                   argN is 0 to 5; a leading i386: is the 32-bit entry.\n"
+    "       immure explain IMM-E010 | TERM | LAYER | --OPTION | limits.KEY\n"
+    "Shows what immure run would do with these options, step by step, and runs\n"
+    "nothing; or explains a word. --json gives one document.\n"
+    "  --syscall socket,arg0=AF_VSOCK   what the filter does with a call; may be\n"
+    "                repeated. arg0 to arg5; a leading i386: is the 32-bit entry.\n"
     "Terms: ";
 
 std::string help_page() {
@@ -22,6 +25,7 @@ std::string help_page() {
   size_t column = 7;
   for (std::string_view term : glossary_terms()) {
     if (column + term.size() + 2 > 80) {
+      while (out.back() == ' ') out.pop_back();
       out += "\n       ";
       column = 7;
     }
@@ -80,6 +84,23 @@ Status tell_calls(const Plan& plan, const std::vector<SyscallQuestion>& calls, b
   return say(as_json ? json.str() + "\n" : text);
 }
 
+// A word that is neither is rather a term that was not met than a program whose jail somebody wants to see.
+Status is_term_or_program(std::string_view word) {
+  constexpr std::string_view kFolders[] = {"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/",
+                                           "/usr/bin/",        "/sbin/",          "/bin/"};
+  bool plain = !word.empty() && word[0] != '-' && word.find('/') == std::string_view::npos;
+  for (std::string_view folder : kFolders)
+    if (plain && access((std::string(folder) + std::string(word)).c_str(), F_OK) == 0) return {};
+  if (!plain) return {};
+  std::vector<std::string_view> words = glossary_terms();
+  for (int i = 0; i < kLayerCount; i++) words.emplace_back(key(static_cast<Layer>(i)));
+  for (int i = 0; i < kWeakenCount; i++) words.emplace_back(key(static_cast<Weaken>(i)));
+  std::string_view near = nearest(word, words);
+  return fail(
+      Code::kUsage, quoted(word) + " is no term, and no program of the jail", {},
+      near.empty() ? "immure explain --help lists the terms" : "did you mean " + std::string(near) + "?");
+}
+
 }  // namespace
 
 Result<int> explain_run(Parsed parsed, const std::vector<SyscallQuestion>& calls, char** environment) {
@@ -105,10 +126,12 @@ Result<int> explain_run(Parsed parsed, const std::vector<SyscallQuestion>& calls
 Result<int> explain(const Invocation& call) {
   if (call.args.size() == 1) {
     std::string said = explain_term(call.args[0]);
+    if (said.empty()) said = explain_option(call.args[0]);
     if (!said.empty()) {
       IMMURE_TRY(say(said));
       return 0;
     }
+    IMMURE_TRY(is_term_or_program(call.args[0]));
   }
   auto taken = take_questions(call.args);
   if (!taken) return tl::unexpected<Error>(std::move(taken.error()));

@@ -39,5 +39,8 @@ std::vector<std::string_view> environment_names(const Plan& plan);
 // An error code ("IMM-E010", "imm-e10", "E010") or a term of the glossary; empty: neither.
 std::string explain_term(std::string_view word);
 std::vector<std::string_view> glossary_terms();
+// A layer's key, an option with a value and nothing behind it ("--memory"), or a key of a profile
+// ("limits.memory", "need.seccomp", "weaken.ptrace"); empty: none of these.
+std::string explain_option(std::string_view word);
 
 }  // namespace immure::cli

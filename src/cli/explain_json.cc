@@ -77,6 +77,15 @@ std::string explain_json(const Explained& what) {
   json.end_array();
   run::layers_json(json, plan);
   cgroup_json(json, plan);
+  json.begin_object("summed");
+  if (plan.supervisor_sums && plan.memory_limit != 0)
+    json.number("memory", static_cast<int64_t>(plan.memory_limit));
+  if (plan.supervisor_sums && plan.pids_limit != 0)
+    json.number("pids", static_cast<int64_t>(plan.pids_limit));
+  json.end_object();
+  json.begin_array("unguarded");
+  for (const std::string& place : plan.unguarded) json.text({}, place);
+  json.end_array();
   said_json(json, what.spec);
   steps_json(json, what);
   json.end_object();

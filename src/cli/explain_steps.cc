@@ -155,6 +155,7 @@ std::string step_object(const Plan& plan, const Step& step) {
       return "files" + (network.empty() ? "" : ", " + network) + (step.z != 0 ? ", signals and abstract sockets" : "");
     }
     case Op::LandlockPath: return std::string(plan.text(step.s)) + ": " + names(kLandlockFiles, step.x);
+    case Op::LandlockFd: return "descriptor " + num(step.y) + ": " + names(kLandlockFiles, step.x);
     case Op::LandlockPort: return names(kLandlockNet, step.x) + " " + num(step.y);
     case Op::MoveFd: return "descriptor " + num(step.x);
     case Op::CloseRange: return "from " + num(step.x) + " on, at exec";

@@ -64,10 +64,20 @@ void show_limits(Page& page, const Plan& plan) {
   for (const CgroupDir& dir : plan.cgroup)
     for (const auto& [file, value] : dir.writes)
       page.pair(dir.controller, (file[0] == '?' ? file.substr(1) + " (if there)" : file) + " = " + value);
+  if (plan.supervisor_sums && plan.memory_limit != 0)
+    page.pair("memory", format_size(plan.memory_limit) + ", summed by the supervisor");
+  if (plan.supervisor_sums && plan.pids_limit != 0)
+    page.pair("processes", num(plan.pids_limit) + ", summed by the supervisor");
   for (const Step& step : plan.steps)
     if (step.op == Op::Rlimit) page.pair("one process", step_object(plan, step));
   if (plan.wall_limit_ns != 0) page.pair("wall time", format_duration(plan.wall_limit_ns));
   if (plan.cpu_time_limit_ns != 0) page.pair("processor time", format_duration(plan.cpu_time_limit_ns));
+}
+
+void show_unguarded(Page& page, const Plan& plan) {
+  if (plan.unguarded.empty()) return;
+  page.heading("Not read-only, since it is not there: the program could make it");
+  for (const std::string& place : plan.unguarded) page.line(place);
 }
 
 // A value of the environment is nobody's business; that it was set is.
@@ -124,6 +134,7 @@ std::string explain_text(const Explained& what, bool colour) {
   Page rest(colour);
   rest.blank();
   show_limits(rest, plan);
+  show_unguarded(rest, plan);
   show_origins(rest, what.spec);
   rest.heading("Steps");
   out += rest.str().substr(1);

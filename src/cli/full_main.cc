@@ -20,7 +20,8 @@ int unknown(std::string_view name) {
   for (const Verb& verb : verbs()) names.push_back(verb.name);
   std::string_view near = nearest(name, names);
   std::string how = near.empty() ? "immure help lists the verbs; a program is started by immure run -- CMD"
-                                 : "did you mean immure " + std::string(near) + "?";
+                                 : "did you mean immure " + std::string(near) +
+                                       "? A program is started by immure run -- CMD";
   return refuse(Error{Code::kUsage, 0, "there is no verb " + quoted(name), {}, std::move(how), "argument 1"});
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/jail_state.h"
 #include "kernel/capabilities.h"
 #include "kernel/mountinfo.h"
 #include "run/report.h"
@@ -12,7 +13,7 @@ namespace immure::cli {
 namespace {
 
 constexpr const char* kHelp =
-    "usage: immure inspect [--json] PID\n"
+    "usage: immure inspect [--json] PID|NAME\n"
     "\n"
     "Shows what holds a process, whoever started it: namespaces, ids and maps, the\n"
     "five capability sets, seccomp, control groups and limits, mounts with their\n"
@@ -20,7 +21,8 @@ constexpr const char* kHelp =
     "Nothing is changed or stopped.\n"
     "\n"
     "  --json   one document, schema immure.inspect/1\n"
-    "  PID      a number, or \"self\"\n";
+    "  PID      a number, or \"self\"\n"
+    "  NAME     a running jail: the first process of its program\n";
 
 void optional_number(JsonWriter& json, std::string_view key, std::optional<uint64_t> value) {
   // A limit of "none" is a word, so that it is not taken for a large number; what is not told is null.
@@ -199,6 +201,17 @@ Result<int> parse_pid(std::string_view text) {
   return static_cast<int>(*pid);
 }
 
+// The program of a jail is the first child of its pid 1, which is immure's.
+Result<int> program_of(std::string_view name) {
+  auto state = find_jail(name);
+  if (!state) return tl::unexpected<Error>(std::move(state.error()));
+  std::string init = num_signed(state->init.pid);
+  auto children = read_file("/proc/" + init + "/task/" + init + "/children", 1 << 16);
+  std::optional<uint64_t> child =
+      children ? parse_u64(std::string_view(*children).substr(0, children->find(' '))) : std::nullopt;
+  return child && *child <= INT32_MAX ? static_cast<int>(*child) : state->init.pid;
+}
+
 }  // namespace
 
 std::string inspect_json(const Inspection& p) {
@@ -237,8 +250,10 @@ Result<int> inspect(std::span<char* const> args) {
       pid_text = arg;
     }
   }
-  if (pid_text.empty()) return fail(Code::kUsage, "inspect needs a process", {}, "immure inspect PID");
-  auto pid = parse_pid(pid_text);
+  if (pid_text.empty())
+    return fail(Code::kUsage, "inspect needs a process", {}, "immure inspect PID, or the name of a jail");
+  bool is_number = pid_text == "self" || pid_text.find_first_not_of("0123456789") == std::string_view::npos;
+  auto pid = is_number ? parse_pid(pid_text) : program_of(pid_text);
   if (!pid) return tl::unexpected<Error>(std::move(pid.error()));
   auto process = look_at_process(*pid);
   if (!process) return tl::unexpected<Error>(std::move(process.error()));

@@ -234,7 +234,12 @@ Result<int> kill(const Invocation& call) {
     return fail(Code::kBadValue, quoted(said) + " is no signal", {}, "write a name such as TERM, or a number", "--signal");
   auto states = named_jails(flags);
   if (!states) return tl::unexpected<Error>(std::move(states.error()));
-  for (const JailState& state : *states) IMMURE_TRY(number == SIGKILL ? end_jail(state) : signal_jail(state, number));
+  for (const JailState& state : *states) {
+    IMMURE_TRY(number == SIGKILL ? end_jail(state) : signal_jail(state, number));
+    IMMURE_TRY(
+        say(state.name + (number == SIGKILL ? ": ended\n"
+                                            : ": " + run::signal_name(number) + " handed to its program\n")));
+  }
   return 0;
 }
 

@@ -110,6 +110,11 @@ void Page::detail(std::string_view label, std::string_view text) {
   wrapped(text, start, start);
 }
 
+void Page::whole(std::string_view label, std::string_view text) {
+  out_.append(column_, ' ');
+  out_ += std::string(label) + ": " + printable(text) + "\n";
+}
+
 void Page::line(std::string_view text) {
   out_ += "  ";
   wrapped(text, 2, 2);

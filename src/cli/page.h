@@ -22,6 +22,8 @@ class Page {
   void pair(std::string_view name, std::string_view value);
   // A line of its own below the row before, in the value's column: "fix: …".
   void detail(std::string_view label, std::string_view text);
+  // The same for what is to be copied: never broken, however long.
+  void whole(std::string_view label, std::string_view text);
   void line(std::string_view text);
   void blank() { out_ += '\n'; }
   const std::string& str() const { return out_; }

@@ -27,19 +27,32 @@ constexpr Verb kVerbs[] = {
     {"run", "[OPTION]… [--] CMD [ARGUMENT]…", "run a program in a jail", "", Completes::RunOptions, run},
     {"exec", "NAME [--env K=V] [--cwd PATH] [--] CMD…", "run one more program in a running jail",
      "--env --pass-env --cwd --tty --no-tty --quiet --verbose --help", Completes::Jails, exec},
-    {"ps", "[--json]", "the jails that run, and what was left of those that died", "--json", Completes::Nothing, ps},
-    {"kill", "NAME… [--signal SIG]", "end a jail, or signal its program", "--signal", Completes::Jails, kill},
-    {"freeze", "NAME…", "stop all of a jail's processes", "", Completes::Jails, freeze},
+    {"ps", "[--json]", "the jails that run, and what was left of those that died", "--json",
+     Completes::Nothing, ps,
+     "  --json   one document, schema immure.ps/1\n  --names  the names only, one a line\n"
+     "Each user sees the own jails only.\n"},
+    {"kill", "NAME… [--signal SIG]", "end a jail, or signal its program", "--signal", Completes::Jails, kill,
+     "  --signal SIG, -s SIG   a name or a number. KILL, the default, ends the jail\n"
+     "Others reach its program: HUP INT QUIT TERM USR1 USR2 WINCH CONT TSTP.\n"},
+    {"freeze", "NAME…", "stop all of a jail's processes", "", Completes::Jails, freeze,
+     "By the jail's control group where that is one of version 2; else by SIGSTOP to\neach process, which a "
+     "SIGCONT from inside can undo. immure thaw lets them go on.\n"},
     {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
      "--syscall", Completes::RunOptions, explain},
     {"policy", "show NAME|FILE [--resolved] [--why] | list", "what a profile says, and what it comes to",
-     "show list --resolved --why --json", Completes::Profiles, policy},
-    {"inspect", "PID [--json]", "what holds a process, whoever started it", "--json", Completes::Nothing,
+     "show list --resolved --why --json", Completes::Profiles, policy,
+     "  show NAME|FILE   with all that it extends, as a profile again\n"
+     "    --resolved     also what holds because nobody said anything\n"
+     "    --why          the file and line that each value comes from\n"
+     "    --json         as JSON\n"
+     "  list             the profiles that --profile NAME finds here; --names, --json\n"},
+    {"inspect", "PID|NAME [--json]", "what holds a process, whoever started it", "--json", Completes::Jails,
      of_arguments<inspect>},
-    {"doctor", "[--json] [--ci]", "what this host offers, and what mends it", "--json --ci", Completes::Nothing,
-     of_arguments<doctor>},
-    {"completion", "bash|zsh|fish", "completion for a shell", "", Completes::Shells, completion},
+    {"doctor", "[--json] [--ci]", "what this host offers, and what mends it", "--json --ci",
+     Completes::Nothing, of_arguments<doctor>},
+    {"completion", "bash|zsh|fish", "completion for a shell", "", Completes::Shells, completion,
+     "The script goes to standard output: source <(immure completion bash)\n"},
     {"version", "[--json]", "version and build", "--json", Completes::Nothing, version},
     {"help", "[VERB]", "this page, or a verb's", "", Completes::Verbs, help},
 };
@@ -87,7 +100,7 @@ Result<int> run_verb(const Verb& verb, const Invocation& call) {
   bool asked = !call.args.empty() && (std::string_view(call.args[0]) == "--help" || std::string_view(call.args[0]) == "-h");
   if (!asked || has_own_help(verb)) return verb.run(call);
   IMMURE_TRY(say("usage: immure " + std::string(verb.name) + " " + std::string(verb.arguments) + "\n" +
-                 std::string(verb.help) + "\n"));
+                 std::string(verb.help) + "\n" + std::string(verb.details)));
   return 0;
 }
 

@@ -29,6 +29,7 @@ struct Verb {
   std::string_view flags;       // of its own, with blanks between: "--json --signal"
   Completes completes;
   Result<int> (*run)(const Invocation&);  // the exit status
+  std::string_view details = {};          // further lines of its page
 };
 
 std::span<const Verb> verbs();

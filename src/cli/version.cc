@@ -57,6 +57,9 @@ Result<int> version(const Invocation& call) {
   static constexpr Flags::Known kFlags[] = {{"--json"}};
   Flags flags{kFlags, "version"};
   IMMURE_TRY(flags.parse(call.args));
+  if (!flags.words.empty())
+    return fail(Code::kUsage, "version takes no word", quoted(flags.words[0]) + " is one more",
+                "immure version --json");
   std::string revision = IMMURE_REVISION;
   std::string line = "immure " IMMURE_VERSION + (revision.empty() ? "" : " (" + revision + ")") + "\n";
   IMMURE_TRY(say(flags.has("--json") ? version_json() : line));

@@ -27,6 +27,9 @@ std::string_view short_option(std::string_view argument) {
 
 tl::unexpected<Error> unknown(const Reader& in, std::string_view argument, std::string_view name) {
   std::string how = suggest_option(name);
+  bool bundle =
+      argument.size() > 2 && argument[1] != '-' && name.find_first_not_of("hqv") == std::string_view::npos;
+  if (bundle) how = "write short options one by one: -v -q";
   if (how.empty()) how = "immure run --help lists the options; a command that starts with '-' goes behind --";
   return fail(Code::kUsage, "unknown option " + quoted(argument), {}, std::move(how), in.place());
 }

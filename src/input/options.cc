@@ -1,5 +1,6 @@
 #include "input/options.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -26,7 +27,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {"dir", V, true, OptionGroup::Files, "PATH", "an empty directory", set::dir},
     {"symlink", V, true, OptionGroup::Files, "TARGET:PATH", "a symbolic link at PATH", set::symlink},
     {"dev", V, true, OptionGroup::Files, "NODE", "a device node, such as /dev/fuse", set::dev},
-    {"proc", V, true, OptionGroup::Files, "PATH", "a second /proc of the jail", set::proc},
+    {"proc", V, true, OptionGroup::Files, "PATH", "/proc, which is there anyway", set::proc},
 
     {"user", V, false, OptionGroup::Identity, "UID", "the user id inside", set::user, Holds::Number},
     {"group", V, false, OptionGroup::Identity, "GID", "the group id inside", set::group, Holds::Number},
@@ -86,10 +87,48 @@ const Option* find_option(std::string_view name) {
   return nullptr;
 }
 
+namespace {
+
+// What other launchers call it, or what need not be said here.
+struct Elsewhere {
+  std::string_view name;
+  const char* here;
+};
+constexpr Elsewhere kElsewhere[] = {
+    {"volume", "--bind SRC:DST, or --ro-bind, shows a path of the outside"},
+    {"mount", "--bind SRC:DST, or --ro-bind, shows a path of the outside"},
+    {"readonly", "--ro-bind SRC shows a path read-only"},
+    {"read-only", "--ro-bind SRC shows a path read-only; the root is read-only by default"},
+    {"network", "--net none (the default) or --net host"},
+    {"no-net", "there is no network by default"},
+    {"unshare-net", "there is no network by default"},
+    {"unshare-all", "all namespaces are the jail's own by default"},
+    {"die-with-parent", "the jail ends with immure in any case"},
+    {"new-session", "the program has a session of its own in any case"},
+    {"cap-drop", "there is no capability by default"},
+    {"rm", "nothing of a jail is kept"},
+    {"it", "a terminal is given when there is one; --tty gives one always"},
+    {"timeout", "--wall-time TIME ends the jail after it"},
+    {"workdir", "--cwd PATH"},
+    {"chdir", "--cwd PATH"},
+    {"setenv", "--env K=V"},
+    {"uid", "--user UID"},
+    {"gid", "--group GID"},
+    {"privileged", "--weaken, --allow-syscall and --cap-add open one thing each; see man immure-run"},
+};
+
+}  // namespace
+
 std::string suggest_option(std::string_view name) {
+  for (const Elsewhere& other : kElsewhere)
+    if (other.name == name) return other.here;
   std::array<std::string_view, kOptions.size()> names;
   for (size_t i = 0; i < names.size(); ++i) names[i] = kOptions[i].name;
   std::string_view best = nearest(name, names);
+  // A beginning that only one has.
+  auto begins = [&](std::string_view one) { return one.starts_with(name); };
+  if (best.empty() && name.size() >= 3 && std::count_if(names.begin(), names.end(), begins) == 1)
+    best = *std::find_if(names.begin(), names.end(), begins);
   return best.empty() ? std::string() : "did you mean --" + std::string(best) + "?";
 }
 

@@ -56,7 +56,10 @@ Status check_trust(const struct stat& st, std::string_view shown_as, uint32_t ui
 Result<ProfileText> load(const std::string& path, std::string shown_as, const ProfilePlaces& places,
                          const std::string& origin) {
   UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!place) return cannot(shown_as, "it cannot be opened", {}, origin, errno);
+  int err = errno;
+  std::string how =
+      err == ENOENT ? "immure policy list shows the profiles that are taken by name, without an ending" : "";
+  if (!place) return cannot(shown_as, "it cannot be opened", std::move(how), origin, err);
   struct stat st = {};
   if (::fstat(place.get(), &st) != 0) return cannot(shown_as, "it cannot be looked at", {}, origin, errno);
   if (Status trusted = check_trust(st, shown_as, places.uid, origin); !trusted)
@@ -161,6 +164,13 @@ bool names_project(std::string_view profile, const ProfilePlaces& places) {
   return is_file_name(profile) && path_join(places.cwd, profile) == path_join(places.cwd, places.project);
 }
 
+// The first about what is told of a run; there is one.
+const Word& word_about_the_run(std::span<const Word> words) {
+  for (const Word& word : words)
+    if (word.option->group == OptionGroup::Output) return word;
+  return words.back();
+}
+
 Status tighten(std::vector<Word>& words, const Parsed& parsed, const ProfilePlaces& places) {
   bool missing = ::access(places.project.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
   if (places.project.empty() || missing) return {};
@@ -168,15 +178,18 @@ Status tighten(std::vector<Word>& words, const Parsed& parsed, const ProfilePlac
     if (names_project(profile, places)) return {};
   }
   Resolver resolver{places};
-  Result<std::vector<Word>> project = resolver.by_file(places.project, places.project, {}, 0, {});
+  Result<std::vector<Word>> project = resolver.by_file(places.project, places.project, {}, 0, places.project);
   if (!project) return tl::unexpected<Error>(std::move(project.error()));
   Result<Jail> before = jail_of(words, {}, parsed.words);
   if (!before) return tl::unexpected<Error>(std::move(before.error()));
   Result<Jail> after = jail_of(words, *project, parsed.words);
   if (!after) return tl::unexpected<Error>(std::move(after.error()));
   IMMURE_TRY(only_narrows(before->spec, after->spec, host_defaults()));
-  if (!(before->run == after->run))
-    return loosens("json, quiet, verbose, timings or status-fd", "what is told of a run is the caller's choice", places.project);
+  if (!(before->run == after->run)) {
+    const Word& word = word_about_the_run(*project);
+    return loosens("--" + std::string(word.option->name), "what is told of a run is the caller's choice",
+                   word.origin);
+  }
   words.insert(words.end(), project->begin(), project->end());
   return {};
 }

@@ -16,6 +16,11 @@ struct Extras {
   bool try_ = false, exec = false, nofollow = false, size = false;
 };
 
+std::string how_behind(const std::string& text, const std::string& known) {
+  if (text == "ro" || text == "rw") return "--ro-bind is read-only, --bind can be written";
+  return "possible are: " + known + "; a path inside begins with '/' (a colon in a path is written \\:)";
+}
+
 Status read_extra(Grant& grant, std::string_view option, const std::string& text, const Extras& allowed) {
   if (text == "try" && allowed.try_) return grant.skip_missing = true, Status{};
   if (text == "exec" && allowed.exec) return grant.exec = true, Status{};
@@ -33,9 +38,9 @@ Status read_extra(Grant& grant, std::string_view option, const std::string& text
     known += known.empty() ? "" : ", ";
     known += word;
   }
-  return fail(
-      Code::kBadValue, "--" + std::string(option) + ": " + quoted(text) + " cannot stand behind the paths",
-      {}, known.empty() ? "leave it out" : "possible are: " + known + " (a colon in a path is written \\:)");
+  return fail(Code::kBadValue,
+              "--" + std::string(option) + ": " + quoted(text) + " cannot stand behind the paths", {},
+              known.empty() ? "leave it out" : how_behind(text, known));
 }
 
 // A grant of another source for the same target gives way; one of the same source is validate()'s business.

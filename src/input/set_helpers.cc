@@ -88,8 +88,17 @@ Result<HostPath> host_path(std::string_view option, std::string_view text) {
     }
     whole = folder;
   }
+  // The folder is as the kernel names it, without links: what is above it is what its name says. Behind a
+  // name that was said, which may be a link, a ".." stays.
+  bool climbs = text[0] != '/';
   for (std::string_view part : split(text, '/')) {
     if (part.empty() || part == ".") continue;
+    climbs = climbs && part == "..";
+    if (climbs) {
+      whole.erase(whole.rfind('/'));
+      if (whole.empty()) whole = "/";
+      continue;
+    }
     if (whole != "/") whole += '/';
     whole += part;
   }

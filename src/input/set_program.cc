@@ -144,14 +144,15 @@ Status net(Jail& jail, std::string_view value, OriginId origin) {
 
 Status clock_offset(Jail& jail, std::string_view value, OriginId origin) {
   constexpr uint64_t kSecond = 1'000'000'000;
-  bool back = value.starts_with('-');
-  std::string_view amount = value.substr(back || value.starts_with('+') ? 1 : 0);
+  std::string_view amount = value.substr(value.starts_with('+') ? 1 : 0);
+  if (value.starts_with('-'))
+    return bad_value("clock-offset", value, "offset", "write a time from 0 on, such as +2h",
+                     "the jail's clocks begin at 0, and none stands before its beginning");
   std::optional<uint64_t> nanos = parse_duration(amount);
   if (!nanos || *nanos % kSecond != 0)
     return bad_value("clock-offset", value, "whole number of seconds",
-                     "write seconds, or a time such as +2h or -30m");
+                     "write seconds, or a time such as +2h");
   auto seconds = static_cast<int64_t>(*nanos / kSecond);
-  if (back) seconds = -seconds;
   IMMURE_TRY(
       claim(jail.spec, Field::ClockOffset, origin, jail.spec.clock_offset_s != seconds, "clock-offset"));
   jail.spec.clock_offset_s = seconds;

@@ -218,7 +218,7 @@ void explain_missing(CgroupFacts& facts, const std::string& top, const Choice& c
       missing = *denied;
     } else if (top.empty()) {
       missing.reason = "no control group tree is mounted";
-      missing.remedy = "mount -t cgroup2 none /sys/fs/cgroup";
+      missing.remedy = "as root: mount -t cgroup2 none /sys/fs/cgroup";
     } else if (!among(words_of(top + "/cgroup.controllers"), name)) {
       missing.reason = "the kernel does not offer it in the unified tree";
       missing.remedy =
@@ -228,7 +228,10 @@ void explain_missing(CgroupFacts& facts, const std::string& top, const Choice& c
       missing.remedy = choice.remedy;
     } else {
       missing.reason = "it is not handed down to " + facts.v2_path;
-      missing.remedy = "systemctl edit user@.service, with [Service] Delegate=cpu cpuset io memory pids";
+      missing.remedy =
+          "as root: mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset "
+          "io memory pids\\n' "
+          ">/etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload; then log in again";
     }
     facts.unusable.push_back(std::move(missing));
   }
@@ -241,10 +244,14 @@ CgroupFacts::Unusable why_not_v1(const CgroupFacts::Controller& controller, int 
     out.remedy = "mount /sys/fs/cgroup writable in the container";
   } else if (error == ENOENT) {
     out.reason = "the group " + controller.own_path + " is not visible here";
-    out.remedy = "mount -t cgroup -o " + controller.name + " none /sys/fs/cgroup/" + controller.name;
+    out.remedy = "as root: mount -t cgroup -o " + controller.name + " none /sys/fs/cgroup/" + controller.name;
   } else {
     out.reason = "the group " + controller.own_path + " belongs to another user";
-    out.remedy = "run immure as root, or boot with version 2 alone (systemd.unified_cgroup_hierarchy=1)";
+    // For the caller's shell, which has the words behind "$" right; what it starts afterwards is in the
+    // group.
+    out.remedy = "d=" + controller.own_path +
+                 "/user-$(id -u) && sudo mkdir -p $d && sudo chown -R $(id -u) $d && echo $$ | sudo tee "
+                 "$d/cgroup.procs";
   }
   return out;
 }

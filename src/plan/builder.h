@@ -40,6 +40,8 @@ struct Builder {
     std::string source;      // Host: where the files come from
     std::vector<std::string> made;  // Skeleton, Tmpfs: what was made so far
     Side side = Side::Child; // who makes it
+    bool owned = false;      // Host: shown to the jail as its own, as far as it belongs to this owner outside
+    uint32_t uid = 0, gid = 0;
   };
   std::vector<Region> regions;
   std::vector<std::string> writable;  // mounts that the program may write to
@@ -86,6 +88,10 @@ Status plan_seccomp(Builder& b);      // seccomp.cc
 Status choose_terminal(Builder& b);   // terminal.cc: whether there is one
 Status plan_terminal(Builder& b);
 Status plan_program(Builder& b);      // program.cc: environment, descriptors
+// landlock.cc: the standard descriptors may be opened anew as they are open, which is no more than they give
+// already.
+void allow_standard_descriptors(Builder& b, int8_t ruleset, uint64_t handled);
+std::string missing_rights(int landlock_abi);  // landlock.cc: "refer, truncate"; empty: none
 void plan_gate(Builder& b);           // compile.cc: where the program waits for the parent's word
 Status plan_start(Builder& b);        // compile.cc: the clone that becomes the program, and its exec
 

@@ -129,16 +129,35 @@ std::string plan_v2(Builder& b, const Wanted& w) {
   return missing;
 }
 
-std::string why_none(const CgroupFacts& facts) {
+// `controller`: the one that is asked for; empty: any.
+std::string why_none(const CgroupFacts& facts, std::string_view controller = {}) {
   if (facts.mode == CgroupMode::None) return "no control groups are mounted";
+  for (const auto& entry : facts.unusable)
+    if (entry.controller == controller) return entry.controller + ": " + entry.reason;
   for (const auto& entry : facts.unusable) return entry.controller + ": " + entry.reason;
   return "no group can be made by this caller";
 }
 
 std::string remedy(const CgroupFacts& facts) {
   for (const auto& entry : facts.unusable)
-    if (!entry.remedy.empty()) return entry.remedy;
+    if (entry.remedy.find(" && ") != std::string::npos)
+      return "immure doctor shows how to get a group";
+    else if (!entry.remedy.empty())
+      return entry.remedy;
   return "run it in a delegated group: systemd-run --user --scope -p Delegate=yes immure run …";
+}
+
+// The supervisor can sum memory and processes; it cannot hold back a processor.
+Status no_cpus(const Builder& b) {
+  return fail(Code::kLayer, "--cpus cannot be had here", why_none(b.features.cgroup, "cpu"),
+              remedy(b.features.cgroup), b.spec.origin_text(b.spec.set_by_word(Field::Cpus)));
+}
+
+std::string processors_text(uint64_t milli) {
+  std::string digits = num(1000 + milli % 1000).substr(1);
+  while (!digits.empty() && digits.back() == '0') digits.pop_back();
+  std::string text = num(milli / 1000) + (digits.empty() ? "" : "." + digits);
+  return text + (milli == 1000 ? " processor" : " processors");
 }
 
 std::string limits_text(const Wanted& w) {
@@ -146,7 +165,7 @@ std::string limits_text(const Wanted& w) {
   auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
   if (w.memory != 0) add("memory " + format_size(w.memory));
   if (w.pids != 0) add(num(w.pids) + " processes");
-  if (w.cpus_milli != 0) add(num(w.cpus_milli) + " ‰ of a processor");
+  if (w.cpus_milli != 0) add(processors_text(w.cpus_milli));
   if (w.cpu_time) add("processor time");
   return text;
 }
@@ -170,8 +189,7 @@ Status plan_cgroup(Builder& b) {
   bool v1 = (facts.mode == CgroupMode::V1 || facts.mode == CgroupMode::Hybrid) && facts.v1_writable;
   bool v2 = facts.mode == CgroupMode::V2 && facts.v2_writable && !facts.v2_path.empty();
   if (!v1 && !v2) {
-    if (w.cpus_milli != 0 && b.spec.limits.cpus_milli)
-      return fail(Code::kLayer, "--cpus cannot be had here", why_none(facts), remedy(facts));
+    if (w.cpus_milli != 0 && b.spec.limits.cpus_milli) return no_cpus(b);
     b.plan.supervisor_sums = true;
     b.layer(Layer::Cgroup).mechanism = "the supervisor sums what the jail's processes use, and ends it at the limit";
     return b.lacks(Layer::Cgroup, State::Weaker, why_none(facts), remedy(facts));
@@ -179,6 +197,8 @@ Status plan_cgroup(Builder& b) {
   std::string missing = v1 ? plan_v1(b, w) : plan_v2(b, w);
   b.layer(Layer::Cgroup).mechanism = std::string(v1 ? "version 1: " : "version 2: ") + limits_text(w);
   if (missing.empty()) return {};
+  bool no_cpu = missing == "cpu" || missing.ends_with(", cpu");
+  if (no_cpu && b.spec.limits.cpus_milli) return no_cpus(b);
   b.plan.supervisor_sums = true;
   return b.lacks(Layer::Cgroup, State::Weaker, "controllers that cannot be had: " + missing, remedy(facts));
 }

@@ -39,8 +39,8 @@ Status Builder::lacks(Layer l, State state, std::string reason, std::string reme
     std::string how = std::move(remedy);
     if (!how.empty()) how += "; or ";
     how += std::string("say --need ") + key(l) + "=prefer to run without it";
-    return fail(Code::kLayer, std::string("the layer \"") + name(l) + "\" cannot be had here", std::move(reason),
-                std::move(how));
+    return fail(Code::kLayer, std::string("the layer \"") + name(l) + "\" cannot be had here",
+                std::move(reason), std::move(how), spec.origin_text(spec.need_by[static_cast<size_t>(l)]));
   }
   entry.state = state;
   entry.reason = std::move(reason);

@@ -21,6 +21,12 @@ struct PathFacts {
   int error = 0;                    // why Missing, when it is not ENOENT
 };
 
+// An open descriptor of the caller's that could be opened anew by its name in /proc: a regular file, or a
+// device that is the same for everybody (null and its neighbours). Others: neither.
+struct FdFacts {
+  bool readable = false, writable = false;  // as it is open, whatever the file's mode
+};
+
 // What compile() asks the host's file system. The base class answers from the real one; tests derive.
 class HostFiles {
  public:
@@ -29,6 +35,7 @@ class HostFiles {
   // ExpectInode compares the inode that was seen here, so a link that is made afterwards leads nowhere else.
   virtual PathFacts look_without_links(const std::string& path) const;
   virtual std::string read_link(const std::string& path) const;   // empty: none
+  virtual FdFacts descriptor(int fd) const;
   virtual bool executable_path(const std::string& path) const;    // a regular file with an x bit
 
  protected:

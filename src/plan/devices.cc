@@ -39,13 +39,22 @@ Status default_node(Builder& b, const Node& node) {
   make.a = b.devices_slot;
   make.x = 0666;
   make.y = node.major << 8 | node.minor;
+  region_of(b, "/dev").made.emplace_back(
+      std::string_view(node.path).substr(5));  // a grant can be mounted over it
   b.phase = Builder::Phase::Main;
   return {};
+}
+
+bool is_default_node(const Builder& b, const std::string& path) {
+  for (const Node& node : kNodes)
+    if (path == node.path) return true;
+  return b.plan.pty && path == kTty.path;
 }
 
 Status granted_nodes(Builder& b) {
   for (const Grant& grant : b.spec.grants) {
     if (grant.kind != Grant::Kind::DevNode) continue;
+    if (is_default_node(b, grant.target.value)) continue;  // is there anyway
     PathFacts facts = b.files.look(grant.source.value, false);
     if (facts.kind == PathFacts::Kind::Missing && grant.skip_missing) continue;
     if (facts.kind != PathFacts::Kind::CharDevice && facts.kind != PathFacts::Kind::BlockDevice)

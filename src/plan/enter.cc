@@ -83,6 +83,7 @@ Status plan_same_landlock(Builder& b, const LandlockRules& rules) {
     step.x = path.rights;
     step.y = 1;
   }
+  allow_standard_descriptors(b, ruleset, rules.files);
   for (const LandlockRules::Port& port : rules.ports) {
     Step& step = b.add(Op::LandlockPort, Side::Child, Layer::Landlock);
     step.a = ruleset;
@@ -125,6 +126,31 @@ Status plan_bounds(Builder& b, const EnterFacts& facts) {
   return plan_same_landlock(b, facts.landlock);
 }
 
+// For the report: what was entered is the jail's. What it has not is not had here either.
+void describe_layers(Builder& b, const EnterFacts& facts) {
+  auto lacks = [&](Layer l, State state, std::string reason) {
+    b.layer(l).state = state;
+    b.layer(l).reason = std::move(reason);
+  };
+  for (size_t i = 0; i < kNamespaceCount; i++) {
+    auto l = static_cast<Layer>(i);
+    if (b.wants(l) && facts.namespaces[i] == 0) lacks(l, State::Missing, "the jail has none of its own");
+  }
+  bool grouped =
+      std::any_of(facts.groups.begin(), facts.groups.end(), [](const auto& group) { return group.required; });
+  if (b.wants(Layer::Cgroup) && !grouped)
+    lacks(Layer::Cgroup, State::Weaker,
+          "the jail has no group; what its supervisor sums counts this program too");
+  if (b.wants(Layer::Landlock)) {
+    std::string missing = missing_rights(b.features.landlock_abi);
+    if (!missing.empty()) lacks(Layer::Landlock, State::Weaker, "this kernel's Landlock lacks: " + missing);
+  }
+  for (LayerPlan& layer : b.plan.layers) {
+    if (layer.state == State::Off) layer.reason = "switched off when the jail was made";
+    if (layer.state == State::InForce && layer.mechanism.empty()) layer.mechanism = "the jail's";
+  }
+}
+
 }  // namespace
 
 LandlockRules landlock_rules(const Plan& plan) {
@@ -163,6 +189,7 @@ Result<Plan> compile_enter(const JailSpec& spec, const Features& features, const
   IMMURE_TRY(take(b, plan_program));
   IMMURE_TRY(take(b, plan_seccomp));
   IMMURE_TRY(plan_start(b));
+  describe_layers(b, facts);
   b.plan.entered = facts.namespaces;
   b.plan.clone_flags = b.plan.unshare_flags = 0;
   b.plan.uid_map.clear();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/path.h"
 #include "base/text.h"
 #include "filter/filter.h"
 #include "plan/builder.h"
@@ -59,6 +60,17 @@ bool needs_owner_map(const Builder& b, const PathFacts& facts) {
          leaves_no_privilege(b);
 }
 
+// Only the owner's ids are mapped: what belongs to others is nobody's.
+void show_as_own(Builder& b, const Grant& grant, int8_t tree, const PathFacts& owner,
+                 const PathFacts& facts) {
+  auto one_to_one = [](uint32_t there, uint32_t here) { return num(there) + " " + num(here) + " 1\n"; };
+  Step& map = b.add(Op::MapOwner, b.source_side, Layer::Mounts, one_to_one(owner.uid, b.plan.outside_uid),
+                    one_to_one(owner.gid, b.plan.outside_gid));
+  map.a = tree;
+  map.z = facts.kind == PathFacts::Kind::Dir ? 1 : 0;
+  map.origin = grant.origin;
+}
+
 // Who can change a link on the way chooses whose files the jail gets: that must be said by who grants them.
 Status map_owner(Builder& b, const Grant& grant, int8_t tree, const PathFacts& facts) {
   const std::string& place = grant.source.value;
@@ -70,12 +82,7 @@ Status map_owner(Builder& b, const Grant& grant, int8_t tree, const PathFacts& f
   bool directory = facts.kind == PathFacts::Kind::Dir;
   if ((directory || facts.kind == PathFacts::Kind::File) && !b.spec.has(Weaken::HardLinks))
     b.plan.written_trees.push_back({place, facts.device, facts.inode, directory, true, facts.uid, facts.gid});
-  auto one_to_one = [](uint32_t there, uint32_t here) { return num(there) + " " + num(here) + " 1\n"; };
-  Step& map = b.add(Op::MapOwner, b.source_side, Layer::Mounts, one_to_one(facts.uid, b.plan.outside_uid),
-                    one_to_one(facts.gid, b.plan.outside_gid));
-  map.a = tree;
-  map.z = facts.kind == PathFacts::Kind::Dir ? 1 : 0;
-  map.origin = grant.origin;
+  show_as_own(b, grant, tree, facts, facts);
   return {};
 }
 
@@ -110,10 +117,39 @@ Status keep_state_apart(const Builder& b, const Grant& grant, const PathFacts& f
               b.spec.origin_text(grant.origin));
 }
 
+// A part of a folder that is shown as the jail's own, at its own place in it, is shown in the same way: git
+// for one trusts a repository only when all of it belongs to who asks. Not over a link, which could lead
+// anywhere.
+bool is_part_of_owned(const Builder& b, const Builder::Region& around, const Grant& grant,
+                      const PathFacts& facts) {
+  if (!around.owned || grant.target.value.size() <= around.path.size()) return false;
+  if (path_normal(grant.source.value) !=
+      path_normal(around.source + grant.target.value.substr(around.path.size())))
+    return false;
+  PathFacts straight = b.files.look_without_links(grant.source.value);
+  return straight.kind == facts.kind && straight.device == facts.device && straight.inode == facts.inode;
+}
+
+void keep_out_of_look(Builder& b, const Builder::Region& around, const Grant& grant, const PathFacts& facts) {
+  for (Tree& tree : b.plan.written_trees)
+    if (tree.path == around.source && facts.kind == PathFacts::Kind::Dir)
+      tree.kept.push_back({grant.target.value.substr(around.path.size()), facts.device, facts.inode});
+}
+
+// Nothing can be mounted where nothing is, and nothing is made on the host. So the program can make it.
+void note_unguarded(Builder& b, const Grant& grant) {
+  if (grant.kind != Grant::Kind::RoBind) return;
+  const Builder::Region& around = region_of(b, grant.target.value);
+  bool writable = around.kind == Builder::Region::Kind::Host &&
+                  std::find(b.writable.begin(), b.writable.end(), around.path) != b.writable.end();
+  std::string place = path_normal(around.source + grant.target.value.substr(around.path.size()));
+  if (writable && place == path_normal(grant.source.value)) b.plan.unguarded.push_back(std::move(place));
+}
+
 Status bind(Builder& b, const Grant& grant) {
   auto facts = source_of(b, grant);
   if (!facts) return tl::unexpected<Error>(facts.error());
-  if (facts->kind == PathFacts::Kind::Missing) return {};
+  if (facts->kind == PathFacts::Kind::Missing) return note_unguarded(b, grant), Status{};
   bool writable = grant.kind == Grant::Kind::Bind;
   if (writable) IMMURE_TRY(keep_state_apart(b, grant, *facts));
   uint64_t attributes = kInert;
@@ -122,16 +158,27 @@ Status bind(Builder& b, const Grant& grant) {
   if (writable && !grant.exec) attributes |= uapi::kAttrNoexec;
   const std::string& target = grant.target.value;
   IMMURE_TRY(make_point(b, target, point_kind(*facts), grant.origin));
+  const Builder::Region& around = region_of(b, target);
+  Builder::Region shown{Builder::Region::Kind::Host, target, kNoSlot, grant.source.value, {}, Side::Child};
   b.phase = Builder::Phase::Attach;
   int8_t slot = host_tree(b, grant.source.value, *facts, attributes, Layer::Mounts, grant.origin);
-  if (writable && needs_owner_map(b, *facts)) {
+  if (!writable && is_part_of_owned(b, around, grant, *facts)) {
+    PathFacts owner;
+    owner.uid = around.uid;
+    owner.gid = around.gid;
+    show_as_own(b, grant, slot, owner, *facts);
+    keep_out_of_look(b, around, grant, *facts);
+  } else if (writable && needs_owner_map(b, *facts)) {
     IMMURE_TRY(map_owner(b, grant, slot, *facts));
+    shown.owned = true;
+    shown.uid = facts->uid;
+    shown.gid = facts->gid;
     b.weakened("--bind: the program writes below " + grant.source.value + " as its owner, uid " + num(facts->uid));
   }
   attach(b, slot, target, Layer::Mounts, grant.origin);
   b.phase = Builder::Phase::Main;
   expect_mount(b, target, {}, attributes, grant.origin);
-  b.regions.push_back({Builder::Region::Kind::Host, target, kNoSlot, grant.source.value, {}, Side::Child});
+  b.regions.push_back(std::move(shown));
   if (writable) b.writable.push_back(target);
   if (is_door(*facts)) b.weakened("whoever is behind " + grant.source.value + " outside can be talked to");
   return {};

@@ -69,6 +69,18 @@ std::string HostFiles::read_link(const std::string& path) const {
   return n <= 0 ? std::string() : std::string(buffer, static_cast<size_t>(n));
 }
 
+FdFacts HostFiles::descriptor(int fd) const {
+  PathFacts facts = look_at(fd, "", AT_EMPTY_PATH);
+  constexpr uint32_t kMemoryDevices = 1, kNull = 3, kZero = 5, kFull = 7;
+  bool harmless = facts.kind == PathFacts::Kind::CharDevice && facts.rdev_major == kMemoryDevices &&
+                  (facts.rdev_minor == kNull || facts.rdev_minor == kZero || facts.rdev_minor == kFull);
+  if (facts.kind != PathFacts::Kind::File && !harmless) return {};
+  long flags = sys::call(__NR_fcntl, fd, F_GETFL);
+  if (sys::failed(flags) || (flags & O_PATH) != 0) return {};
+  long access = flags & O_ACCMODE;
+  return {access == O_RDONLY || access == O_RDWR, access == O_WRONLY || access == O_RDWR};
+}
+
 bool HostFiles::executable_path(const std::string& path) const {
   PathFacts facts = look(path, true);
   return facts.kind == PathFacts::Kind::File && (facts.mode & 0111) != 0;

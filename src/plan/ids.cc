@@ -40,7 +40,13 @@ Status choose_outside(Builder& b, uint32_t count) {
   if (b.spec.uid && *b.spec.uid != 0 && b.spec.id_range == 0) {
     // The administrator names a user of the host: its files are the jail's to use as that user.
     plan.outside_uid = *b.spec.uid;
-    plan.outside_gid = b.spec.gid.value_or(*b.spec.uid);
+    uint32_t gid = b.spec.gid.value_or(*b.spec.uid);
+    plan.outside_gid = gid != 0 ? gid : own_id(b.host);  // 0 is root's inside, and nobody's outside
+    if (gid == 0 && !covered(b.host.gid_ranges, plan.outside_gid, 1))
+      return fail(Code::kIds, "no unprivileged group id is left for the jail",
+                  "this user namespace (a container's?) maps too few",
+                  "name a group of this namespace with --group",
+                  b.spec.origin_text(b.spec.set_by_word(Field::Gid)));
     b.layer(Layer::UserNs).reason = "the identity is a user of the host, as --user asks";
     return {};
   }

@@ -40,6 +40,8 @@ void allow_ports(Builder& b, int8_t ruleset, uint64_t right, const std::vector<u
   }
 }
 
+}  // namespace
+
 std::string missing_rights(int abi) {
   std::string text;
   auto add = [&](int since, const char* what) {
@@ -53,7 +55,21 @@ std::string missing_rights(int abi) {
   return text;
 }
 
-}  // namespace
+// Not more than who holds the descriptor can do with it: it may be cut short and written anywhere in it by
+// ftruncate and pwrite (O_APPEND can be taken off), read by pread. Nothing else in the file's folder comes
+// with it, and no execution.
+void allow_standard_descriptors(Builder& b, int8_t ruleset, uint64_t handled) {
+  for (unsigned fd = 0; fd < 3; fd++) {
+    if (b.host.tty[fd] || (b.plan.pty_fds & (1U << fd)) != 0) continue;
+    FdFacts facts = b.files.descriptor(static_cast<int>(fd));
+    uint64_t rights = (facts.readable ? kReadFile : 0) | (facts.writable ? kWriteFile | kTruncate : 0);
+    if ((rights & handled) == 0) continue;
+    Step& step = b.add(Op::LandlockFd, Side::Child, Layer::Landlock);
+    step.a = ruleset;
+    step.x = rights & handled;
+    step.y = fd;
+  }
+}
 
 Status plan_landlock(Builder& b) {
   if (!b.wants(Layer::Landlock)) return {};
@@ -65,8 +81,11 @@ Status plan_landlock(Builder& b) {
   uint64_t files = handled_files(abi);
   uint64_t network = (spec.restrict_bind ? kBindTcp : 0) | (spec.restrict_connect ? kConnectTcp : 0);
   if (network != 0 && abi < 4)
-    return fail(Code::kLayer, "--landlock for TCP ports cannot be had here", "this kernel's Landlock is ABI " + num(static_cast<uint64_t>(abi)) +
-                "; ports came with ABI 4", "use --net none");
+    return fail(
+        Code::kLayer, "--landlock for TCP ports cannot be had here",
+        "this kernel's Landlock is ABI " + num(static_cast<uint64_t>(abi)) + "; ports came with ABI 4",
+        "use --net none",
+        b.spec.origin_text(b.spec.set_by_word(spec.restrict_connect ? Field::Connect : Field::Bind)));
   uint64_t scopes = abi >= 6 ? kScopeAbstract | kScopeSignal : 0;
   int8_t ruleset = b.new_slot();
   Step& create = b.add(Op::LandlockCreate, Side::Child, Layer::Landlock);
@@ -86,6 +105,7 @@ Status plan_landlock(Builder& b) {
     uint64_t rights = dir ? files & ~(kMakeChar | kMakeBlock) : (kExecute | kReadFile | kIoctlDev | write) & files;
     allow(b, ruleset, path, rights);
   }
+  allow_standard_descriptors(b, ruleset, files);
   allow_ports(b, ruleset, kConnectTcp, spec.connect);
   allow_ports(b, ruleset, kBindTcp, spec.bind);
   b.add(Op::LandlockEnforce, Side::Child, Layer::Landlock).a = ruleset;

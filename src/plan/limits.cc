@@ -26,6 +26,13 @@ void rlimit(Builder& b, int resource, uint64_t soft, uint64_t hard) {
   b.plan.rlimits.push_back({resource, soft, hard});
 }
 
+bool group_counts_processes(const Builder& b) {
+  for (const CgroupDir& dir : b.plan.cgroup)
+    for (const auto& [file, value] : dir.writes)
+      if (file == "pids.max") return true;
+  return false;
+}
+
 }  // namespace
 
 Status plan_limits(Builder& b) {
@@ -38,8 +45,10 @@ Status plan_limits(Builder& b) {
     uint64_t open_files = in_force(limits.open_files, b.defaults.open_files);
     if (open_files != 0) rlimit(b, RLIMIT_NOFILE, open_files, limits.open_files ? open_files : kMostOpenFiles);
     uint64_t pids = in_force(limits.pids, b.defaults.pids);
-    // Counted for each user namespace and each id; pid 1 and the program have the same one.
-    if (pids != 0 && b.user_ns) rlimit(b, RLIMIT_NPROC, pids, pids);
+    // Counted for each user namespace and each id; pid 1 and the program have the same one. A group counts
+    // the same, and tells how often it refused: it has to come to its limit first.
+    uint64_t own = pids + (group_counts_processes(b) ? 1 : 0);
+    if (pids != 0 && b.user_ns) rlimit(b, RLIMIT_NPROC, own, own);
     auto share = [&](int resource, uint64_t most) {
       uint64_t limit = std::min(b.host.hard_limits[static_cast<size_t>(resource)] / kShare, most);
       rlimit(b, resource, limit, limit);

@@ -59,6 +59,7 @@ const char* name(Op op) {
     case Op::TtyDescriptors: return "dup3";
     case Op::LandlockCreate: return "landlock_create_ruleset";
     case Op::LandlockPath: return "landlock_add_rule";
+    case Op::LandlockFd: return "landlock_add_rule";
     case Op::LandlockPort: return "landlock_add_rule";
     case Op::LandlockEnforce: return "landlock_restrict_self";
     case Op::MoveFd: return "dup3";

@@ -63,7 +63,9 @@ Status plan_namespaces(Builder& b) {
                 "the root, the mounts, /proc and the end of all processes rest on them",
                 "take --need mount-ns=off and --need pid-ns=off back");
   if (!b.user_ns && !b.host.privileged)
-    return fail(Code::kLayer, "without a user namespace only root can make a jail", "the other namespaces need it");
+    return fail(Code::kLayer, "without a user namespace only root can make a jail",
+                "the other namespaces need it", "leave --need user-ns=off out",
+                b.spec.origin_text(b.spec.need_by[static_cast<size_t>(Layer::UserNs)]));
   b.plan.unshare_flags = later;
   if (later != 0) b.add(Op::Unshare, Side::Child, Layer::CgroupNs).x = later;
   if ((later & uapi::kCloneNewTime) != 0) IMMURE_TRY(plan_time(b));

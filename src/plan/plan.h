@@ -53,6 +53,13 @@ struct Tree {
   bool is_directory = true;
   bool written = false;            // by the jail, as the user and group below
   uint32_t uid = 0, gid = 0;
+  // Folders in it that the jail sees read-only at their place: what lies there cannot be rewritten. By name
+  // and by inode: neither another folder of that name nor the same one under another name is meant.
+  struct Kept {
+    std::string below;  // "/.git"
+    uint64_t device, inode;
+  };
+  std::vector<Kept> kept = {};
 };
 
 struct ExpectedRlimit {
@@ -106,6 +113,9 @@ struct Plan {
   uint32_t securebits = 0;
   Tree root_tree;                  // a root that is looked through for links to the outside; no path: none
   std::vector<Tree> written_trees; // what the jail writes to as its owner: looked through for the owner's power
+
+  std::vector<std::string>
+      unguarded;  // outside: places to be read-only that are not there, in what can be written
 
   std::array<LayerPlan, kLayerCount> layers;
   std::vector<std::string> weakened;  // sentences: what was loosened, and by which word

@@ -15,7 +15,8 @@ Status plan_privilege(Builder& b) {
   uint64_t keep = b.spec.caps_add;
   if (keep != 0 && !b.user_ns)
     return fail(Code::kLayer, "--cap-add needs the user namespace",
-                "without it the capability would be one over the host", "take --need user-ns=off back");
+                "without it the capability would be one over the host", "take --need user-ns=off back",
+                b.spec.origin_text(b.spec.set_by_word(Field::Caps)));
   if (b.wants(Layer::Capabilities)) {
     Step& bound = b.add(Op::BoundingSet, Side::Child, Layer::Capabilities);
     bound.x = keep;

@@ -77,8 +77,9 @@ Status file_descriptor(Builder& b, const FdGrant& grant, int8_t slot) {
   if (facts.kind == PathFacts::Kind::Missing)
     return fail(Code::kMissingSource, quoted(grant.path.value) + " does not exist", {}, {}, b.spec.origin_text(grant.origin), 2);
   if (facts.kind == PathFacts::Kind::Dir)
-    return fail(Code::kBadValue, "a directory is no descriptor to pass", "whoever holds one walks out of the jail with it (S35)",
-                "use --bind or --ro-bind", b.spec.origin_text(grant.origin));
+    return fail(Code::kBadValue, "a directory is no descriptor to pass",
+                "whoever holds one walks out of the jail with it", "use --bind or --ro-bind",
+                b.spec.origin_text(grant.origin));
   Step& open = b.add(Op::Open, Side::Parent, Layer::Fds, grant.path.value);
   open.out = slot;
   open.x = grant.writable ? 2 /* O_RDWR */ : 0;

@@ -81,6 +81,7 @@ enum class Op : uint8_t {
   // Landlock
   LandlockCreate,  // out; handled files x, network y, scopes z
   LandlockPath,    // ruleset a, path s, rights x; y: 1 = missing is fine
+  LandlockFd,      // ruleset a, descriptor y, rights x; what Landlock does not hold anyway (a memory file) is fine
   LandlockPort,    // ruleset a, rights x, port y
   LandlockEnforce, // a
   // descriptors and the end

@@ -89,9 +89,12 @@ Note pids(const DeathFacts& facts) {
   if (facts.by == EndedBy::PidsLimit)
     return {"the jail was ended: it had more processes than it may", "it may have " + num(facts.pids_limit),
             "--pids " + num(facts.pids_limit * 2) + " would allow twice as many"};
-  return {times(facts.pids_refused, "time") + " no process could be made in the jail",
-          "it may have " + num(facts.pids_limit) + " processes and threads",
-          "--pids " + num(facts.pids_limit * 2) + " would allow twice as many"};
+  Note note{times(facts.pids_refused, "time") + " no process could be made in the jail",
+            "it may have " + num(facts.pids_limit) + " processes and threads",
+            "--pids " + num(facts.pids_limit * 2) + " would allow twice as many"};
+  if (facts.pids_refused == 0)
+    note.what = "the jail came to as many processes as it may have, and got no more";
+  return note;
 }
 
 Note time_limit(const DeathFacts& facts) {
@@ -146,8 +149,8 @@ std::vector<Note> explain_death(const DeathFacts& facts) {
   int number = signalled ? WTERMSIG(facts.wait_status) : 0;
   bool out_of_memory = facts.by == EndedBy::MemoryLimit || facts.oom_kills > 0;
   if (out_of_memory) notes.push_back(memory(facts, facts.by == EndedBy::MemoryLimit || number == SIGKILL));
-  if (facts.by == EndedBy::PidsLimit || (facts.pids_refused > 0 && facts.wait_status != 0))
-    notes.push_back(pids(facts));
+  bool came_to_limit = facts.summed && facts.pids_limit != 0 && facts.pids_seen >= facts.pids_limit;
+  if (facts.by == EndedBy::PidsLimit || facts.pids_refused > 0 || came_to_limit) notes.push_back(pids(facts));
   bool cpu = facts.by == EndedBy::CpuTime || (number == SIGXCPU && facts.cpu_limit_ns != 0);
   if (facts.by == EndedBy::WallTime || cpu) notes.push_back(time_limit(facts));
   if (facts.by == EndedBy::Supervisor) {
@@ -156,6 +159,12 @@ std::vector<Note> explain_death(const DeathFacts& facts) {
       note.how = "--kill-after " + squeezed(format_duration(facts.kill_after_ns * 2)) +
                  " would give it twice as long";
     notes.push_back(note);
+  }
+  if (facts.outside && facts.by == EndedBy::Itself && !out_of_memory) {
+    notes.push_back({"the jail was ended from outside",
+                     "somebody killed its pid 1: immure kill does, and so does a host without memory",
+                     {}});
+    return notes;
   }
   bool explained = cpu || facts.by != EndedBy::Itself || (out_of_memory && number == SIGKILL);
   if (!signalled || explained) return notes;

@@ -41,8 +41,9 @@ Status check_passed_descriptors(const JailSpec& spec) {
       return fail(Code::kBadValue, option + " cannot be passed", "it is not open", "open it in the caller: immure run --pass-fd 5 … 5<FILE",
                   spec.origin_text(grant.origin), errno);
     if (leads_out(st))
-      return fail(Code::kBadValue, option + " is a " + kind(st), "whoever holds it walks out of the jail with it (S35)",
-                  "use --bind or --ro-bind", spec.origin_text(grant.origin));
+      return fail(Code::kBadValue, option + " is a " + kind(st),
+                  "whoever holds it walks out of the jail with it", "use --bind or --ro-bind",
+                  spec.origin_text(grant.origin));
   }
   return {};
 }

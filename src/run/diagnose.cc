@@ -310,6 +310,15 @@ std::string outside(std::string_view program) {
   return {};
 }
 
+// Below the caller's folder, by a path that would be the same inside.
+bool is_below_callers_folder(std::string_view program) {
+  struct stat st {};
+  std::string path(program);
+  bool relative =
+      path.find('/') != std::string::npos && path.front() != '/' && path.find("..") == std::string::npos;
+  return relative && ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
+}
+
 Cause missing_cause(const Jail& jail, std::string_view program, std::span<const std::string> candidates) {
   Cause cause;
   bool searched = program.find('/') == std::string_view::npos;
@@ -323,9 +332,13 @@ Cause missing_cause(const Jail& jail, std::string_view program, std::span<const 
   }
   std::string host = outside(program);
   std::string near = jail.root >= 0 ? nearest_program(jail, path_name(program), candidates) : std::string();
-  if (!host.empty())
+  if (program.starts_with("--"))
+    cause.how = "options of immure stand before the --";
+  else if (!host.empty())
     cause.how = "outside it is " + quoted(host) + ": --ro-bind " + printable(host) +
                 " grants it, if not what it needs";
+  else if (is_below_callers_folder(program))
+    cause.how = "outside it is there; --ro-bind . shows this folder to the jail";
   else if (!near.empty() && near != path_name(program))
     cause.how = "did you mean " + quoted(near) + "?";
   else

@@ -39,9 +39,10 @@ enum class EndedBy : uint8_t { Itself, MemoryLimit, PidsLimit, WallTime, CpuTime
 struct DeathFacts {
   int wait_status = 0;  // as wait(2) gives it
   EndedBy by = EndedBy::Itself;
+  bool outside = false;  // pid 1 was killed, and nobody of immure's did it
   bool summed = false;  // limits were held by a supervisor that sums, not by a control group
   uint64_t memory_limit = 0, memory_peak = 0, oom_kills = 0;
-  uint64_t pids_limit = 0, pids_refused = 0;
+  uint64_t pids_limit = 0, pids_refused = 0, pids_seen = 0;  // seen: summed, at the most
   uint64_t wall_limit_ns = 0, cpu_limit_ns = 0, kill_after_ns = 0;
   uint64_t file_size_limit = 0;
   std::string denied_call;  // "ptrace": what the filter denied last; empty: nothing, or not known
@@ -52,7 +53,7 @@ struct Note {
   std::string what, why, how;
 };
 // What deserves to be said; nothing for a program that ended by itself, whatever its status, or by a signal
-// that people send on purpose (SIGHUP, SIGINT, SIGTERM, SIGPIPE).
+// that people send on purpose (SIGHUP, SIGINT, SIGTERM, SIGPIPE), unless it came to the limit of processes.
 std::vector<Note> explain_death(const DeathFacts& facts);
 std::string format(const Note& note);  // "immure: what\n  why: …\n  how: …\n"
 

@@ -59,6 +59,8 @@ int enter_jail(const Plan& plan, const JailSpec& spec, const RunOptions& options
     stop_watchdog(watchdog);
     return refuse(entered.error().error);
   }
+  if (options.verbose)
+    say("immure: in the jail " + quoted(spec.name) + "\n" + layers_text(plan, use_colour(2)));
   std::optional<Terminal> terminal;
   if (entered->terminal) {
     auto started = Terminal::start(std::move(entered->terminal), plan.pty_fds, &watched.terminal);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "kernel/sys.h"
 
@@ -134,6 +135,15 @@ std::optional<uint64_t> Groups::cpu_ns() const {
   if (!text.starts_with(kUsage)) return single_value(text);
   auto micros = flat_value(text, kUsage);
   return micros ? std::optional<uint64_t>(*micros * 1000) : std::nullopt;
+}
+
+std::optional<uint64_t> Groups::pids_refused() const {
+  for (size_t i = 0; i < paths_.size(); i++) {
+    bool counts = controllers_[i] == "pids" || controllers_[i] == "unified";
+    if (!counts) continue;
+    if (auto events = read_file(paths_[i] + "/pids.events", 4096)) return flat_value(*events, "max");
+  }
+  return std::nullopt;
 }
 
 Status Groups::kill() const {

@@ -33,6 +33,8 @@ class Groups {
   // What all that were ever in it have used, when the plan counts processor time there; nullopt: it cannot be read.
   // Nothing is allocated.
   std::optional<uint64_t> cpu_ns() const;
+  // How often the limit of processes refused one, without reading all the rest.
+  std::optional<uint64_t> pids_refused() const;
   Status kill() const;
   void remove();
 

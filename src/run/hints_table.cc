@@ -126,7 +126,8 @@ constexpr HintRow kRows[] = {
     on(Op::FsMount, EBUSY, Code::kLayer, "the file system is in use with other options", "end what uses it"),
     on(Op::MountAttributes, EPERM, Code::kLayer,
        "the mount has flags that only the owner of its user namespace may take away", "start as root"),
-    on(Op::MapOwner, EINVAL, Code::kLayer, "its file system, or one mounted below it, cannot show its files as another user's",
+    on(Op::MapOwner, EINVAL, Code::kLayer,
+       "its file system, or one mounted below it, cannot show its files as another user's",
        "use --ro-bind, let the jail be the owner (--user UID), or open the folder to all (chmod o+w)"),
     on(Op::MapOwner, EPERM, Code::kLayer, "its files are shown as another user's already",
        "use --ro-bind, or let the jail be the owner (--user UID)"),
@@ -163,10 +164,10 @@ constexpr HintRow kRows[] = {
        "start again"),
     on(Op::AwaitSources, ECONNRESET, Code::kSystem, "the supervisor ended while the jail was made",
        "start again"),
-    on(Op::AwaitSources, EMFILE, Code::kSystem, "more files are to be open at once than the caller's limit allows",
+    on(Op::AwaitSources, EMFILE, Code::kSystem,
+       "more files are to be open at once than the caller's limit allows",
        "raise the limit of open files (ulimit -n)"),
-    on(Op::AwaitGo, ECONNRESET, Code::kSystem, "the supervisor ended while the jail was made",
-       "start again"),
+    on(Op::AwaitGo, ECONNRESET, Code::kSystem, "the supervisor ended while the jail was made", "start again"),
     on(Op::Unshare, ENOSPC, Code::kLayer, "a limit of namespaces is reached",
        "as root: raise the sysctl user.max_*_namespaces that is used up"),
     on(Op::Unshare, EINVAL, Code::kLayer, "the kernel was built without one of them", kDoctor),
@@ -249,6 +250,7 @@ constexpr HintRow kRows[] = {
     on(Op::LandlockCreate, EINVAL, Code::kLayer, "the kernel's Landlock is older than was assumed", kDoctor),
     on(Op::LandlockPath, ENOENT, Code::kBadTarget, "it does not exist in the jail", "name a path that does"),
     on(Op::LandlockPath, EINVAL, Code::kLayer, "a right of directories was asked for a file", kDoctor),
+    on(Op::LandlockFd, EINVAL, Code::kLayer, "a right of directories was asked for a file", kDoctor),
     on(Op::LandlockPort, EINVAL, Code::kLayer, "the kernel's Landlock knows no TCP rules (6.7 does)",
        "--need landlock=prefer"),
     on(Op::LandlockEnforce, E2BIG, Code::kLayer,
@@ -377,6 +379,7 @@ const char* step_sentence(Op op) {
     case Op::TtyDescriptors: return "the jail's terminal cannot be given to the program";
     case Op::LandlockCreate: return "there are no Landlock rules to be had";
     case Op::LandlockPath: return "Landlock does not take its rule for %s";
+    case Op::LandlockFd: return "Landlock does not take its rule for descriptor %y";
     case Op::LandlockPort: return "Landlock does not take its rule for port %y";
     case Op::LandlockEnforce: return "Landlock cannot be enforced";
     case Op::MoveFd: return "descriptor %x cannot be given to the program";

@@ -98,6 +98,9 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
   struct statx own {};
   if (sys::call(__NR_statx, fd, sys::arg(""), AT_EMPTY_PATH, kManifestMask, sys::arg(&own)) < 0 || device_of(own) != tree.device)
     manifest.give_up();
+  for (const Tree::Kept& kept : tree.kept)
+    if (tree.written && path == kept.below && device_of(own) == kept.device && own.stx_ino == kept.inode)
+      return {};
   manifest.add(own, path.empty() ? path : path.substr(1));
   alignas(8) char buffer[8192] = {};
   for (;;) {

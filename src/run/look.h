@@ -17,8 +17,9 @@ namespace immure::run {
 // to_remember: becomes the manifest of this look; stays as it is when there is none worth keeping.
 Status look_for_outside_links(const Tree& root, std::string_view remembered = {}, std::string* to_remember = nullptr);
 
-// kMissingSource with the first few names when the folder (or file), or what is mounted below it, has a file of the owner's
-// with a set-id bit, a file capability, or a name outside (S55, S46).
+// kMissingSource with the first few names when the folder (or file), or what is mounted below it, has a file
+// of the owner's with a set-id bit, a file capability, or a name outside (S55, S46). What the tree names as
+// kept is left out.
 Status look_for_owners_power(const Tree& folder);
 
 }  // namespace immure::run

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +166,22 @@ void timings_json(JsonWriter& json, const Plan& plan, const Timings& timings) {
   json.end_array();
 }
 
+std::vector<std::string> appeared(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const std::string& place : plan.unguarded)
+    if (struct stat st; lstat(place.c_str(), &st) == 0) out.push_back(place);
+  return out;
+}
+
+std::string appeared_text(const std::vector<std::string>& places) {
+  if (places.empty()) return {};
+  std::string out = "immure: made during the run, and not read-only since it was not there before:";
+  for (const std::string& place : places) out += " " + quoted(place);
+  return out +
+         "\n  why: programs outside read such files without being asked\n  how: look into it before you work "
+         "there\n";
+}
+
 std::string run_json(const RunReport& report) {
   const Outcome& outcome = report.outcome;
   JsonWriter json;
@@ -190,6 +207,9 @@ std::string run_json(const RunReport& report) {
   usage_json(json, outcome.usage);
   json.end_object();
   layers_json(json, report.plan);
+  json.begin_array("appeared");
+  for (const std::string& place : report.appeared) json.text({}, place);
+  json.end_array();
   timings_json(json, report.plan, report.timings);
   std::string text = json.end_object().str();
   if (!report.denied_json.empty()) {

@@ -15,9 +15,10 @@ namespace immure::run {
 // How it ended, as the supervisor saw it.
 struct Outcome {
   EndedBy killed_by = EndedBy::Itself;
+  bool ended_outside = false;  // pid 1 was killed, and not by its supervisor
   int wait_status = 0;
   uint64_t wall_ns = 0, user_us = 0, system_us = 0, max_rss_kb = 0;
-  uint64_t memory_seen = 0;    // the most that the supervisor summed; 0: it did not
+  uint64_t memory_seen = 0, processes_seen = 0;  // the most that the supervisor summed; 0: it did not
   CgroupUsage usage;
   int exit_status() const;
 };
@@ -34,6 +35,10 @@ void layers_json(JsonWriter& json, const Plan& plan);
 std::string timings_text(const Plan& plan, const Timings& timings);
 void timings_json(JsonWriter& json, const Plan& plan, const Timings& timings);
 
+// Of the places that could not be made read-only, since they were not there: those that are there now.
+std::vector<std::string> appeared(const Plan& plan);
+std::string appeared_text(const std::vector<std::string>& places);  // empty when none did
+
 // One document: schema "immure.run/1".
 struct RunReport {
   const JailSpec& spec;
@@ -41,6 +46,7 @@ struct RunReport {
   const Timings& timings;
   const Outcome& outcome;
   std::string denied_json;   // an array, made by denied.h; empty: none
+  const std::vector<std::string>& appeared;
 };
 std::string run_json(const RunReport& report);
 

@@ -164,11 +164,13 @@ std::string Run::death(const Outcome& outcome, const Denied* denied) const {
   DeathFacts facts;
   facts.wait_status = outcome.wait_status;
   facts.by = outcome.killed_by;
+  facts.outside = outcome.ended_outside;
   facts.summed = plan_.supervisor_sums;
   facts.memory_limit = plan_.memory_limit;
   facts.memory_peak = outcome.usage.memory_peak.value_or(outcome.memory_seen);
   facts.oom_kills = outcome.usage.oom_kills.value_or(0);
   facts.pids_limit = plan_.pids_limit;
+  facts.pids_seen = outcome.processes_seen;
   facts.pids_refused = outcome.usage.pids_limit_hits.value_or(0);
   facts.wall_limit_ns = plan_.wall_limit_ns;
   facts.cpu_limit_ns = plan_.cpu_time_limit_ns;
@@ -181,13 +183,14 @@ std::string Run::death(const Outcome& outcome, const Denied* denied) const {
 }
 
 void Run::tell(const Outcome& outcome, const Timings& timings, Denied* denied) {
+  std::vector<std::string> made = appeared(plan_);
   if (options_.json) {
     std::string denied_json = denied != nullptr ? denied->json() : std::string();
-    say(run_json({spec_, plan_, timings, outcome, denied_json}) + "\n");
+    say(run_json({spec_, plan_, timings, outcome, denied_json, made}) + "\n");
   } else if (!options_.quiet) {
     if (options_.timings) say(timings_text(plan_, timings));
     if (denied != nullptr && denied->total() != 0) say("immure: " + denied->summary() + "\n");
-    say(death(outcome, denied));
+    say(death(outcome, denied) + appeared_text(made));
   }
   if (!status_.wanted()) return;
   JsonWriter json;

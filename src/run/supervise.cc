@@ -211,6 +211,7 @@ void Loop::sample() {
     return;
   }
   outcome_.memory_seen = std::max(outcome_.memory_seen, use.resident);
+  outcome_.processes_seen = std::max(outcome_.processes_seen, use.tasks);
   bool sums = plan_.supervisor_sums;
   if (sums && plan_.memory_limit != 0 && use.resident > plan_.memory_limit) kill_tree(EndedBy::MemoryLimit);
   if (sums && plan_.pids_limit != 0 && use.tasks > plan_.pids_limit) kill_tree(EndedBy::PidsLimit);
@@ -291,8 +292,13 @@ Result<Outcome> Loop::run() {
   if (!exited_ && outcome_.killed_by == EndedBy::Itself && gave_up)
     return fail(Code::kSystem, "pid 1 of the jail gave up, and the jail ended with it",
                 "it could not be kept apart from its program, or a call failed that it cannot do without");
+  outcome_.ended_outside = !exited_ && !plan_.enters && outcome_.killed_by == EndedBy::Itself;
   // Reading what the group counted costs more than many a run; it is asked for when it is told or tells why.
-  if (options_.usage || WIFSIGNALED(outcome_.wait_status)) outcome_.usage = jail_.groups.usage();
+  constexpr uint64_t kLongerThanAStart = 20'000'000;
+  if (options_.usage || WIFSIGNALED(outcome_.wait_status))
+    outcome_.usage = jail_.groups.usage();
+  else if (outcome_.wait_status != 0 || outcome_.wall_ns > kLongerThanAStart)
+    outcome_.usage.pids_limit_hits = jail_.groups.pids_refused();
   if (outcome_.usage.oom_kills.value_or(0) > 0 && outcome_.killed_by == EndedBy::Itself &&
       WIFSIGNALED(outcome_.wait_status))
     outcome_.killed_by = EndedBy::MemoryLimit;

@@ -167,15 +167,47 @@ Status check_layers(const JailSpec& spec) {
   auto off = [&](Layer layer) { return spec.need_of(layer) == Need::Off; };
   auto by = [&](Layer layer) { return spec.need_by[static_cast<size_t>(layer)]; };
   // The set-up itself walks on these; without them there is no jail to speak of.
-  for (Layer layer : {Layer::MountNs, Layer::PidNs, Layer::Root, Layer::Mounts, Layer::Fds}) {
+  for (Layer layer : {Layer::MountNs, Layer::PidNs, Layer::Root, Layer::Mounts, Layer::Devices, Layer::Fds}) {
     if (!off(layer)) continue;
-    return fail(Code::kBadValue, std::string("the layer ") + key(layer) + " cannot be switched off",
-                "every other layer stands on it", "leave the option out", spec.origin_text(by(layer)));
+    return fail(
+        Code::kBadValue, std::string("the layer ") + key(layer) + " cannot be switched off",
+        layer == Layer::Devices ? "every jail has it; --dev adds a node" : "every other layer stands on it",
+        "leave the option out", spec.origin_text(by(layer)));
   }
   if (off(Layer::UserNs) && spec.as_root) {
     return fail(Code::kUsage, "--as-root needs the user namespace",
                 "without one the id 0 inside would be the id 0 outside", "keep one of them",
                 both(spec, by(Layer::UserNs), spec.set_by_word(Field::AsRoot)));
+  }
+  // Both let nobody in who could still gain privilege by an exec, but for who has it.
+  constexpr uint64_t kSysAdmin = uint64_t{1} << 21;
+  bool privileged = off(Layer::Capabilities) || (spec.caps_add & kSysAdmin) != 0;
+  for (Layer layer : {Layer::Landlock, Layer::Seccomp}) {
+    bool wanted = !off(layer) && !(layer == Layer::Seccomp && spec.seccomp == "none");
+    if (!off(Layer::NoNewPrivs) || !wanted || privileged) continue;
+    return fail(Code::kUsage, std::string("--need no-new-privs=off goes only with ") + key(layer) + "=off",
+                "the kernel takes its rules only from who can gain no privilege",
+                "leave it out, or add --need " + std::string(key(layer)) + "=off",
+                spec.origin_text(by(Layer::NoNewPrivs)));
+  }
+  // Without it the jail's identity is one of the host's, and there is one.
+  struct Identity {
+    bool clash;
+    Field field;
+    const char *flag, *why;
+  };
+  for (const Identity& one : {
+           Identity{spec.uid == 0U, Field::Uid, "--user 0", "the program would be the root of the host"},
+           Identity{spec.gid == 0U, Field::Gid, "--group 0",
+                    "the program would be in the group of the host's root"},
+           Identity{spec.gid && !spec.uid, Field::Gid, "--group",
+                    "without --user the jail has an id that is no user of the host"},
+           Identity{spec.id_range != 0, Field::IdRange, "--uid-range",
+                    "without one there is nothing to map ids in"},
+       }) {
+    if (!one.clash || !off(Layer::UserNs)) continue;
+    return fail(Code::kUsage, std::string(one.flag) + " and --need user-ns=off contradict", one.why,
+                "keep one of them", both(spec, by(Layer::UserNs), spec.set_by_word(one.field)));
   }
   struct Pair {
     bool clash;

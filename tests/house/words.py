@@ -30,6 +30,8 @@ ALLOWED = [
 # Written so that this file does not hold what it looks for.
 PLACES = re.compile(r"/wor[k]/|/far[m]/|\.\./share[d]\b|before-sto[p]|\bsub[a]gent|\bthis sessio[n]\b|\blanguage mode[l]\b"
                     r"|/tmp/brie[f]|\bissues? (?:#|show )\d", re.I)
+# Rows of requirements have their place in the names of tests, not in what a user reads.
+ROWS = re.compile(r"\([SU]\d+(?:, [SU]\d+)*\)")
 LATER = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X]|HAC[K])\b")
 
 
@@ -47,6 +49,8 @@ def complaints_of(name, text):
         if name.startswith("src/"):
             for number, literal in house.string_literals(text):
                 complaints += claims_in(name, number, literal[1:-1])
+                if match := ROWS.search(literal):
+                    complaints.append(f"{name}:{number}: a message cites a row: '{match.group(0)}'")
     elif name.endswith((".md", ".scd", ".toml", ".html", ".txt", ".sh", ".json")) or name == "dev":
         for number, line in enumerate(text.splitlines(), 1):
             complaints += claims_in(name, number, line)
@@ -78,6 +82,8 @@ def self_test():
         ("src/cli/run.cc", 'say("your program runs securely");\n', True),
         ("src/cli/run.cc", "// a secure default\nint securebits;\n", False),
         ("src/cli/run.cc", 'say("securebits");\n', False),
+        ("src/cli/run.cc", 'say("it walks out (S3' + '5)");\n', True),
+        ("src/cli/run.cc", '// why (S3' + '5)\nsay("x");\n', False),
         ("docs/x.md", "see /wor" + "k/main for it\n", True),
         ("docs/x.md", "the ../share" + "d folder\n", True),
         ("docs/x.md", "shared/mime-info and a network at work\n", False),

@@ -1,6 +1,7 @@
 // The default jail: what a program finds in it without any option. Each test looks from inside, and where the action
 // would work outside, a control shows that it does.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/jail.h"
@@ -25,6 +26,39 @@ TEST_F(DefaultJail, KeepsTheStreamsApart) {
   EXPECT_EQ(seen.outcome.out.find("to-err"), std::string::npos) << seen;
   EXPECT_NE(seen.outcome.err.find("to-err"), std::string::npos) << seen;
   EXPECT_EQ(sights_of(Jail().probe_command({{"stdin"}}).input("some text").run())[0].text, "some text");
+}
+
+// A program that opens /dev/stderr anew gets what its descriptor gives, and no more. (A file's owner is
+// somebody else in root's jails, so there everybody must be allowed to write it.)
+TEST_F(DefaultJail, OpensItsStandardFilesAnewAsTheyAreOpen) {
+  TempDir dir;
+  const std::string log = dir.file("log", "12345");
+  chmod(log.c_str(), 0777);
+  auto seen_with = [&](const char* file, int flags) {
+    Command probe = Jail().probe_command({{"open", "/dev/stdin", "r"},
+                                          {"open", "/dev/stdin", "w"},
+                                          {"open", "/dev/stdin", "rw"},
+                                          {"exec", "/dev/stdin"}});
+    probe.before_exec([file = std::string(file), flags] { dup2(open(file.c_str(), flags | O_CLOEXEC), 0); });
+    return sights_of(probe.run());
+  };
+  Sights reads = seen_with(log.c_str(), O_RDONLY), writes = seen_with(log.c_str(), O_WRONLY),
+         both = seen_with(log.c_str(), O_RDWR);
+  EXPECT_EQ(reads[0].verdict + reads[1].verdict + reads[2].verdict, "okEACCESEACCES") << reads;
+  EXPECT_EQ(writes[0].verdict + writes[1].verdict + writes[2].verdict, "EACCESokEACCES") << writes;
+  EXPECT_EQ(both[0].verdict + both[1].verdict + both[2].verdict, "okokok") << both;
+  for (const Sights* seen : {&reads, &writes, &both}) EXPECT_EQ((*seen)[3].verdict, "EACCES") << *seen;
+  EXPECT_TRUE(seen_with("/dev/null", O_WRONLY)[1].ok());
+  EXPECT_EQ(seen_with("/dev/null", O_PATH)[1].verdict, "EACCES");
+}
+
+// What is there anyway can be asked for.
+TEST_F(DefaultJail, HasItsOwnNodesWhenTheyAreAskedFor) {
+  Sights seen = Jail()
+                    .options({"--dev", "/dev/null", "--dev", "/dev/urandom", "-v"})
+                    .probe({{"write", "/dev/null", "x"}});
+  EXPECT_TRUE(seen[0].ok()) << seen;
+  EXPECT_EQ(seen.outcome.err.find("weakened"), std::string::npos) << seen;
 }
 
 TEST_F(DefaultJail, TellsMissingAndUnusableProgramsApart_S2) {

@@ -36,6 +36,24 @@ TEST_F(Exec, HasWhatTheJailsOwnProgramHas) {
   }
 }
 
+TEST_F(Exec, TellsItsLayersWhenAsked) {
+  LivingJail jail({"--need", "time-ns=off"});
+  Outcome told = immure({"exec", "-v", jail.name(), "--", "true"});
+  EXPECT_EQ(told.status, 0) << told.err;
+  EXPECT_NE(told.err.find("in the jail '" + jail.name() + "'"), std::string::npos) << told.err;
+  EXPECT_NE(told.err.find("mount flags           in force  the jail's"), std::string::npos) << told.err;
+  EXPECT_NE(told.err.find("time namespace        off"), std::string::npos) << told.err;
+  EXPECT_EQ(immure({"exec", jail.name(), "--", "true"}).err, "");
+}
+
+TEST_F(Exec, IsInspectedByTheJailsName) {
+  LivingJail jail;
+  Outcome seen = immure({"inspect", jail.name()});
+  EXPECT_EQ(seen.status, 0) << seen.err;
+  EXPECT_EQ(seen.out.find("process "), 0u) << seen.out;
+  EXPECT_NE(seen.out.find("seccomp"), std::string::npos) << seen.out;
+}
+
 TEST_F(Exec, IsInTheSameNamespacesAndGroups) {
   LivingJail jail;
   Sights entered = jail.probe({{"namespaces"}, {"cat", "/proc/self/cgroup"}, {"open", "/tmp/from-exec", "create"}, {"sleep", "0"}});

@@ -289,6 +289,16 @@ INSTANTIATE_TEST_SUITE_P(BadInput, Refusals, testing::ValuesIn(kRefusals),
                          });
 
 // Without root a range is what /etc/subuid grants, and no more.
+// A program of the current folder is the first thing that somebody new tries.
+TEST_F(Refusals, AProgramOfTheCurrentFolderNamesTheGrant) {
+  TempDir dir;
+  dir.file("check", "#!/bin/sh\nexit 3\n", 0755);
+  Outcome refused = Command({immure_path(), "run", "./check"}).cwd(dir.path()).run();
+  EXPECT_EQ(refused.status, 127);
+  EXPECT_NE(refused.err.find("--ro-bind ."), std::string::npos) << refused.err;
+  EXPECT_EQ(Command({immure_path(), "run", "--ro-bind", ".", "./check"}).cwd(dir.path()).run().status, 3);
+}
+
 TEST_F(Refusals, ARangeThatIsNotGranted) {
   SKIP_UNLESS(can_be_user());
   Outcome outcome = immure_command({"run", "--uid-range", "200000", "--", "true"}).run();

@@ -174,6 +174,19 @@ std::vector<pid_t> probes_with(const std::string& word) {
   return found;
 }
 
+// A program may get along, or hide it: who reads the end has to know why less was done. Held long enough to
+// be summed.
+TEST_F(JailTest, TellsThatTheLimitOfProcessesWasReached) {
+  auto told = [](size_t wanted) {
+    Actions actions(wanted, {"daemon", "9"});
+    actions.push_back({"burn", "0.15"});   // by the one more that there may be
+    return Jail().options({"--pids", "12"}).probe(actions).outcome;
+  };
+  Outcome many = told(20), few = told(4);
+  EXPECT_NE(many.err.find("--pids 24"), std::string::npos) << many.out << many.err;
+  EXPECT_EQ(few.err, "") << few.out;
+}
+
 // (S76, S30) killed from outside, the supervisor takes the whole jail with it: a program that has taken its
 // parent-death signal off, and one that hides in a session of its own. Without a jail both go on.
 TEST_F(JailTest, CannotOutliveItsSupervisor) {

@@ -78,6 +78,27 @@ TEST_F(SharedFolder, WithTheOwnersPowerInItIsRefused_S55) {
   EXPECT_EQ(jail("--ro-bind").command({"true"}).run().status, 0);
 }
 
+// A repository that was cloned from the same disk has hard links in .git, which is why it may be there
+// read-only.
+TEST_F(SharedFolder, WithTheOwnersPowerInAReadOnlyPartIsNot) {
+  SKIP_UNLESS(can_be_root());
+  dir_.dir("shared/part", 0755);
+  dir_.file("shared/part/tool", "x", 0755);
+  ASSERT_EQ(link((folder_ + "/part/tool").c_str(), (dir_ / "other").c_str()), 0);
+  Sights seen = jail()
+                    .option("--ro-bind")
+                    .option(folder_ + "/part:/srv/s/part")
+                    .probe({{"open", "/srv/s/part/tool", "r"},
+                            {"open", "/srv/s/part/tool", "w"},
+                            {"rename", "/srv/s/part", "/srv/s/p"},
+                            {"open", "/srv/s/new", "create"}});
+  EXPECT_TRUE(seen[0].ok()) << seen;
+  EXPECT_EQ(seen[1].verdict, "EROFS") << seen;
+  EXPECT_FALSE(seen[2].ok()) << seen;
+  EXPECT_TRUE(seen[3].ok()) << seen;
+  EXPECT_EQ(jail().command({"true"}).run().status, 125) << "the control";
+}
+
 TEST_F(SharedFolder, ThatIsReachedOverALinkIsRefused) {
   SKIP_UNLESS(can_be_root());
   dir_.dir("shared/inner", 0755);

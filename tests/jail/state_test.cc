@@ -80,7 +80,10 @@ TEST_F(States, KillEndsTheWholeJail) {
   Outcome killed = immure({"kill", jail.name()});
   EXPECT_EQ(killed.status, 0) << killed.err;
   EXPECT_TRUE(has_ended(init));
-  EXPECT_EQ(jail.wait().status, 128 + SIGKILL);
+  EXPECT_EQ(killed.out, jail.name() + ": ended\n");
+  Outcome ended = jail.wait();
+  EXPECT_EQ(ended.status, 128 + SIGKILL);
+  EXPECT_NE(ended.err.find("the jail was ended from outside"), std::string::npos) << ended.err;
   Outcome again = immure({"kill", jail.name()});
   EXPECT_EQ(again.status, 125);
   EXPECT_NE(again.err.find("IMM-E040"), std::string::npos) << again.err;

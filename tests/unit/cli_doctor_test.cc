@@ -18,9 +18,7 @@ Checkup good_host() {
   c.features = test::linux_6_18();
   c.host = test::root_host();
   c.around.privileged = true;
-  c.helpers = {{"newuidmap", "/usr/bin/newuidmap", true},
-               {"newgidmap", "/usr/bin/newgidmap", true},
-               {"pasta", "/usr/bin/pasta", false}};
+  c.helpers = {{"newuidmap", "/usr/bin/newuidmap", true}, {"newgidmap", "/usr/bin/newgidmap", true}};
   c.sysctls = {{"fs.protected_hardlinks", "1"}};
   c.plan.emplace();
   return c;
@@ -83,6 +81,18 @@ TEST(DoctorTest, TheCauseIsPassedOn) {
   EXPECT_EQ(user->value, "EPERM");
   EXPECT_EQ(user->why, "sysctl kernel.unprivileged_userns_clone is 0");
   EXPECT_EQ(user->how, "sysctl -w kernel.unprivileged_userns_clone=1");
+}
+
+// On a hybrid host the unified tree can freeze, and a jail's groups are not in it.
+TEST(DoctorTest, FreezingIsTheGroupsOnlyWhereItsTreeCan) {
+  Checkup c = good_host();
+  c.features.cgroup = test::cgroup_hybrid();
+  auto hybrid = findings(c);
+  EXPECT_EQ(find(hybrid, "control groups", "freeze")->verdict, Verdict::Note);
+  EXPECT_EQ(find(hybrid, "control groups", "freeze")->value, "by SIGSTOP to each process");
+  c.features.cgroup = test::cgroup_v2();
+  auto unified = findings(c);
+  EXPECT_EQ(find(unified, "control groups", "freeze")->verdict, Verdict::Good);
 }
 
 TEST(DoctorTest, KnobsAreJudgedBothWays) {

@@ -230,6 +230,15 @@ TEST(ExplainTerm, KnowsEveryCode) {
 }
 
 TEST(ExplainTerm, KnowsItsTermsAndNoCommands) {
+  for (int i = 0; i < kLayerCount; i++) {
+    auto layer = static_cast<Layer>(i);
+    EXPECT_NE(explain_option(key(layer)).find(std::string("--need ") + key(layer)), std::string::npos)
+        << key(layer);
+  }
+  for (const char* word : {"--memory", "limits.memory", "need.seccomp", "weaken.ptrace", "--bind"})
+    EXPECT_NE(explain_option(word), "") << word;
+  for (const char* word : {"file", "memory", "limits.bind", "limits.", ".", "--quiet", "--nope", "need.x"})
+    EXPECT_EQ(explain_option(word), "") << word;
   EXPECT_GE(glossary_terms().size(), 15u);
   for (std::string_view term : glossary_terms()) EXPECT_FALSE(explain_term(term).empty()) << term;
   EXPECT_EQ(explain_term("user-namespace"), explain_term("user namespace"));

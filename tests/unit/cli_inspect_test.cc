@@ -243,12 +243,17 @@ TEST_F(InspectTest, NoSuchProcess) {
   ASSERT_FALSE(p);
   EXPECT_EQ(p.error().code, Code::kNoJail);
   EXPECT_EQ(p.error().sys_errno, ENOENT);
-  for (std::string bad : {"", "0", "-1", "12x", "99999999999"}) {
+  for (std::string bad : {"", "0", "-1", "99999999999"}) {
     char* args[] = {bad.data()};
     auto result = inspect(args);
     ASSERT_FALSE(result) << bad;
     EXPECT_EQ(result.error().code, Code::kUsage) << bad;
   }
+  char name[] = "no-such-jail";
+  char* args[] = {name};
+  auto result = inspect(args);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kNoJail);
 }
 
 // A kernel thread or another user's process: what cannot be read is said to be so, and nothing fails.

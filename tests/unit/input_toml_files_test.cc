@@ -186,8 +186,17 @@ TEST_F(ProfileFiles, AProjectMayOnlyTighten) {
     Result<std::vector<Word>> words = all();
     ASSERT_FALSE(words) << more;
     EXPECT_EQ(words.error().code, Code::kLoosens) << more << "\n" << format(words.error());
-    EXPECT_FALSE(words.error().origin.empty()) << more;
+    EXPECT_NE(words.error().origin.find(".toml:"), std::string::npos) << more << "\n"
+                                                                      << format(words.error());
   }
+}
+
+TEST_F(ProfileFiles, AProjectThatStrangersMayWriteNamesItself) {
+  put("project/immure.toml", "pids = 9");
+  ::chmod((top_ + "/project/immure.toml").c_str(), 0666);
+  Result<std::vector<Word>> words = all();
+  ASSERT_FALSE(words);
+  EXPECT_EQ(words.error().origin, places_.project);
 }
 
 TEST_F(ProfileFiles, AProjectIsComparedWithTheCommandLineToo) {
@@ -276,7 +285,7 @@ std::vector<Word> some_words() {
       {"tty", {"true", "false"}},
       {"net", {"host"}},
       {"hostname", {"h"}},
-      {"clock-offset", {"-2h"}},
+      {"clock-offset", {"+2h"}},
       {"name", {"n"}},
   };
   std::vector<Word> words;

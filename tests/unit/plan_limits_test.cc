@@ -56,5 +56,54 @@ TEST(Limits, MoreGrantsThanAJailHasPlacesForAreRefused) {
   }
 }
 
+// Whichever limit comes first refuses, and only the group's counts how often.
+TEST(Limits, OfProcessesAreTheGroupsFirst) {
+  auto of = [](const Features& features) {
+    JailSpec spec;
+    spec.argv = {"true"};
+    spec.limits.pids = 20;
+    Host host = test::root_host();
+    host.hard_limits.fill(~uint64_t{0});
+    char* environment[] = {nullptr};
+    auto plan = compile(spec, features, host, RealHostFiles{}, environment);
+    EXPECT_TRUE(plan) << (plan ? "" : format(plan.error()));
+    if (plan)
+      for (const ExpectedRlimit& limit : plan->rlimits)
+        if (limit.resource == RLIMIT_NPROC) return limit.hard;
+    return uint64_t{0};
+  };
+  Features features = test::linux_6_18();
+  EXPECT_EQ(of(features), 21u);
+  features.cgroup = test::without_delegation(features.cgroup);
+  EXPECT_EQ(of(features), 20u) << "no group";
+}
+
+TEST(Limits, OfProcessorsNameTheirController) {
+  JailSpec spec;
+  spec.argv = {"true"};
+  spec.limits.cpus_milli = 500;
+  Features features = test::linux_6_18();
+  features.cgroup = test::without_delegation(features.cgroup);
+  features.cgroup.unusable = {{"memory", "it is another's", ""}, {"cpu", "it is not mounted", ""}};
+  char* environment[] = {nullptr};
+  auto plan = compile(spec, features, test::root_host(), RealHostFiles{}, environment);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().why, "cpu: it is not mounted");
+}
+
+// Inside it may have any name; outside, 0 is root's group.
+TEST(Identity, OfGroupZeroIsNotRootsGroup) {
+  JailSpec spec;
+  spec.argv = {"true"};
+  spec.uid = 1000;
+  spec.gid = 0;
+  char* environment[] = {nullptr};
+  auto plan = compile(spec, test::linux_6_18(), test::root_host(), RealHostFiles{}, environment);
+  ASSERT_TRUE(plan) << format(plan.error());
+  EXPECT_EQ(plan->outside_uid, 1000u);
+  EXPECT_EQ(plan->inside_gid, 0u);
+  EXPECT_NE(plan->outside_gid, 0u);
+}
+
 }  // namespace
 }  // namespace immure

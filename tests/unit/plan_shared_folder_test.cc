@@ -106,5 +106,71 @@ TEST_F(SharedFolder, HoldsNoLinkOfTheJails) {
   EXPECT_TRUE(plan());
 }
 
+// git for one trusts a repository only when all of it belongs to who asks.
+TEST_F(SharedFolder, ShowsItsReadOnlyPartsAsTheJailsOwnToo) {
+  const std::string part = folder_ + "/part";
+  ASSERT_EQ(mkdir(part.c_str(), 0755), 0);
+  Grant grant;
+  grant.kind = Grant::Kind::RoBind;
+  std::vector<Tree::Kept> kept;
+  auto shown = [&](const std::string& source, const std::string& target) {
+    grant.source.value = source;
+    grant.target.value = target;
+    spec_.grants.resize(1);
+    spec_.grants.push_back(grant);
+    auto made = plan();
+    EXPECT_TRUE(made) << (made ? "" : format(made.error()));
+    auto is_map = [](const Step& step) { return step.op == Op::MapOwner; };
+    kept = made ? made->written_trees.at(0).kept : std::vector<Tree::Kept>{};
+    return made ? std::count_if(made->steps.begin(), made->steps.end(), is_map) : 0;
+  };
+  EXPECT_EQ(shown(part, "/srv/s/part"), 2);
+  ASSERT_EQ(kept.size(), 1u) << "nothing is rewritten there, so it need not be looked through";
+  EXPECT_EQ(kept[0].below, "/part");
+  EXPECT_EQ(shown(part, "/srv/part"), 1) << "nothing that can be written is around it";
+  EXPECT_TRUE(kept.empty());
+  EXPECT_EQ(shown("/usr", "/srv/s/part"), 1) << "another folder is shown as it is";
+  EXPECT_TRUE(kept.empty());
+  rmdir(part.c_str());
+}
+
+// A link in it leads to what is not part of it.
+TEST_F(SharedFolder, ShowsWhatALinkInItLeadsToAsItIs) {
+  const std::string link = folder_ + "/etc";
+  ASSERT_EQ(symlink("/etc", link.c_str()), 0);
+  Grant grant;
+  grant.kind = Grant::Kind::RoBind;
+  grant.source.value = link + "/ssl";
+  grant.target.value = "/srv/s/etc/ssl";
+  spec_.grants.push_back(grant);
+  auto made = plan();
+  auto is_map = [](const Step& step) { return step.op == Op::MapOwner; };
+  ASSERT_TRUE(made) << format(made.error());
+  EXPECT_EQ(std::count_if(made->steps.begin(), made->steps.end(), is_map), 1);
+  unlink(link.c_str());
+}
+
+TEST_F(SharedFolder, NamesWhatCannotBeMadeReadOnly) {
+  Grant grant;
+  grant.kind = Grant::Kind::RoBind;
+  grant.skip_missing = true;
+  for (const char* name : {"/.envrc", "/deep/er"}) {
+    grant.source.value = folder_ + name;
+    grant.target.value = std::string("/srv/s") + name;
+    spec_.grants.push_back(grant);
+  }
+  grant.source.value = "/no/such";
+  grant.target.value = "/srv/s/elsewhere";
+  spec_.grants.push_back(grant);
+  grant.target.value = "/srv/t";
+  spec_.grants.push_back(grant);
+  auto made = plan();
+  ASSERT_TRUE(made) << format(made.error());
+  EXPECT_EQ(made->unguarded, (std::vector<std::string>{folder_ + "/.envrc", folder_ + "/deep/er"}));
+  spec_.grants[0].kind = Grant::Kind::RoBind;
+  made = plan();
+  EXPECT_TRUE(made && made->unguarded.empty()) << "where nothing can be written, nothing can be made";
+}
+
 }  // namespace
 }  // namespace immure

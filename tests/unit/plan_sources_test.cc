@@ -91,6 +91,32 @@ TEST_F(Sources, ThatCannotBeLookedAtAreNotMissing) {
   EXPECT_EQ(refused.error().sys_errno, EACCES);
 }
 
+// What a descriptor gives already, and only where it stays what it is: a terminal of the jail's takes the
+// place of one.
+TEST_F(Sources, ThatAreStandardDescriptorsGiveWhatTheyGive) {
+  class Files final : public HostFiles {
+   public:
+    FdFacts descriptor(int fd) const override { return {fd != 2, fd != 1}; }
+  };
+  JailSpec spec;
+  spec.argv = {"/bin/true"};
+  char* environment[] = {nullptr};
+  auto rules = [&] {
+    Result<Plan> made = compile(spec, test::linux_6_18(), test::root_host(), Files{}, environment);
+    EXPECT_TRUE(made) << (made ? "" : format(made.error()));
+    std::vector<std::pair<uint64_t, uint64_t>> out;
+    if (!made) return out;
+    for (const Step& step : made->steps)
+      if (step.op == Op::LandlockFd) out.push_back({step.y, step.x});
+    return out;
+  };
+  constexpr uint64_t kRead = 1 << 2, kWrite = 1 << 1 | 1 << 14;
+  EXPECT_EQ(rules(),
+            (std::vector<std::pair<uint64_t, uint64_t>>{{0, kRead | kWrite}, {1, kRead}, {2, kWrite}}));
+  spec.tty = Tty::Always;
+  EXPECT_TRUE(rules().empty());
+}
+
 // What the system root takes from the host may be missing there; it may not be out of sight.
 TEST(SystemRoot, IsNotMadeOfWhatCannotBeLookedAt) {
   class Blind final : public HostFiles {

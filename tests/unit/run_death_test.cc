@@ -68,6 +68,19 @@ TEST(Death, TimeLimits) {
   EXPECT_HAS(explain_death(facts)[0].how, "--cpu-time 2s");
 }
 
+TEST(Death, FromOutsideIsSaidSo) {
+  DeathFacts facts;
+  facts.wait_status = by_signal(SIGKILL);
+  EXPECT_HAS(explain_death(facts)[0].what, "the program was killed by SIGKILL");
+  facts.outside = true;
+  ASSERT_EQ(explain_death(facts).size(), 1u);
+  EXPECT_HAS(explain_death(facts)[0].what, "the jail was ended from outside");
+  EXPECT_HAS(explain_death(facts)[0].why, "immure kill");
+  facts.oom_kills = 1;
+  ASSERT_EQ(explain_death(facts).size(), 1u);
+  EXPECT_HAS(explain_death(facts)[0].what, "out of memory");
+}
+
 TEST(Death, ProcessLimit) {
   DeathFacts facts;
   facts.wait_status = by_exit(254);
@@ -78,7 +91,15 @@ TEST(Death, ProcessLimit) {
   EXPECT_HAS(notes[0].what, "3 times no process could be made");
   EXPECT_HAS(notes[0].how, "--pids 64");
   facts.wait_status = 0;
-  EXPECT_TRUE(explain_death(facts).empty()) << "it got along";
+  EXPECT_EQ(explain_death(facts).size(), 1u) << "what was started in the background may not have got along";
+  facts.pids_refused = 0;
+  facts.pids_seen = 32;
+  EXPECT_TRUE(explain_death(facts).empty()) << "a group counts for itself";
+  facts.summed = true;
+  ASSERT_EQ(explain_death(facts).size(), 1u);
+  EXPECT_HAS(explain_death(facts)[0].what, "as many processes as it may have");
+  facts.pids_seen = 31;
+  EXPECT_TRUE(explain_death(facts).empty());
   facts.by = EndedBy::PidsLimit;
   facts.wait_status = by_signal(SIGKILL);
   EXPECT_EQ(explain_death(facts).size(), 1u);

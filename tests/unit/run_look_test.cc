@@ -156,8 +156,10 @@ class OwnersPowerTest : public LookTest {
     folder.written = true;
     folder.uid = geteuid();
     folder.gid = getegid();
+    folder.kept = kept_;
     return look_for_owners_power(folder);
   }
+  std::vector<Tree::Kept> kept_;
   // What is found says the name of the file.
   void expect_found(const std::string& name, const std::string& below = {}) {
     Status found = look_as_owner(below);
@@ -167,6 +169,21 @@ class OwnersPowerTest : public LookTest {
 };
 
 TEST_F(OwnersPowerTest, IsNotInAnOrdinaryFolder) { EXPECT_TRUE(look_as_owner()); }
+
+// What the jail sees read-only cannot be rewritten: by its name and its inode, and not below another name.
+TEST_F(OwnersPowerTest, IsNotLookedForInWhatIsKept) {
+  std::ofstream(root_ + "/a/tool") << "x";
+  ASSERT_EQ(chmod((root_ + "/a/tool").c_str(), 04700), 0);
+  struct stat st {};
+  ASSERT_EQ(stat((root_ + "/a").c_str(), &st), 0);
+  uint64_t device = uint64_t{major(st.st_dev)} << 32 | minor(st.st_dev);
+  kept_ = {{"/a", device, st.st_ino}};
+  EXPECT_TRUE(look_as_owner());
+  kept_ = {{"/b", device, st.st_ino}};
+  expect_found("/a/tool");
+  kept_ = {{"/a", device, st.st_ino + 1}};
+  expect_found("/a/tool");
+}
 
 TEST_F(OwnersPowerTest, IsInASetIdFile_S55) {
   const std::string tool = root_ + "/a/tool";

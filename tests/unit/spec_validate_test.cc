@@ -182,6 +182,31 @@ const Case kCases[] = {
        s.as_root = true;
        s.need[static_cast<size_t>(Layer::UserNs)] = Need::Off;
      }},
+    {"RootWithoutUserNamespace", Code::kUsage, "--user 0",
+     [](JailSpec& s) {
+       s.uid = 0;
+       s.need[static_cast<size_t>(Layer::UserNs)] = Need::Off;
+     }},
+    {"RootsGroupWithoutUserNamespace", Code::kUsage, "--group 0",
+     [](JailSpec& s) {
+       s.uid = 1000;
+       s.gid = 0;
+       s.need[static_cast<size_t>(Layer::UserNs)] = Need::Off;
+     }},
+    {"GroupAloneWithoutUserNamespace", Code::kUsage, "--group",
+     [](JailSpec& s) {
+       s.gid = 5;
+       s.need[static_cast<size_t>(Layer::UserNs)] = Need::Off;
+     }},
+    {"RangeWithoutUserNamespace", Code::kUsage, "--uid-range",
+     [](JailSpec& s) {
+       s.id_range = 10;
+       s.need[static_cast<size_t>(Layer::UserNs)] = Need::Off;
+     }},
+    {"FilterWithoutNoNewPrivs", Code::kUsage, "landlock=off",
+     [](JailSpec& s) { s.need[static_cast<size_t>(Layer::NoNewPrivs)] = Need::Off; }},
+    {"NoDevices", Code::kBadValue, "devices",
+     [](JailSpec& s) { s.need[static_cast<size_t>(Layer::Devices)] = Need::Off; }},
     {"HostNetRequired", Code::kUsage, "--net host",
      [](JailSpec& s) {
        s.net = Net::Host;

@@ -54,6 +54,12 @@ bool stat_of(int dir, const char* name, struct statx& st, int flags = 0) {
                    STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_INO | STATX_UID | STATX_GID, sys::arg(&st)) >= 0;
 }
 
+// What a mount hides at a name of `dir` the jail sees, which is shown the file system alone: a copy of it without those
+// mounts, from this directory on. None where such a copy may not be made: a jail of this caller's cannot have it either.
+UniqueFd without_mounts(int dir) {
+  return UniqueFd(static_cast<int>(sys::call(__NR_open_tree, dir, sys::arg(""), uapi::kOpenTreeClone | O_CLOEXEC | AT_EMPTY_PATH)));
+}
+
 bool may_pass(int dir, std::string_view name) {
   std::string within = std::string(name) + "/.";
   UniqueFd fd(static_cast<int>(sys::open(dir, within.c_str(), O_PATH | O_CLOEXEC)));
@@ -79,9 +85,12 @@ void Look::file(int dir, const char* name, const std::string& path) {
     bool by_group = st.stx_gid == tree.gid && (st.stx_mode & kGroupWrites) != 0;
     if (st.stx_uid != tree.uid && !by_group && (st.stx_mode & kAnybodyWrites) == 0) return;
     if (is_power(st, full)) powers.push_back(quoted(full));
-  } else if (device_of(st) != tree.device) {
-    return;
+  } else if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 && *name != '\0') {
+    manifest.give_up();
+    UniqueFd below = without_mounts(dir);
+    if (!below || !stat_of(below.get(), name, st)) return;
   }
+  if (!tree.written && device_of(st) != tree.device) return;
   if (st.stx_nlink > 1) linked.push_back({device_of(st), st.stx_ino, st.stx_nlink, full});
 }
 
@@ -122,7 +131,12 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
       if (type != kTypeDir) continue;
       uapi::OpenHow how{O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, tree.written ? 0 : uapi::kResolveNoXdev};
       long opened = sys::call(__NR_openat2, fd, sys::arg(entry->name), sys::arg(&how), sizeof how);
-      // A root shows no other file system. Where this caller may not pass, the jail's identity may not either; but what it
+      if (opened == -EXDEV) {
+        manifest.give_up();
+        if (UniqueFd below = without_mounts(fd))
+          opened = sys::call(__NR_openat2, below.get(), sys::arg(entry->name), sys::arg(&how), sizeof how);
+      }
+      // Where this caller may not pass, the jail's identity may not either; but what it
       // may pass without reading, the jail may as well, if it knows a name.
       bool passed_over = opened == -EXDEV || opened == -ENOENT || (opened == -EACCES && !may_pass(fd, name));
       if (passed_over) manifest.give_up();   // what it hides may come to light without a change of this directory

@@ -46,7 +46,7 @@ struct Look {
   Status directory(int fd, const std::string& path, unsigned depth);
   Status unreadable(const std::string& path, long error) const;
   std::vector<std::string> outside();
-  bool is_power(const struct statx& st, const std::string& path) const;
+  bool is_power(const struct statx& st, int dir, const char* name, const std::string& path) const;
 };
 
 bool stat_of(int dir, const char* name, struct statx& st, int flags = 0) {
@@ -66,13 +66,21 @@ bool may_pass(int dir, std::string_view name) {
   return bool(fd);
 }
 
+// By its path where that is short enough for a call.
+bool has_capability(int dir, const char* name, const std::string& path) {
+  constexpr const char* kAttribute = "security.capability";
+  if (lgetxattr(path.c_str(), kAttribute, nullptr, 0) > 0) return true;
+  if (errno != ENAMETOOLONG) return false;
+  UniqueFd file(static_cast<int>(sys::open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)));
+  return !file || fgetxattr(file.get(), kAttribute, nullptr, 0) > 0;
+}
+
 // A write takes such a bit away, a write through a shared mapping does not.
-bool Look::is_power(const struct statx& st, const std::string& path) const {
+bool Look::is_power(const struct statx& st, int dir, const char* name, const std::string& path) const {
   constexpr unsigned kSetUid = 04000, kSetGid = 02000, kGroupRuns = 010, kAnybodyRuns = 0111;
   bool by_user = (st.stx_mode & kSetUid) != 0, by_group = (st.stx_mode & kSetGid) != 0 && (st.stx_mode & kGroupRuns) != 0;
   if (by_user || by_group) return true;
-  std::string full = tree.path + path;
-  return (st.stx_mode & kAnybodyRuns) != 0 && lgetxattr(full.c_str(), "security.capability", nullptr, 0) > 0;
+  return (st.stx_mode & kAnybodyRuns) != 0 && has_capability(dir, name, tree.path + path);
 }
 
 void Look::file(int dir, const char* name, const std::string& path) {
@@ -84,7 +92,7 @@ void Look::file(int dir, const char* name, const std::string& path) {
     constexpr unsigned kGroupWrites = 020, kAnybodyWrites = 02;
     bool by_group = st.stx_gid == tree.gid && (st.stx_mode & kGroupWrites) != 0;
     if (st.stx_uid != tree.uid && !by_group && (st.stx_mode & kAnybodyWrites) == 0) return;
-    if (is_power(st, full)) powers.push_back(quoted(full));
+    if (is_power(st, dir, name, full)) powers.push_back(quoted(full));
   } else if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 && *name != '\0') {
     manifest.give_up();
     UniqueFd below = without_mounts(dir);

@@ -1,6 +1,7 @@
 // The look through a root for names of files that also have names outside it.
 #include "run/look.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -280,6 +281,18 @@ TEST_F(OwnersPowerTest, IsInAFileCapability_S55) {
   const unsigned char net_raw[20] = {0, 0, 0, 2, 0, 0x20};   // version 2, CAP_NET_RAW permitted
   ASSERT_EQ(setxattr(tool.c_str(), "security.capability", net_raw, sizeof net_raw, 0), 0);
   expect_found("/a/tool");
+  // Deeper than any one call can name.
+  const std::string name(200, 'd');
+  int dir = open(root_.c_str(), O_PATH | O_CLOEXEC);
+  for (int depth = 0; depth < 25; depth++) {
+    ASSERT_EQ(mkdirat(dir, name.c_str(), 0755), 0);
+    int next = openat(dir, name.c_str(), O_PATH | O_CLOEXEC);
+    close(dir);
+    dir = next;
+  }
+  ASSERT_EQ(renameat(AT_FDCWD, tool.c_str(), dir, "tool"), 0);
+  close(dir);
+  expect_found(name + "/tool");
 }
 
 }  // namespace

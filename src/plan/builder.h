@@ -42,6 +42,7 @@ struct Builder {
     Side side = Side::Child; // who makes it
     bool owned = false;      // Host: shown to the jail as its own, as far as it belongs to this owner outside
     uint32_t uid = 0, gid = 0;
+    size_t tree = SIZE_MAX;  // owned: which of the plan's written trees is looked through; none: SIZE_MAX
   };
   std::vector<Region> regions;
   std::vector<std::string> writable;  // mounts that the program may write to

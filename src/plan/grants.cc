@@ -130,10 +130,11 @@ bool is_part_of_owned(const Builder& b, const Builder::Region& around, const Gra
   return straight.kind == facts.kind && straight.device == facts.device && straight.inode == facts.inode;
 }
 
+// Of this folder at this place alone: granted once more elsewhere, it can be written there.
 void keep_out_of_look(Builder& b, const Builder::Region& around, const Grant& grant, const PathFacts& facts) {
-  for (Tree& tree : b.plan.written_trees)
-    if (tree.path == around.source && facts.kind == PathFacts::Kind::Dir)
-      tree.kept.push_back({grant.target.value.substr(around.path.size()), facts.device, facts.inode});
+  if (around.tree >= b.plan.written_trees.size() || facts.kind != PathFacts::Kind::Dir) return;
+  Tree& tree = b.plan.written_trees[around.tree];
+  tree.kept.push_back({grant.target.value.substr(around.path.size()), facts.device, facts.inode});
 }
 
 // Nothing can be mounted where nothing is, and nothing is made on the host. So the program can make it.
@@ -169,7 +170,9 @@ Status bind(Builder& b, const Grant& grant) {
     show_as_own(b, grant, slot, owner, *facts);
     keep_out_of_look(b, around, grant, *facts);
   } else if (writable && needs_owner_map(b, *facts)) {
+    size_t tree = b.plan.written_trees.size();
     IMMURE_TRY(map_owner(b, grant, slot, *facts));
+    if (tree < b.plan.written_trees.size()) shown.tree = tree;
     shown.owned = true;
     shown.uid = facts->uid;
     shown.gid = facts->gid;

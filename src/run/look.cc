@@ -46,12 +46,18 @@ struct Look {
   Status directory(int fd, const std::string& path, unsigned depth);
   Status unreadable(const std::string& path, long error) const;
   std::vector<std::string> outside();
-  bool is_power(const struct statx& st, const std::string& path) const;
+  bool is_power(const struct statx& st, int dir, const char* name, const std::string& path) const;
 };
 
 bool stat_of(int dir, const char* name, struct statx& st, int flags = 0) {
   return sys::call(__NR_statx, dir, sys::arg(name), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | flags,
                    STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_INO | STATX_UID | STATX_GID, sys::arg(&st)) >= 0;
+}
+
+// What a mount hides at a name of `dir` the jail sees, which is shown the file system alone: a copy of it without those
+// mounts, from this directory on. None where such a copy may not be made: a jail of this caller's cannot have it either.
+UniqueFd without_mounts(int dir) {
+  return UniqueFd(static_cast<int>(sys::call(__NR_open_tree, dir, sys::arg(""), uapi::kOpenTreeClone | O_CLOEXEC | AT_EMPTY_PATH)));
 }
 
 bool may_pass(int dir, std::string_view name) {
@@ -60,13 +66,21 @@ bool may_pass(int dir, std::string_view name) {
   return bool(fd);
 }
 
+// By its path where that is short enough for a call.
+bool has_capability(int dir, const char* name, const std::string& path) {
+  constexpr const char* kAttribute = "security.capability";
+  if (lgetxattr(path.c_str(), kAttribute, nullptr, 0) > 0) return true;
+  if (errno != ENAMETOOLONG) return false;
+  UniqueFd file(static_cast<int>(sys::open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)));
+  return !file || fgetxattr(file.get(), kAttribute, nullptr, 0) > 0;
+}
+
 // A write takes such a bit away, a write through a shared mapping does not.
-bool Look::is_power(const struct statx& st, const std::string& path) const {
+bool Look::is_power(const struct statx& st, int dir, const char* name, const std::string& path) const {
   constexpr unsigned kSetUid = 04000, kSetGid = 02000, kGroupRuns = 010, kAnybodyRuns = 0111;
   bool by_user = (st.stx_mode & kSetUid) != 0, by_group = (st.stx_mode & kSetGid) != 0 && (st.stx_mode & kGroupRuns) != 0;
   if (by_user || by_group) return true;
-  std::string full = tree.path + path;
-  return (st.stx_mode & kAnybodyRuns) != 0 && lgetxattr(full.c_str(), "security.capability", nullptr, 0) > 0;
+  return (st.stx_mode & kAnybodyRuns) != 0 && has_capability(dir, name, tree.path + path);
 }
 
 void Look::file(int dir, const char* name, const std::string& path) {
@@ -78,10 +92,13 @@ void Look::file(int dir, const char* name, const std::string& path) {
     constexpr unsigned kGroupWrites = 020, kAnybodyWrites = 02;
     bool by_group = st.stx_gid == tree.gid && (st.stx_mode & kGroupWrites) != 0;
     if (st.stx_uid != tree.uid && !by_group && (st.stx_mode & kAnybodyWrites) == 0) return;
-    if (is_power(st, full)) powers.push_back(quoted(full));
-  } else if (device_of(st) != tree.device) {
-    return;
+    if (is_power(st, dir, name, full)) powers.push_back(quoted(full));
+  } else if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 && *name != '\0') {
+    manifest.give_up();
+    UniqueFd below = without_mounts(dir);
+    if (!below || !stat_of(below.get(), name, st)) return;
   }
+  if (!tree.written && device_of(st) != tree.device) return;
   if (st.stx_nlink > 1) linked.push_back({device_of(st), st.stx_ino, st.stx_nlink, full});
 }
 
@@ -122,7 +139,12 @@ Status Look::directory(int fd, const std::string& path, unsigned depth) {
       if (type != kTypeDir) continue;
       uapi::OpenHow how{O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, tree.written ? 0 : uapi::kResolveNoXdev};
       long opened = sys::call(__NR_openat2, fd, sys::arg(entry->name), sys::arg(&how), sizeof how);
-      // A root shows no other file system. Where this caller may not pass, the jail's identity may not either; but what it
+      if (opened == -EXDEV) {
+        manifest.give_up();
+        if (UniqueFd below = without_mounts(fd))
+          opened = sys::call(__NR_openat2, below.get(), sys::arg(entry->name), sys::arg(&how), sizeof how);
+      }
+      // Where this caller may not pass, the jail's identity may not either; but what it
       // may pass without reading, the jail may as well, if it knows a name.
       bool passed_over = opened == -EXDEV || opened == -ENOENT || (opened == -EACCES && !may_pass(fd, name));
       if (passed_over) manifest.give_up();   // what it hides may come to light without a change of this directory

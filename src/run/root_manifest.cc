@@ -18,6 +18,10 @@ constexpr std::string_view kHeader = "immure root manifest 1\n";
 constexpr size_t kLengthAt = kHeader.size(), kFirst = kLengthAt + sizeof(uint64_t);
 constexpr int64_t kSettled = 2;   // seconds: no file system counts in larger units
 constexpr long kXfs = 0x58465342;
+// The folder of state files is often in memory, and nobody is told of what lies there: it holds so many manifests, and
+// none of a root with so many directories that looking it up would take long as well.
+constexpr uint64_t kPlaces = 64;
+constexpr size_t kLongest = 8U << 20;
 
 // Then its path and a NUL.
 struct Noted {
@@ -45,17 +49,21 @@ int64_t now() {
 }  // namespace
 
 std::string manifest_path(const std::string& state_dir, uint64_t device, uint64_t inode) {
-  return state_dir + "/root-" + num(device) + "-" + num(inode) + ".looked";
+  return state_dir + "/root-" + num((device ^ inode) % kPlaces) + ".looked";
 }
 
 RootManifest::RootManifest(int root)
     : text_(std::string(kHeader) + std::string(sizeof(uint64_t), '\0')), newest_allowed_(now() - kSettled), worth_keeping_(keeps_ctime(root)) {}
 
 void RootManifest::add(const struct statx& directory, std::string_view path) {
+  if (!worth_keeping_) return;
   if (directory.stx_ctime.tv_sec > newest_allowed_ || (directory.stx_mask & kManifestMask) != kManifestMask) give_up();
   Noted noted{directory.stx_ino, directory.stx_ctime.tv_sec, directory.stx_ctime.tv_nsec, static_cast<uint32_t>(path.size() + 1)};
   text_.append(reinterpret_cast<const char*>(&noted), sizeof noted);
   text_.append(path).push_back('\0');
+  if (text_.size() <= kLongest) return;
+  give_up();
+  text_.resize(kFirst);
 }
 
 std::string RootManifest::text() const {

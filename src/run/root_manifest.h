@@ -13,7 +13,7 @@ namespace immure::run {
 
 inline constexpr uint32_t kManifestMask = STATX_INO | STATX_CTIME;
 
-// The file for a root, within the directory of state files.
+// The file for a root, within the directory of state files. Roots may share one: a manifest begins with its root.
 std::string manifest_path(const std::string& state_dir, uint64_t device, uint64_t inode);
 
 // Made during a look. A directory is noted as it was before it was read.

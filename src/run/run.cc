@@ -94,6 +94,7 @@ Status Run::plan_it(bool probed) {
   Features features = probed ? Features::probe() : Features::assume(spec_.need_of(Layer::Cgroup) != Need::Off);
   auto plan = compile(spec_, features, host_, RealHostFiles{}, caller_.environment);
   if (!plan) return tl::unexpected<Error>(plan.error());
+  for (const char*& group : watched_.groups) group = nullptr;   // of the plan that goes now
   plan_ = std::move(*plan);
   return {};
 }

@@ -99,6 +99,17 @@ TEST_F(SharedFolder, WithTheOwnersPowerInAReadOnlyPartIsNot) {
   EXPECT_EQ(jail().command({"true"}).run().status, 125) << "the control";
 }
 
+TEST_F(SharedFolder, WithTheOwnersPowerInWhatAnotherGrantOfItOpensIsRefused_S55) {
+  SKIP_UNLESS(can_be_root());
+  dir_.dir("shared/part", 0755);
+  dir_.file("shared/part/tool", "x", 04755);
+  Jail part = jail();
+  part.options({"--ro-bind", folder_ + "/part:/srv/s/part"});
+  EXPECT_EQ(part.command({"true"}).run().status, 0) << "the control";
+  part.options({"--bind", folder_ + ":/srv/t"});
+  EXPECT_EQ(part.command({"true"}).run().status, 125) << "/srv/t/part can be written";
+}
+
 TEST_F(SharedFolder, ThatIsReachedOverALinkIsRefused) {
   SKIP_UNLESS(can_be_root());
   dir_.dir("shared/inner", 0755);

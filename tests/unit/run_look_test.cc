@@ -1,14 +1,19 @@
 // The look through a root for names of files that also have names outside it.
 #include "run/look.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include "run/root_manifest.h"
 
@@ -80,6 +85,36 @@ TEST_F(LookTest, IsOfTheDirectoryThatWasPlanned) {
   EXPECT_NE(exchanged.error().what.find("another one"), std::string::npos);
 }
 
+// A root is shown without what is mounted in it, so that is no cover.
+TEST_F(LookTest, SeesWhatAMountHides_S46) {
+  const std::string dir = root_ + "/a", file = root_ + "/inside";
+  auto found_below = [&](const std::string& cover, const std::string& place) {
+    pid_t child = fork();
+    if (child == 0) {
+      if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(2);
+      if (mount(cover.c_str(), place.c_str(), nullptr, MS_BIND, nullptr) != 0) _exit(2);
+      std::string manifest;
+      _exit(look_again({}, &manifest) && manifest.empty() ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  };
+  const std::string other = top_ + "/cover";
+  mkdir(other.c_str(), 0755);
+  std::ofstream(top_ + "/cover-file") << "x";
+  usleep(2'100'000);   // old enough to be remembered, were it not for the mount
+  int control = found_below(other, dir);
+  if (control == 2) GTEST_SKIP() << "needs a mount namespace";
+  EXPECT_EQ(control, 0);
+  EXPECT_EQ(found_below(top_ + "/cover-file", file), 0);
+  ASSERT_EQ(link((top_ + "/outside").c_str(), (dir + "/b/c").c_str()), 0);
+  EXPECT_EQ(found_below(other, dir), 1);
+  ASSERT_EQ(unlink((dir + "/b/c").c_str()), 0);
+  ASSERT_EQ(link(file.c_str(), (top_ + "/too").c_str()), 0);
+  EXPECT_EQ(found_below(top_ + "/cover-file", file), 1);
+}
+
 // A name that is known is enough where a directory may be passed; who may not even pass finds nothing behind it.
 TEST_F(LookTest, ADirectoryThatMayBePassedMustBeRead_S48) {
   const std::string closed = root_ + "/a/b";
@@ -129,6 +164,20 @@ TEST_F(LookTest, ADirectoryThatIsExchangedOrGoneIsLookedAtAgain_S46) {
   EXPECT_TRUE(look_again(manifest));
   ASSERT_EQ(rename((top_ + "/b").c_str(), (root_ + "/a/b").c_str()), 0);
   EXPECT_FALSE(look_again(manifest));
+}
+
+TEST_F(LookTest, ManifestsAreFewAndOfOneRootEach) {
+  std::set<std::string> places;
+  for (uint64_t inode = 0; inode < 1000; inode++) places.insert(manifest_path("/state", 7, inode));
+  EXPECT_LE(places.size(), 64u);
+  std::string manifest = settled_manifest();
+  ASSERT_NE(manifest, "");
+  const std::string copy = top_ + "/copy";
+  ASSERT_EQ(rename(root_.c_str(), copy.c_str()), 0);
+  mkdir(root_.c_str(), 0755);
+  mkdir((root_ + "/a").c_str(), 0755);
+  ASSERT_EQ(link((top_ + "/outside").c_str(), (root_ + "/a/c").c_str()), 0);
+  EXPECT_FALSE(look_again(manifest)) << "of another root at the same path";
 }
 
 TEST_F(LookTest, WhatIsNoManifestIsNotBelieved) {
@@ -232,6 +281,18 @@ TEST_F(OwnersPowerTest, IsInAFileCapability_S55) {
   const unsigned char net_raw[20] = {0, 0, 0, 2, 0, 0x20};   // version 2, CAP_NET_RAW permitted
   ASSERT_EQ(setxattr(tool.c_str(), "security.capability", net_raw, sizeof net_raw, 0), 0);
   expect_found("/a/tool");
+  // Deeper than any one call can name.
+  const std::string name(200, 'd');
+  int dir = open(root_.c_str(), O_PATH | O_CLOEXEC);
+  for (int depth = 0; depth < 25; depth++) {
+    ASSERT_EQ(mkdirat(dir, name.c_str(), 0755), 0);
+    int next = openat(dir, name.c_str(), O_PATH | O_CLOEXEC);
+    close(dir);
+    dir = next;
+  }
+  ASSERT_EQ(renameat(AT_FDCWD, tool.c_str(), dir, "tool"), 0);
+  close(dir);
+  expect_found(name + "/tool");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "kernel/sys.h"
 #include "plan/enter.h"
 #include "run/enter.h"
+#include "run/scope.h"
 #include "run/state.h"
 #include "run/systemd_scope.h"
 #include "spec/validate.h"
@@ -95,7 +96,7 @@ void come_near(const JailState& state) {
   std::string own = read_file("/proc/self/cgroup", 1 << 16).value_or("");
   if (geteuid() == 0 || state.groups.empty() || controller_of(state.groups.front()) != "unified") return;
   for (const CgroupDirectory& group : cgroup_directories({.self_cgroup = own})) {
-    if (group.controllers != "unified" || group.directory.empty()) continue;
+    if (group.controllers != "unified" || !run::is_of_users_slice(group.directory)) continue;
     std::string common = group.directory;
     while (common.size() > 1 && !(state.groups.front() + "/").starts_with(common + "/")) common.erase(common.rfind('/'));
     if (access((common + "/cgroup.procs").c_str(), W_OK) != 0) (void)run::enter_systemd_scope();

@@ -1,6 +1,7 @@
 // A user's limit without a delegated group: the service manager is asked for one, and its absence is not the end.
 #include <unistd.h>
 
+#include "support/files.h"
 #include "support/jail.h"
 
 namespace immure::test {
@@ -9,6 +10,10 @@ namespace {
 Can can_ask_a_manager() {
   std::string bus = "/run/user/" + std::to_string(geteuid()) + "/bus";
   return {access(bus.c_str(), R_OK | W_OK) == 0, "no service manager of this user's runs here (" + bus + ")"};
+}
+Can is_logged_in() {
+  std::string slice = "/user-" + std::to_string(geteuid()) + ".slice/";
+  return {read_file("/proc/self/cgroup").find(slice) != std::string::npos, "this is no login of the user's: no group of " + slice};
 }
 
 class Scope : public JailTest {
@@ -27,6 +32,7 @@ class Scope : public JailTest {
 };
 
 TEST_F(Scope, HoldsALimitThatWasSaid_S87) {
+  SKIP_UNLESS(is_logged_in());
   SKIP_UNLESS(can_ask_a_manager());
   Outcome held = limited({}, own_bus()).run();
   EXPECT_EQ(held.status, 0) << held.err;
@@ -40,7 +46,15 @@ TEST_F(Scope, ThatNobodyGivesLeavesTheSums) {
   EXPECT_NE(summed.err.find("the supervisor sums"), std::string::npos) << summed.err;
 }
 
+TEST_F(Scope, IsNotForAServiceOfTheSystem) {
+  if (is_logged_in().yes) GTEST_SKIP() << "this is a login";
+  Outcome refused = limited({"--need", "cgroup=require"}, own_bus()).run();
+  EXPECT_EQ(refused.status, 125) << refused.err;
+  EXPECT_EQ(refused.err.find("service manager"), std::string::npos) << refused.err;
+}
+
 TEST_F(Scope, ThatIsRequiredAndNotGivenIsARefusal) {
+  SKIP_UNLESS(is_logged_in());
   Outcome refused = limited({"--need", "cgroup=require"}, "unix:path=/nonexistent/bus").run();
   EXPECT_EQ(refused.status, 125) << refused.err;
   EXPECT_NE(refused.err.find("service manager gives no control group"), std::string::npos) << refused.err;

@@ -62,6 +62,12 @@ struct Tree {
   std::vector<Kept> kept = {};
 };
 
+// A place outside, in what can be written, that the jail is to see read-only.
+struct Guarded {
+  std::string place;
+  uint64_t device = 0, inode = 0;  // what was there
+};
+
 struct ExpectedRlimit {
   int resource;
   uint64_t soft, hard;
@@ -116,6 +122,8 @@ struct Plan {
 
   std::vector<std::string>
       unguarded;  // outside: places to be read-only that are not there, in what can be written
+
+  std::vector<Guarded> guarded;  // those that are there: who exchanges one outside takes the mount over it away
 
   std::array<LayerPlan, kLayerCount> layers;
   std::vector<std::string> weakened;  // sentences: what was loosened, and by which word

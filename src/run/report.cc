@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -170,12 +171,18 @@ std::vector<std::string> appeared(const Plan& plan) {
   std::vector<std::string> out;
   for (const std::string& place : plan.unguarded)
     if (struct stat st; lstat(place.c_str(), &st) == 0) out.push_back(place);
+  for (const auto& [place, device, inode] : plan.guarded) {
+    struct stat st;
+    if (lstat(place.c_str(), &st) != 0) continue;
+    uint64_t now = uint64_t{major(st.st_dev)} << 32 | minor(st.st_dev);
+    if (now != device || st.st_ino != inode) out.push_back(place);
+  }
   return out;
 }
 
 std::string appeared_text(const std::vector<std::string>& places) {
   if (places.empty()) return {};
-  std::string out = "immure: made during the run, and not read-only since it was not there before:";
+  std::string out = "immure: made during the run or exchanged by somebody outside, and so not read-only in the jail:";
   for (const std::string& place : places) out += " " + quoted(place);
   return out +
          "\n  why: programs outside read such files without being asked\n  how: look into it before you work "

@@ -35,7 +35,8 @@ void layers_json(JsonWriter& json, const Plan& plan);
 std::string timings_text(const Plan& plan, const Timings& timings);
 void timings_json(JsonWriter& json, const Plan& plan, const Timings& timings);
 
-// Of the places that could not be made read-only, since they were not there: those that are there now.
+// Of the places that could not be made read-only, since they were not there: those that are there now. Of those that
+// could: what is another file now, for the mount over the former one went with it.
 std::vector<std::string> appeared(const Plan& plan);
 std::string appeared_text(const std::vector<std::string>& places);  // empty when none did
 

@@ -105,6 +105,27 @@ TEST_F(Full, WhatAProjectsProfileCouldNotKeepIsTold) {
   EXPECT_NE(told.out.find("/.npmrc\n"), std::string::npos) << told.out;
 }
 
+// As an editor does that saves a file: the kernel takes the mount over the former one away.
+TEST_F(Full, WhatSomebodyOutsideExchangesIsTold) {
+  TempDir dir;
+  open_to_all(dir.dir("p", 0777));
+  const std::string rc = dir / "p/.envrc";
+  dir.file("p/.envrc", "one", 0666);
+  dir.file("p/.npmrc", "one", 0666);
+  Jail jail;
+  jail.options({"--profile", "project"});
+  Running running = jail.command({"/bin/sh", "-c", "echo in; until [ -e go ]; do sleep 0.05; done"}).cwd(dir / "p").start();
+  ASSERT_TRUE(running.wait_for("in"));
+  dir.file("p/new", "two", 0666);
+  ASSERT_EQ(rename((dir / "p/new").c_str(), rc.c_str()), 0);
+  dir.file("p/go", "", 0666);
+  Outcome told = running.wait();
+  EXPECT_EQ(told.status, 0) << told.err;
+  EXPECT_NE(told.err.find("exchanged"), std::string::npos) << told.err;
+  EXPECT_NE(told.err.find("'" + rc + "'"), std::string::npos) << told.err;
+  EXPECT_EQ(told.err.find(".npmrc"), std::string::npos) << told.err;
+}
+
 TEST_F(Full, ExplainTakesAWordForAProgramOnlyWhenThereIsOne) {
   Outcome term = immure({"explain", "capability"});
   EXPECT_EQ(term.status, 125);

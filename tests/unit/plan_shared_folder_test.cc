@@ -167,6 +167,18 @@ TEST_F(SharedFolder, NamesWhatCannotBeMadeReadOnly) {
   auto made = plan();
   ASSERT_TRUE(made) << format(made.error());
   EXPECT_EQ(made->unguarded, (std::vector<std::string>{folder_ + "/.envrc", folder_ + "/deep/er"}));
+  EXPECT_TRUE(made->guarded.empty());
+  const std::string there = folder_ + "/.envrc";
+  ASSERT_EQ(mkdir(there.c_str(), 0755), 0);
+  struct stat st {};
+  ASSERT_EQ(stat(there.c_str(), &st), 0);
+  made = plan();
+  rmdir(there.c_str());
+  ASSERT_TRUE(made) << format(made.error());
+  EXPECT_EQ(made->unguarded, (std::vector<std::string>{folder_ + "/deep/er"}));
+  ASSERT_EQ(made->guarded.size(), 1u);
+  EXPECT_EQ(made->guarded[0].place, there);
+  EXPECT_EQ(made->guarded[0].inode, st.st_ino);
   spec_.grants[0].kind = Grant::Kind::RoBind;
   made = plan();
   EXPECT_TRUE(made && made->unguarded.empty()) << "where nothing can be written, nothing can be made";

@@ -137,26 +137,20 @@ void keep_out_of_look(Builder& b, const Builder::Region& around, const Grant& gr
   tree.kept.push_back({grant.target.value.substr(around.path.size()), facts.device, facts.inode});
 }
 
-// Nothing can be mounted where nothing is, and nothing is made on the host. So the program can make it. What is there can
-// be exchanged outside, and then it is the program's as well.
-void note_guard(Builder& b, const Grant& grant, const PathFacts& facts) {
+// Nothing can be mounted where nothing is, and nothing is made on the host. So the program can make it.
+void note_unguarded(Builder& b, const Grant& grant) {
   if (grant.kind != Grant::Kind::RoBind) return;
   const Builder::Region& around = region_of(b, grant.target.value);
   bool writable = around.kind == Builder::Region::Kind::Host &&
                   std::find(b.writable.begin(), b.writable.end(), around.path) != b.writable.end();
   std::string place = path_normal(around.source + grant.target.value.substr(around.path.size()));
-  if (!writable || place != path_normal(grant.source.value)) return;
-  if (facts.kind == PathFacts::Kind::Missing)
-    b.plan.unguarded.push_back(std::move(place));
-  else
-    b.plan.guarded.push_back({std::move(place), facts.device, facts.inode});
+  if (writable && place == path_normal(grant.source.value)) b.plan.unguarded.push_back(std::move(place));
 }
 
 Status bind(Builder& b, const Grant& grant) {
   auto facts = source_of(b, grant);
   if (!facts) return tl::unexpected<Error>(facts.error());
-  note_guard(b, grant, *facts);
-  if (facts->kind == PathFacts::Kind::Missing) return {};
+  if (facts->kind == PathFacts::Kind::Missing) return note_unguarded(b, grant), Status{};
   bool writable = grant.kind == Grant::Kind::Bind;
   if (writable) IMMURE_TRY(keep_state_apart(b, grant, *facts));
   uint64_t attributes = kInert;

@@ -1,4 +1,5 @@
 // Mount points: made where the jail's own file systems are, found where the host's are.
+#include "base/path.h"
 #include "base/text.h"
 #include "plan/builder.h"
 
@@ -67,6 +68,7 @@ Status find_on_host(Builder& b, const Builder::Region& region, const std::string
     return fail(Code::kBadTarget, "nothing can be mounted at " + quoted(path),
                 is_dir ? "the target is a directory, the source is not" : "the source is a directory, the target is not",
                 {}, b.spec.origin_text(origin));
+  b.plan.guarded.push_back({path_normal(region.source + "/" + inner(region, path)), facts.device, facts.inode});
   return {};
 }
 

@@ -62,7 +62,7 @@ struct Tree {
   std::vector<Kept> kept = {};
 };
 
-// A place outside, in what can be written, that the jail is to see read-only.
+// A place outside, in what the jail is shown of the host, over which something is mounted for the jail.
 struct Guarded {
   std::string place;
   uint64_t device = 0, inode = 0;  // what was there
@@ -123,7 +123,7 @@ struct Plan {
   std::vector<std::string>
       unguarded;  // outside: places to be read-only that are not there, in what can be written
 
-  std::vector<Guarded> guarded;  // those that are there: who exchanges one outside takes the mount over it away
+  std::vector<Guarded> guarded;  // who exchanges one outside takes the mount over it away
 
   std::array<LayerPlan, kLayerCount> layers;
   std::vector<std::string> weakened;  // sentences: what was loosened, and by which word

@@ -182,10 +182,10 @@ std::vector<std::string> appeared(const Plan& plan) {
 
 std::string appeared_text(const std::vector<std::string>& places) {
   if (places.empty()) return {};
-  std::string out = "immure: made during the run or exchanged by somebody outside, and so not read-only in the jail:";
+  std::string out = "immure: made during the run or exchanged by somebody outside, and so not guarded in the jail:";
   for (const std::string& place : places) out += " " + quoted(place);
   return out +
-         "\n  why: programs outside read such files without being asked\n  how: look into it before you work "
+         "\n  why: what was to be read-only or hidden there was as the folder around it\n  how: look into it before you work "
          "there\n";
 }
 

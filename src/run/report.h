@@ -36,7 +36,7 @@ std::string timings_text(const Plan& plan, const Timings& timings);
 void timings_json(JsonWriter& json, const Plan& plan, const Timings& timings);
 
 // Of the places that could not be made read-only, since they were not there: those that are there now. Of those that
-// could: what is another file now, for the mount over the former one went with it.
+// could, and of others that something was mounted over: what is another file now, for the mount went with the former one.
 std::vector<std::string> appeared(const Plan& plan);
 std::string appeared_text(const std::vector<std::string>& places);  // empty when none did
 

@@ -156,6 +156,25 @@ std::vector<JailState> read_jail_states(const std::string& folder) {
   return states;
 }
 
+// What a supervisor left that was killed between two calls: a name taken and not yet written, a file not yet renamed.
+void clear_remains(const std::string& folder) {
+  constexpr time_t kSettled = 10;   // seconds: nobody takes so long between the two
+  DIR* dir = opendir(folder.c_str());
+  if (dir == nullptr) return;
+  while (const dirent* entry = readdir(dir)) {
+    std::string_view name = entry->d_name;
+    size_t made_by = name.rfind(".new.");
+    bool temporary = made_by != std::string_view::npos, claim = name.ends_with(".json");
+    std::string path = folder + "/" + std::string(name);
+    struct stat st {};
+    if ((!temporary && !claim) || lstat(path.c_str(), &st) != 0 || !S_ISREG(st.st_mode) || time(nullptr) - st.st_mtime < kSettled) continue;
+    auto maker = temporary ? parse_u64(name.substr(made_by + 5)) : std::optional<uint64_t>();
+    bool maker_lives = maker && sys::call(__NR_kill, static_cast<long>(*maker), 0) != -ESRCH;
+    if (temporary ? maker && !maker_lives : st.st_size == 0) unlink(path.c_str());
+  }
+  closedir(dir);
+}
+
 bool alive(const ProcessRef& process) {
   if (process.pid <= 0) return false;
   char buffer[1024];

@@ -38,6 +38,9 @@ Result<JailState> parse_jail_state(std::string_view text, std::string_view path)
 // is not one of immure's.
 std::vector<JailState> read_jail_states(const std::string& folder);
 
+// Removes what supervisors left there that were killed while they wrote it; no state of a jail, dead or alive.
+void clear_remains(const std::string& folder);
+
 // Is it the process that was meant, and not dead?
 bool alive(const ProcessRef& process);
 // A pidfd of exactly this process; kNoJail when it is gone.

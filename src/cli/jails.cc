@@ -83,6 +83,7 @@ struct Census {
 
 Census take_census(const std::string& folder) {
   Census census;
+  clear_remains(folder);
   for (JailState& state : read_jail_states(folder)) {
     Life life = life_of(state);
     if (life == Life::Running) {

@@ -257,6 +257,7 @@ int Loop::timeout() const {
 }
 
 Result<Outcome> Loop::run() {
+  on_time();   // the first look at what is used comes before all that may take long
   jail_.sources.clear();   // the program is past its exec
   while (!gone_) {
     pollfd fds[4 + Terminal::kPollFds];

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 
 #include "base/file.h"
@@ -82,10 +83,11 @@ Status enter_systemd_scope() {
   const std::string unit = unit_name();
   BusError error{nullptr, nullptr, 0};
   constexpr int kProperties = 4;
+  constexpr uint32_t kTheSender = 0;   // as the manager sees it, which may be in another pid namespace
   int called = library.call_method(
       bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "StartTransientUnit", &error, nullptr,
       "ssa(sv)a(sa(sv))", unit.c_str(), "fail", kProperties, "Description", "s", "immure and its jail", "PIDs", "au", 1,
-      static_cast<uint32_t>(getpid()), "Delegate", "b", 1, "CollectMode", "s", "inactive-or-failed", 0);
+      kTheSender, "Delegate", "b", 1, "CollectMode", "s", "inactive-or-failed", 0);
   std::string answer = error.message != nullptr ? error.message : "";
   library.error_free(&error);
   library.flush_close_unref(bus);

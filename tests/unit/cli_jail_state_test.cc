@@ -1,5 +1,6 @@
 // State files: what is read from them, and whether it is still true.
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -57,6 +58,26 @@ class JailStates : public ::testing::Test {
   }
   std::string folder_;
 };
+
+// A name that is taken and not yet written, and a file not yet renamed, of somebody who is gone.
+TEST_F(JailStates, RemainsOfTheKilledAreCleared) {
+  auto old = [&](const std::string& path) {
+    const timespec times[2] = {{1000, 0}, {1000, 0}};
+    EXPECT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+    return path;
+  };
+  pid_t gone = fork();
+  if (gone == 0) _exit(0);
+  waitpid(gone, nullptr, 0);
+  const std::string dead = "b.json.new." + num(static_cast<uint64_t>(gone)), living = "b.json.new." + num(static_cast<uint64_t>(getpid()));
+  const std::string claim = old(write("a.json", "")), half = old(write(dead, "{"));
+  const std::string kept[] = {write("young.json", ""), old(write("full.json", "{}")), old(write(living, "{")), write("c" + dead, "{"),
+                              old(write("root-1.looked", "")), old(write("x.json.new.word", "{"))};
+  clear_remains(folder_);
+  EXPECT_FALSE(fs::exists(claim));
+  EXPECT_FALSE(fs::exists(half));
+  for (const std::string& path : kept) EXPECT_TRUE(fs::exists(path)) << path;
+}
 
 TEST_F(JailStates, TellsAllThatIsWritten) {
   JailState state = parsed(state_text(

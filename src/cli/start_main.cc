@@ -62,7 +62,7 @@ std::string without_secrets(std::vector<Word> words) {
 
 Status read_program(JailSpec& spec) {
   if (spec.seccomp_fd < 0) return {};
-  auto bytes = read_fd(spec.seccomp_fd, 4096 * 8, "the compiled filter");
+  auto bytes = read_fd(spec.seccomp_fd, size_t{4096} * 8, "the compiled filter");
   if (!bytes) return tl::unexpected<Error>(bytes.error());
   close(spec.seccomp_fd);
   spec.seccomp_program = std::move(*bytes);

@@ -1,5 +1,7 @@
 """clang-tidy over src/, in TAP: tidy.py TOP BUILD [JOBS [quick]].
 
+What only the start program is made of is read as the folder "start" beside BUILD compiles it.
+
 "quick" leaves the path-sensitive analyzer out, which takes three quarters of the time: `./dev test` is quick, `./dev lint`
 is whole.
 
@@ -46,9 +48,16 @@ def main(top, build, jobs="2", mode="whole"):
         print(f"ok - lint # SKIP {TIDY} is not installed")
         return 0
     top, build = os.path.realpath(top), os.path.realpath(build)
-    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-        entries = [entry for entry in json.load(file)
-                   if os.path.realpath(entry["file"]).startswith(os.path.join(top, "src/"))]
+    entries, known = [], {}
+    for folder in (build, os.path.join(os.path.dirname(build), "start")):
+        if not os.path.exists(os.path.join(folder, "compile_commands.json")):
+            print(f"not ok - tidy: {folder} is not built")
+            return 1
+        seen = {entry["file"] for entry in entries}
+        with open(os.path.join(folder, "compile_commands.json"), encoding="utf-8") as file:
+            entries += [entry for entry in json.load(file) if entry["file"] not in seen
+                        and os.path.realpath(entry["file"]).startswith(os.path.join(top, "src/"))]
+        known = {**dependencies(folder), **known}
     with open(os.path.join(top, ".clang-tidy"), encoding="utf-8") as file:
         rules = file.read()
     stamps = os.path.join(build, "tidy")
@@ -57,7 +66,6 @@ def main(top, build, jobs="2", mode="whole"):
         entry["command"] = GCC_ONLY.sub("", entry["command"])
     with open(os.path.join(stamps, "compile_commands.json"), "w", encoding="utf-8") as file:
         json.dump(entries, file)
-    known = dependencies(build)
 
     def look(entry):
         name = os.path.relpath(os.path.realpath(entry["file"]), top)

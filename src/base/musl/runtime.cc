@@ -8,7 +8,7 @@
 // and without bookkeeping; what is freed last can be taken again. Beyond the arena, and for what is large, malloc.
 namespace {
 
-constexpr size_t kArenaSize = 192 * 1024, kLarge = 24 * 1024, kAlign = 16;
+constexpr size_t kKiB = 1024, kArenaSize = 192 * kKiB, kLarge = 24 * kKiB, kAlign = 16;
 alignas(kAlign) char arena[kArenaSize];
 size_t used = 0;
 void* newest = nullptr;
@@ -47,6 +47,8 @@ void operator delete(void* p, size_t) noexcept { give_back(p); }
 void operator delete[](void* p) noexcept { give_back(p); }
 void operator delete[](void* p, size_t) noexcept { give_back(p); }
 
+// What libstdc++ declares has to be defined where and as it is declared.
+// NOLINTBEGIN(cert-dcl58-cpp, cert-dcl50-cpp)
 namespace std {
 const nothrow_t nothrow{};
 void __throw_length_error(const char*) { abort(); }
@@ -60,3 +62,4 @@ void __throw_bad_function_call() { abort(); }
 void terminate() noexcept { abort(); }
 void __glibcxx_assert_fail(const char*, int, const char*, const char*) noexcept { abort(); }
 }  // namespace std
+// NOLINTEND(cert-dcl58-cpp, cert-dcl50-cpp)

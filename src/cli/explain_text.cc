@@ -138,8 +138,8 @@ std::string explain_text(const Explained& what, bool colour) {
   show_origins(rest, what.spec);
   rest.heading("Steps");
   out += rest.str().substr(1);
-  out += steps_of(plan, {Side::Parent, "outside, before the clone"});
   out += "outside, around the clone\n" + parents_part(plan);
+  out += steps_of(plan, {Side::Parent, "outside, while pid 1 begins"});
   out += steps_of(plan, {Side::Child, "pid 1 of the jail"});
   out += "the gate: outside, pid 1 is compared with this plan; pid 1 waits\n";
   out += steps_of(plan, {Side::AfterGate, "pid 1, when all is as planned"});

@@ -197,7 +197,7 @@ Status look_for_outside_links(const Tree& root, std::string_view remembered, std
   auto fd = open_tree_to_look(root);
   if (!fd) return tl::unexpected<Error>(std::move(fd.error()));
   if (still_holds(remembered, fd->get(), root.device)) return {};
-  Look look{root, RootManifest(fd->get()), {}, {}};
+  Look look{root, RootManifest(fd->get(), root.device), {}, {}};
   IMMURE_TRY(look.directory(fd->get(), {}, 0));
   std::vector<std::string> outside = look.outside();
   if (outside.empty() && to_remember != nullptr) *to_remember = look.manifest.text();
@@ -210,7 +210,7 @@ Status look_for_outside_links(const Tree& root, std::string_view remembered, std
 Status look_for_owners_power(const Tree& folder) {
   auto fd = open_tree_to_look(folder);
   if (!fd) return tl::unexpected<Error>(std::move(fd.error()));
-  Look look{folder, RootManifest(fd->get()), {}, {}};
+  Look look{folder, RootManifest(fd->get(), folder.device), {}, {}};
   if (folder.is_directory)
     IMMURE_TRY(look.directory(fd->get(), {}, 0));
   else

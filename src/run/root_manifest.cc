@@ -13,9 +13,9 @@ namespace immure::run {
 namespace {
 
 // Raised when what follows is laid out differently, or when the look comes to look for more. The length of the whole
-// comes next, then the directories.
-constexpr std::string_view kHeader = "immure root manifest 1\n";
-constexpr size_t kLengthAt = kHeader.size(), kFirst = kLengthAt + sizeof(uint64_t);
+// comes next, then the root's file system, then the directories.
+constexpr std::string_view kHeader = "immure root manifest 2\n";
+constexpr size_t kLengthAt = kHeader.size(), kDeviceAt = kLengthAt + sizeof(uint64_t), kFirst = kDeviceAt + sizeof(uint64_t);
 constexpr int64_t kSettled = 2;   // seconds: no file system counts in larger units
 constexpr long kXfs = 0x58465342;
 // The folder of state files is often in memory, and nobody is told of what lies there: it holds so many manifests, and
@@ -40,6 +40,12 @@ bool keeps_ctime(int root) {
   return type == EXT4_SUPER_MAGIC || type == kXfs || type == BTRFS_SUPER_MAGIC || type == TMPFS_MAGIC || type == F2FS_SUPER_MAGIC;
 }
 
+uint64_t number_at(std::string_view manifest, size_t at) {
+  uint64_t number;
+  std::memcpy(&number, manifest.data() + at, sizeof number);
+  return number;
+}
+
 int64_t now() {
   long time[2] = {0, 0};
   sys::call(__NR_clock_gettime, 0 /* CLOCK_REALTIME */, sys::arg(time));
@@ -52,8 +58,10 @@ std::string manifest_path(const std::string& state_dir, uint64_t device, uint64_
   return state_dir + "/root-" + num((device ^ inode) % kPlaces) + ".looked";
 }
 
-RootManifest::RootManifest(int root)
-    : text_(std::string(kHeader) + std::string(sizeof(uint64_t), '\0')), newest_allowed_(now() - kSettled), worth_keeping_(keeps_ctime(root)) {}
+RootManifest::RootManifest(int root, uint64_t device)
+    : text_(std::string(kHeader) + std::string(kFirst - kLengthAt, '\0')), newest_allowed_(now() - kSettled), worth_keeping_(keeps_ctime(root)) {
+  std::memcpy(text_.data() + kDeviceAt, &device, sizeof device);
+}
 
 void RootManifest::add(const struct statx& directory, std::string_view path) {
   if (!worth_keeping_) return;
@@ -76,9 +84,7 @@ std::string RootManifest::text() const {
 
 bool still_holds(std::string_view manifest, int root, uint64_t device) {
   if (!manifest.starts_with(kHeader) || manifest.size() <= kFirst || !keeps_ctime(root)) return false;
-  uint64_t length;
-  std::memcpy(&length, manifest.data() + kLengthAt, sizeof length);
-  if (length != manifest.size()) return false;
+  if (number_at(manifest, kLengthAt) != manifest.size() || number_at(manifest, kDeviceAt) != device) return false;
   for (manifest.remove_prefix(kFirst); !manifest.empty();) {
     Noted noted;
     if (manifest.size() < sizeof noted) return false;

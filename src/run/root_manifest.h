@@ -13,7 +13,7 @@ namespace immure::run {
 
 inline constexpr uint32_t kManifestMask = STATX_INO | STATX_CTIME;
 
-// The file for a root, within the directory of state files. Roots may share one: a manifest begins with its root.
+// The file for a root, within the directory of state files. Roots may share one: a manifest names its own, by file system and inode.
 std::string manifest_path(const std::string& state_dir, uint64_t device, uint64_t inode);
 
 // Made during a look. A directory is noted as it was before it was read.
@@ -21,7 +21,7 @@ class RootManifest {
  public:
   // root: an open descriptor of it. Directories that have changed so lately that a later change might bear the same
   // time, and file systems whose times are not the kernel's own, make a manifest that is not to be kept.
-  explicit RootManifest(int root);
+  RootManifest(int root, uint64_t device);
   void add(const struct statx& directory, std::string_view path);   // path: below the root, "" for itself
   void give_up() { worth_keeping_ = false; }
   // Empty: not to be kept.

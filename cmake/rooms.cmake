@@ -9,6 +9,7 @@ immure_room(input USES base kernel spec filter
   TABLES shipped_profiles.cc profile_files.cc GENERATED profiles.inc)
 immure_room(plan USES base uapi kernel spec filter)
 immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, nothing else
+immure_room(probes USES uapi FOLDERS MAINS main.cc)   # plus spec/layers.h
 immure_room(run USES base uapi kernel spec plan child FULL systemd_scope.cc)
 immure_room(cli USES base uapi kernel spec filter input plan child run
   MAINS start_main.cc full_main.cc STARTS full_program.cc)
@@ -17,6 +18,8 @@ immure_room(cli USES base uapi kernel spec filter input plan child run
 if(IMMURE_START)
   add_executable(immure src/cli/start_main.cc src/base/musl/runtime.cc)
   target_link_libraries(immure PRIVATE room_cli)
+  add_executable(immure-probe src/probes/main.cc)
+  target_link_libraries(immure-probe PRIVATE room_probes)
 else()
   add_executable(immure-full src/cli/full_main.cc)
   target_link_libraries(immure-full PRIVATE room_cli)

@@ -9,7 +9,8 @@ import re
 import house
 
 # Headers without code of their own that the child's room may include besides its USES.
-SINGLE_HEADERS = {"child": {"plan/step.h", "kernel/sys.h", "spec/layers.h"}}
+SINGLE_HEADERS = {"child": {"plan/step.h", "kernel/sys.h", "spec/layers.h"},
+                  "probes": {"spec/layers.h"}}
 
 ROOM = re.compile(r"^immure_room\((?P<words>[^)]*)\)", re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(?P<room>[a-z]+)/(?P<file>[^"]+)"', re.M)

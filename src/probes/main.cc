@@ -1,0 +1,179 @@
+// The program that goes inside: runs probes as the jail's program would, each in a process of its own, and says in a line
+// each how it ended.
+//
+//   immure-probe KEY=VALUE… -- ID…     the yard's facts (probes/yard.h), then the probes
+//   →  ID\tOUTCOME\tERRNO\tWHERE\tTEXT
+//
+// OUTCOME is a word of kOutcomes below; "killed" has the signal as ERRNO, "hangs" and "lost" neither. A line is written
+// before the next probe begins, so that what ends the jail is known by what is missing.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "probes/inside.h"
+#include "probes/planted.h"
+
+namespace immure::probes {
+namespace {
+
+constexpr int kPatience = 4000, kSoloPatience = 20000;  // milliseconds
+constexpr const char* kOutcomes[] = {"stopped", "escaped", "exposed", "not-applicable"};
+
+struct TextFact {
+  const char* key;
+  const char* Yard::*place;
+};
+constexpr TextFact kTexts[] = {
+    {"folder", &Yard::folder},       {"canary", &Yard::canary},
+    {"writable", &Yard::writable},   {"fifo", &Yard::fifo},
+    {"socket", &Yard::socket},       {"planted", &Yard::planted},
+    {"abstract", &Yard::abstract},   {"abstract_dgram", &Yard::abstract_dgram},
+    {"queue", &Yard::queue},         {"shm_file", &Yard::shm_file},
+    {"key", &Yard::key},             {"variable", &Yard::variable},
+    {"host_name", &Yard::host_name}, {"boot_id", &Yard::boot_id},
+    {"machine_id", &Yard::machine_id}, {"namespaces", &Yard::namespaces},
+    {"user_name", &Yard::user_name}, {"interface", &Yard::interface},
+    {"cgroup", &Yard::cgroup},
+};
+struct IntFact {
+  const char* key;
+  int Yard::*place;
+};
+constexpr IntFact kInts[] = {
+    {"witness", &Yard::witness},   {"tcp_port", &Yard::tcp_port}, {"tcp6_port", &Yard::tcp6_port},
+    {"udp_port", &Yard::udp_port}, {"metadata_port", &Yard::metadata_port},
+    {"shm_key", &Yard::shm_key},   {"sem_key", &Yard::sem_key},   {"msg_key", &Yard::msg_key},
+    {"uid", &Yard::uid},           {"supplementary", &Yard::supplementary},
+    {"launcher", &Yard::launcher},
+};
+struct LongFact {
+  const char* key;
+  int64_t Yard::*place;
+};
+constexpr LongFact kLongs[] = {
+    {"boot_time", &Yard::boot_time}, {"device", &Yard::device},       {"inode", &Yard::inode},
+    {"memory", &Yard::memory},       {"processes", &Yard::processes}, {"file_size", &Yard::file_size},
+    {"seconds", &Yard::seconds},
+};
+
+bool take_fact(Yard& yard, char* word) {
+  char* equals = std::strchr(word, '=');
+  if (equals == nullptr) return false;
+  *equals = '\0';
+  const char* value = equals + 1;
+  for (const TextFact& fact : kTexts)
+    if (std::strcmp(fact.key, word) == 0) return yard.*fact.place = value, true;
+  for (const IntFact& fact : kInts)
+    if (std::strcmp(fact.key, word) == 0) return yard.*fact.place = static_cast<int>(std::strtol(value, nullptr, 10)), true;
+  for (const LongFact& fact : kLongs)
+    if (std::strcmp(fact.key, word) == 0) return yard.*fact.place = std::strtoll(value, nullptr, 10), true;
+  return false;
+}
+
+const char* find_scratch() {
+  for (const char* folder : {"/tmp", "/dev/shm", "/var/tmp", "/run", "."}) {
+    char path[64];
+    std::snprintf(path, sizeof path, "%s/immure-probe-%d", folder, getpid());
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) continue;
+    close(fd);
+    unlink(path);
+    return folder;
+  }
+  return "";
+}
+
+void say(const char* id, const char* outcome, int error, const char* where, char* text) {
+  for (char* at = text; *at != '\0'; ++at)
+    if (static_cast<unsigned char>(*at) < ' ' || *at == '\x7f') *at = ' ';
+  char line[512];
+  int n = std::snprintf(line, sizeof line, "%s\t%s\t%d\t%s\t%s\n", id, outcome, error, where, text);
+  for (int at = 0; at < n;) {
+    ssize_t written = write(1, line + at, static_cast<size_t>(n - at));
+    if (written < 0 && errno != EINTR) _exit(3);
+    if (written > 0) at += static_cast<int>(written);
+  }
+}
+
+// Who a planted program makes of the one who starts it (planted.h).
+int say_who() {
+  char status[4096];
+  if (read_text("/proc/self/status", status, sizeof status) < 0) status[0] = '\0';
+  const char* effective = std::strstr(status, "CapEff:\t");
+  std::printf("%d %d %d %d %.16s\n", getuid(), geteuid(), getgid(), getegid(),
+              effective == nullptr ? "?" : effective + std::strlen("CapEff:\t"));
+  return 0;
+}
+
+void run_one(const Yard& yard, const Probe& probe) {
+  char none[1] = "";
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return say(probe.id, "lost", errno, "pipe2", none);
+  pid_t child = fork();
+  if (child < 0) {
+    say(probe.id, "lost", errno, "fork", none);
+  } else if (child == 0) {
+    close(ends[0]);
+    setpgid(0, 0);
+    Attempt attempt = probe.run(yard, probe);
+    _exit(write(ends[1], &attempt, sizeof attempt) == sizeof attempt ? 0 : 1);
+  } else {
+    close(ends[1]);
+    ends[1] = -1;
+    pollfd wait_for{ends[0], POLLIN, 0};
+    int ready;
+    do {
+      ready = poll(&wait_for, 1, (probe.flags & kSolo) != 0 ? kSoloPatience : kPatience);
+    } while (ready < 0 && errno == EINTR);
+    Attempt attempt;
+    bool told = ready > 0 && read(ends[0], &attempt, sizeof attempt) == sizeof attempt;
+    // What it left behind ends with it: its own process group, and itself should it have left that.
+    kill(-child, SIGKILL);
+    kill(child, SIGKILL);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    if (told) {
+      attempt.where[sizeof attempt.where - 1] = attempt.text[sizeof attempt.text - 1] = '\0';
+      say(probe.id, kOutcomes[static_cast<int>(attempt.outcome)], attempt.error, attempt.where, attempt.text);
+    } else if (ready == 0) {
+      say(probe.id, "hangs", 0, "", none);
+    } else {
+      say(probe.id, WIFSIGNALED(status) ? "killed" : "lost", WIFSIGNALED(status) ? WTERMSIG(status) : 0, "", none);
+    }
+  }
+  close(ends[0]);
+  if (ends[1] >= 0) close(ends[1]);
+}
+
+}  // namespace
+}  // namespace immure::probes
+
+int main(int argc, char** argv) {
+  using namespace immure::probes;
+  if (argc == 2 && std::strcmp(argv[1], kWho) == 0) return say_who();
+  Yard yard;
+  int at = 1;
+  for (; at < argc && std::strcmp(argv[at], "--") != 0; ++at) {
+    if (take_fact(yard, argv[at])) continue;
+    std::fprintf(stderr, "immure-probe: no such fact: %s\n", argv[at]);
+    return 2;
+  }
+  signal(SIGPIPE, SIG_IGN);
+  yard.scratch = find_scratch();
+  for (++at; at < argc; ++at) {
+    const Probe* probe = find(argv[at]);
+    if (probe == nullptr) {
+      std::fprintf(stderr, "immure-probe: no such probe: %s\n", argv[at]);
+      return 2;
+    }
+    run_one(yard, *probe);
+  }
+  return 0;
+}

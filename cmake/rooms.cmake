@@ -11,7 +11,10 @@ immure_room(plan USES base uapi kernel spec filter)
 immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, nothing else
 immure_room(probes USES uapi FOLDERS MAINS main.cc)   # plus spec/layers.h
 immure_room(run USES base uapi kernel spec plan child FULL systemd_scope.cc)
-immure_room(cli USES base uapi kernel spec filter input plan child run
+if(NOT IMMURE_START)
+  immure_room(prove USES base spec probes)
+endif()
+immure_room(cli USES base uapi kernel spec filter input plan child run prove
   MAINS start_main.cc full_main.cc STARTS full_program.cc)
 
 # The programs. The start binary has its own small runtime instead of the C++ library's.

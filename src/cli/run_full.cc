@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/explain.h"
+#include "cli/programs.h"
 #include "cli/wanted.h"
 #include "run/scope.h"
 #include "run/systemd_scope.h"
@@ -47,22 +48,8 @@ int above_the_programs(const Jail& jail) {
   return highest + 1;
 }
 
-// By the kernel's word, not by argv[0]: beside this program, or in bin/ when this one is in libexec/immure/.
-Result<std::string> start_binary() {
-  char path[4096];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-  std::string folder(path, n > 0 ? static_cast<size_t>(n) : 0);
-  folder.erase(folder.rfind('/') == std::string::npos ? 0 : folder.rfind('/') + 1);
-  for (const char* place : {"immure", "../../bin/immure"}) {
-    std::string file = folder + place;
-    if (access(file.c_str(), X_OK) == 0) return file;
-  }
-  return fail(Code::kSystem, "the start binary is missing", "immure stands neither in " + quoted(folder) + " nor in bin/",
-              "install immure as a whole: ./dev install");
-}
-
 Result<int> hand_over(const Wanted& wanted, char** environment) {
-  auto program = start_binary();
+  auto program = own_program("immure");
   if (!program) return tl::unexpected<Error>(std::move(program.error()));
   int least = above_the_programs(wanted.jail);
   auto words = sealed("immure-words", encode(wanted.words), least);

@@ -11,6 +11,7 @@
 #include "cli/inspect.h"
 #include "cli/jails.h"
 #include "cli/policy.h"
+#include "cli/prove.h"
 #include "cli/run_full.h"
 #include "cli/version.h"
 
@@ -38,6 +39,8 @@ constexpr Verb kVerbs[] = {
      "By the jail's control group where that is one of version 2; else by SIGSTOP to\neach process, which a "
      "SIGCONT from inside can undo. immure thaw lets them go on.\n"},
     {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw},
+    {"prove", "[OPTION]… [option of run]…", "attack the jail, and show what holds",
+     "--against --only --skip --list --explain --json --jsonl --colour --no-colour", Completes::RunOptions, prove},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
      "--syscall", Completes::RunOptions, explain},
     {"policy", "show NAME|FILE [--resolved] [--why] | list", "what a profile says, and what it comes to",
@@ -90,7 +93,7 @@ namespace {
 
 // These have a longer page of their own.
 bool has_own_help(const Verb& verb) {
-  constexpr std::string_view kOwn[] = {"run", "exec", "explain", "doctor", "inspect"};
+  constexpr std::string_view kOwn[] = {"run", "exec", "prove", "explain", "doctor", "inspect"};
   return std::find(std::begin(kOwn), std::end(kOwn), verb.name) != std::end(kOwn);
 }
 

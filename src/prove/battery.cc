@@ -1,0 +1,160 @@
+#include "prove/battery.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/text.h"
+
+namespace immure::prove {
+namespace {
+
+constexpr int kPatience = 60'000, kSoloPatience = 30'000;  // milliseconds
+
+// The calls that a jail's own record (immure.run/1) names as denied.
+std::set<std::string> denied_calls(const std::string& errors) {
+  std::set<std::string> calls;
+  for (std::string_view line : split(errors, '\n')) {
+    if (!line.starts_with("{\"schema\":\"immure.run/")) continue;
+    auto record = nlohmann::json::parse(line, nullptr, false);
+    if (!record.is_object() || !record.contains("denied") || !record["denied"].is_array()) continue;
+    for (const auto& denied : record["denied"])
+      if (denied.is_object() && denied.contains("call") && denied["call"].is_string())
+        calls.insert(denied["call"].get<std::string>());
+  }
+  return calls;
+}
+
+// The first line that is a message, for who asks why nothing ran.
+std::string reason_of(const Launch& launch) {
+  if (launch.timed_out) return "it did not end in time";
+  for (std::string_view line : split(launch.errors, '\n')) {
+    if (line.empty() || line.starts_with('{')) continue;
+    if (line.starts_with("immure: ")) line.remove_prefix(8);
+    return printable(line);
+  }
+  return "status " + num_signed(launch.status);
+}
+
+struct Running {
+  Job job;
+  std::unique_ptr<Launch> launch;
+  uint32_t signals, connections;
+};
+
+class Runner {
+ public:
+  Runner(Yard& yard, const std::vector<std::string>& facts) : yard_(yard), facts_(facts) {}
+
+  Running start(Job job) const {
+    const Site& site = job.site;
+    std::vector<std::string> argv = site.launcher;
+    argv.push_back(site.program);
+    for (const std::string& fact : yard_.facts(site.planted)) argv.push_back(fact);
+    argv.insert(argv.end(), facts_.begin(), facts_.end());
+    argv.emplace_back("--");
+    bool solo = false;
+    for (const probes::Probe* probe : job.probes) {
+      argv.emplace_back(probe->id);
+      solo = solo || (probe->flags & probes::kSolo) != 0;
+    }
+    auto launch = std::make_unique<Launch>(yard_, std::move(argv), site.place, site.root, solo ? kSoloPatience : kPatience);
+    return {std::move(job), std::move(launch), yard_.witness().signals(), yard_.witness().connections()};
+  }
+
+  // Writes down what came; what is left of the job to run, with nothing left when it is done.
+  Job finish(Running& running) const {
+    Job& job = running.job;
+    const Launch& launch = *running.launch;
+    std::set<const probes::Probe*> open(job.probes.begin(), job.probes.end());
+    std::set<std::string> denied = denied_calls(launch.errors);
+    bool changed = yard_.was_changed();
+    for (std::string_view text : split(launch.output, '\n')) {
+      Line line;
+      if (!read_line(text, line)) continue;
+      const probes::Probe* probe = probes::find(std::string(line.id).c_str());
+      if (probe == nullptr || open.erase(probe) == 0) continue;
+      line.seen.denied = denied.contains(line.seen.where.substr(0, line.seen.where.find(' ')));
+      line.seen.proven = line.seen.outcome == probes::Outcome::Escaped && is_proven(*probe, line.seen, running, changed);
+      (*job.seen)[probe] = std::move(line.seen);
+    }
+    if (open.empty()) return {job.site, {}, job.seen};
+    const bool started = open.size() < job.probes.size();
+    std::vector<const probes::Probe*> rest;
+    for (const probes::Probe* probe : job.probes)
+      if (open.contains(probe)) rest.push_back(probe);
+    Observation seen;
+    seen.text = reason_of(launch);
+    seen.status = launch.status;
+    // Nothing was said, and the launcher speaks of itself: nothing of this job can run here.
+    if (!started && launch.status >= 125 && launch.status <= 127) {
+      seen.ending = Ending::NotStarted;
+      for (const probes::Probe* probe : rest) (*job.seen)[probe] = seen;
+      return {job.site, {}, job.seen};
+    }
+    seen.ending = launch.timed_out ? Ending::Hangs : launch.status == 0 ? Ending::Lost : Ending::EndedAll;
+    (*job.seen)[rest.front()] = seen;
+    rest.erase(rest.begin());
+    return {job.site, std::move(rest), job.seen};
+  }
+
+ private:
+  bool is_proven(const probes::Probe& probe, const Observation& seen, const Running& running, bool changed) const {
+    switch (probe.proof) {
+      case probes::Proof::None: return false;
+      case probes::Proof::Line: return yard_.is_the_line(seen.text);
+      case probes::Proof::Signal: return yard_.witness().signals() != running.signals;
+      case probes::Proof::Changed: return changed;
+      case probes::Proof::Connection: return yard_.witness().connections() != running.connections;
+    }
+    return false;
+  }
+
+  Yard& yard_;
+  const std::vector<std::string>& facts_;
+};
+
+}  // namespace
+
+void run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::vector<std::string>& more_facts) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  Runner runner(yard, more_facts);
+  std::deque<Job> waiting(std::make_move_iterator(jobs.begin()), std::make_move_iterator(jobs.end()));
+  std::vector<Running> running;
+  while (!waiting.empty() || !running.empty()) {
+    while (!waiting.empty() && running.size() < at_once) {
+      if (!waiting.front().probes.empty()) running.push_back(runner.start(std::move(waiting.front())));
+      waiting.pop_front();
+    }
+    std::vector<pollfd> fds;
+    int64_t now = now_ms(), next = now + kPatience;
+    for (const Running& one : running) {
+      fds.push_back({one.launch->output_fd(), POLLIN, 0});
+      fds.push_back({one.launch->end_fd(), POLLIN, 0});
+      next = std::min(next, one.launch->deadline());
+    }
+    poll(fds.data(), fds.size(), static_cast<int>(std::max<int64_t>(0, next - now)));
+    for (size_t i = 0; i < running.size();) {
+      Running& one = running[i];
+      bool ended = one.launch->hear();
+      if (!ended && now_ms() >= one.launch->deadline()) one.launch->stop(), ended = true;
+      if (!ended) {
+        ++i;
+        continue;
+      }
+      Job rest = runner.finish(one);
+      if (!rest.probes.empty()) waiting.push_front(std::move(rest));
+      running.erase(running.begin() + static_cast<ptrdiff_t>(i));
+      std::vector<pid_t> ours;
+      for (const Running& other : running) ours.push_back(other.launch->pid());
+      end_orphans(yard.witness().pid(), ours);
+    }
+  }
+}
+
+}  // namespace immure::prove

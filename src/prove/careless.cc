@@ -1,0 +1,84 @@
+// The mistakes of a careless launcher, made on purpose: what it leaves open must not be open inside.
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "probes/yard.h"
+#include "prove/yard.h"
+
+namespace immure::prove {
+
+using namespace probes;  // the numbers of the leaked descriptors
+
+namespace {
+
+constexpr int kSameFile = -1;
+
+}  // namespace
+
+void Yard::prepare_leaks() {
+  // Kept above all the numbers that they will have, so that putting one into its place closes no other.
+  auto keep = [&](int fd, int number, int flags = kSameFile) {
+    if (fd < 0) return;
+    held_.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, kLeakedHigh + 1));
+    close(fd);
+    if (held_.back()) leaks_.push_back({held_.back().get(), number, flags});
+  };
+  keep(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), kLeakedFolder);
+  keep(open((folder_ + "/canary").c_str(), O_RDONLY | O_CLOEXEC), kLeakedFile, O_RDONLY);
+  keep(open((folder_ + "/writable").c_str(), O_RDWR | O_CLOEXEC), kLeakedWritable, O_RDWR);
+  keep(open("/", O_PATH | O_CLOEXEC), kLeakedTop);
+  keep(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), kLeakedNamespace);
+  keep(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), kLeakedHigh);
+  keep(static_cast<int>(syscall(SYS_pidfd_open, witness_.pid(), 0)), kLeakedPidfd);
+  keep(epoll_create1(EPOLL_CLOEXEC), kLeakedEpoll);
+  int memory = memfd_create("immure-canary", MFD_CLOEXEC);
+  if (memory >= 0) (void)write_fd(memory, line_ + "\n", "a file in memory");
+  keep(memory, kLeakedMemory, O_RDONLY);
+  char parameters[120] = {};
+  keep(static_cast<int>(syscall(SYS_io_uring_setup, 4, parameters)), kLeakedRing);
+  keep(asker_.release(), kLeakedSocket);
+
+  int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  char name[64] = {};
+  if (master < 0) return;
+  held_.emplace_back(master);
+  if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0) terminal_ = name;
+}
+
+void Yard::be_careless() const {
+  setsid();
+  if (!terminal_.empty()) {
+    int terminal = open(terminal_.c_str(), O_RDWR | O_CLOEXEC);
+    // Root takes it from a launcher that has it still; a user's next launcher goes without.
+    if (terminal >= 0) (void)ioctl(terminal, TIOCSCTTY, geteuid() == 0 ? 1 : 0);
+  }
+  for (const Leak& leak : leaks_) {
+    if (leak.flags == kSameFile) {
+      dup2(leak.from, leak.number);
+      continue;
+    }
+    // Opened anew: the position in a file would be shared by all that inherit it, and the first reader moves it.
+    int own = open(("/proc/self/fd/" + num_signed(leak.from)).c_str(), leak.flags | O_CLOEXEC);
+    if (own >= 0 && own != leak.number) dup2(own, leak.number), close(own);
+  }
+  setenv(kVariable, line_.c_str(), 1);
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "immure-prove") >= 0)
+    (void)syscall(SYS_add_key, "user", kKeyName, line_.data(), line_.size(), KEY_SPEC_SESSION_KEYRING);
+  auto group = kSupplementary;
+  if (geteuid() == 0) (void)setgroups(1, &group);
+}
+
+}  // namespace immure::prove

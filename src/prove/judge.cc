@@ -1,0 +1,120 @@
+#include "prove/judge.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/result.h"
+#include "base/text.h"
+
+namespace immure::prove {
+namespace {
+
+using probes::Outcome;
+
+// The kernel or the host has no such thing; nobody stopped anything.
+bool means_absent(int error) {
+  switch (error) {
+    case ENOSYS: case ENOENT: case ENODEV: case ENXIO: case EAFNOSUPPORT: case EPROTONOSUPPORT: case ESOCKTNOSUPPORT:
+    case EPFNOSUPPORT: case EOPNOTSUPP: case ENOPROTOOPT: case ENOTDIR:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool succeeded(const Observation& seen) {
+  if (seen.ending != Ending::Said) return false;
+  return seen.outcome == Outcome::Exposed || (seen.outcome == Outcome::Escaped && seen.proven);
+}
+
+Judged without_success(Judged judged, bool as_root) {
+  const Observation& control = judged.control;
+  const bool said = control.ending == Ending::Said;
+  judged.verdict = Verdict::Inconclusive;
+  if (said && control.outcome == Outcome::NotApplicable) {
+    judged.verdict = Verdict::NotApplicable;
+    judged.why = control.text;
+  } else if (said && means_absent(control.error)) {
+    judged.verdict = Verdict::NotApplicable;
+    judged.why = "this host has none: without the protection it ends with " + ended_by(control);
+  } else if (said && !as_root && (control.error == EPERM || control.error == EACCES)) {
+    judged.verdict = Verdict::NotApplicable;
+    judged.why = "this user may not do it outside either: " + ended_by(control);
+  } else if (control.ending == Ending::NotRun) {
+    judged.why = "there is no control to compare with";
+  } else if (control.ending == Ending::NotStarted) {
+    judged.why = "the control did not start: " + control.text;
+  } else {
+    judged.why = "the control failed, too: " + ended_by(control);
+  }
+  return judged;
+}
+
+}  // namespace
+
+const char* key(Verdict verdict) {
+  constexpr const char* kKeys[] = {"blocked", "escaped", "exposed", "not-applicable", "inconclusive"};
+  return kKeys[static_cast<int>(verdict)];
+}
+
+std::string ended_by(const Observation& seen) {
+  auto signal_name = [](int number) {
+    const char* abbreviation = sigabbrev_np(number);
+    return abbreviation == nullptr ? "signal " + num_signed(number) : "SIG" + std::string(abbreviation);
+  };
+  switch (seen.ending) {
+    case Ending::NotRun: return "nothing was tried";
+    case Ending::Killed: return signal_name(seen.error);
+    case Ending::Hangs: return "it hung and was killed";
+    case Ending::Lost: return "it ended without a word";
+    case Ending::EndedAll:
+      return seen.status > 128 ? "all ended by " + signal_name(seen.status - 128) : "all ended with status " + num_signed(seen.status);
+    case Ending::NotStarted: return "it did not start";
+    case Ending::Said: break;
+  }
+  if (seen.outcome == Outcome::Escaped && !seen.proven) return "an escape without proof";
+  if (seen.outcome != Outcome::Stopped) return seen.text;
+  std::string out = seen.error == 0 ? "nothing to find" : errno_name(seen.error);
+  return seen.where.empty() ? out : out + " at " + seen.where;
+}
+
+Judged judge(const probes::Probe& probe, Observation inside, Observation control, bool as_root) {
+  Judged judged{&probe, Verdict::Inconclusive, {}, {}, std::move(inside), std::move(control)};
+  const Observation& seen = judged.inside;
+  switch (seen.ending) {
+    case Ending::NotRun:
+      judged.why = "it was not tried";
+      return judged;
+    case Ending::Hangs:
+    case Ending::Lost:
+      judged.why = ended_by(seen);
+      return judged;
+    case Ending::Said:
+      if (seen.outcome == Outcome::NotApplicable) {
+        judged.verdict = Verdict::NotApplicable;
+        judged.why = seen.text;
+        return judged;
+      }
+      if (succeeded(seen)) {
+        judged.verdict = seen.outcome == Outcome::Escaped ? Verdict::Escaped : Verdict::Exposed;
+        judged.why = seen.text;
+        return judged;
+      }
+      if (seen.outcome == Outcome::Escaped) {
+        judged.why = "it says that it escaped, and the proof is missing: " + seen.text;
+        return judged;
+      }
+      break;
+    case Ending::Killed:
+    case Ending::EndedAll:
+    case Ending::NotStarted:
+      break;
+  }
+  judged.by = seen.ending == Ending::NotStarted ? seen.text : ended_by(seen);
+  if (!succeeded(judged.control)) return without_success(std::move(judged), as_root);
+  judged.verdict = Verdict::Blocked;
+  return judged;
+}
+
+}  // namespace immure::prove

@@ -1,0 +1,181 @@
+#include "prove/launcher.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#include "base/file.h"
+#include "base/text.h"
+
+namespace immure::prove {
+namespace {
+
+constexpr size_t kMostOutput = 1U << 20;
+
+[[noreturn]] void give_up(const char* what) {
+  std::fprintf(stderr, "%s: %s\n", what, strerror(errno));
+  _exit(125);
+}
+
+void write_map(const char* path, const std::string& text) {
+  UniqueFd fd(open(path, O_WRONLY | O_CLOEXEC));
+  if (!fd || write(fd.get(), text.data(), text.size()) < 0) give_up(path);
+}
+
+// Root of namespaces of its own: what a program could be that was given everything but the host.
+void become_root(bool whole) {
+  const uid_t uid = geteuid();
+  const gid_t gid = getegid();
+  int flags = CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER);
+  if (whole) flags |= CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  if (unshare(flags) != 0) give_up("unshare");
+  if (uid != 0) {
+    write_map("/proc/self/setgroups", "deny");
+    write_map("/proc/self/uid_map", "0 " + num(uid) + " 1");
+    write_map("/proc/self/gid_map", "0 " + num(gid) + " 1");
+  }
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) give_up("making the mounts private");
+}
+
+// The new pid namespace begins with a child; its status is passed on.
+void go_on_in_a_child() {
+  pid_t child = fork();
+  if (child < 0) give_up("fork");
+  if (child == 0) return;
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+void go_to(Place place, const std::string& root) {
+  if (place == Place::Here) return;
+  become_root(place == Place::Namespaced);
+  if (place == Place::Namespaced) {
+    go_on_in_a_child();
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) give_up("mounting /proc");
+    return;
+  }
+  if (mount("/proc", (root + "/proc").c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) give_up("binding /proc");
+  if (chroot(root.c_str()) != 0 || chdir("/") != 0) give_up("chroot");
+}
+
+[[noreturn]] void run_it(const Yard& yard, const std::vector<std::string>& argv, Place place, const std::string& root) {
+  std::vector<char*> words;
+  words.reserve(argv.size() + 1);
+  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  yard.be_careless();
+  go_to(place, root);
+  execvp(words[0], words.data());
+  std::fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
+  _exit(errno == ENOENT ? 127 : 126);
+}
+
+}  // namespace
+
+int64_t now_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+Launch::Launch(const Yard& yard, std::vector<std::string> argv, Place place, const std::string& root, int patience_ms)
+    : deadline_(now_ms() + patience_ms) {
+  int ends[2];
+  // Messages into a file in memory: however much comes, nobody waits for a reader.
+  err_.reset(memfd_create("immure-prove-errors", MFD_CLOEXEC));
+  if (!err_ || pipe2(ends, O_CLOEXEC) != 0) {
+    errors = "no descriptor is left";
+    status = 125;
+    return;
+  }
+  out_.reset(ends[0]);
+  UniqueFd theirs(ends[1]);
+  fcntl(out_.get(), F_SETFL, O_NONBLOCK);
+  pid_ = fork();
+  if (pid_ == 0) {
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (dup2(nothing, 0) < 0 || dup2(theirs.get(), 1) < 0 || dup2(err_.get(), 2) < 0) _exit(125);
+    run_it(yard, argv, place, root);
+  }
+  if (pid_ > 0) end_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  if (pid_ < 0) {
+    out_.reset();
+    errors = std::string("no process can be started: ") + strerror(errno);
+    status = 125;
+  }
+}
+
+Launch::~Launch() { stop(); }
+
+void Launch::drain() {
+  char buffer[8192];
+  while (out_) {
+    ssize_t n = read(out_.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) out_.reset();
+    if (n > 0 && output.size() < kMostOutput) output.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+// Its end is the process's, not the pipe's: what a probe left behind may hold that for long.
+bool Launch::hear() {
+  drain();
+  if (pid_ <= 0) return true;
+  siginfo_t info{};
+  if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) return false;
+  finish();
+  return true;
+}
+
+void Launch::stop() {
+  if (pid_ <= 0) return;
+  timed_out = true;
+  kill(pid_, SIGKILL);
+  finish();
+}
+
+// It has ended, or was told to.
+void Launch::finish() {
+  int ended = 0;
+  while (waitpid(pid_, &ended, 0) < 0 && errno == EINTR) continue;
+  pid_ = -1;
+  drain();
+  out_.reset();
+  end_.reset();
+  status = WIFSIGNALED(ended) ? 128 + WTERMSIG(ended) : WEXITSTATUS(ended);
+  if (lseek(err_.get(), 0, SEEK_SET) == 0)
+    if (auto text = read_fd(err_.get(), 64U << 20, "messages")) errors = std::move(*text);
+  err_.reset();
+}
+
+int end_orphans(pid_t keep, const std::vector<pid_t>& running) {
+  auto children = read_file("/proc/thread-self/children", 1U << 16);
+  if (!children) return 0;
+  int ended = 0;
+  for (std::string_view word : split(*children, ' ')) {
+    auto number = parse_u64(word);
+    if (!number) continue;
+    auto pid = static_cast<pid_t>(*number);
+    if (pid == keep || std::find(running.begin(), running.end(), pid) != running.end()) continue;
+    kill(pid, SIGKILL);
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
+    ++ended;
+  }
+  return ended;
+}
+
+}  // namespace immure::prove

@@ -1,0 +1,56 @@
+// Starts one process of the battery, the way a careless launcher would, and hears what it says. Several run at once.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "prove/yard.h"
+
+namespace immure::prove {
+
+// Where it runs when no jail is asked to hold it.
+enum class Place : uint8_t {
+  Here,        // the caller's namespaces: a jail's launcher, or nothing at all
+  Namespaced,  // root of namespaces of its own with every capability
+  Chroot,      // in the planted root by chroot, as root (of a user namespace)
+};
+
+class Launch {
+ public:
+  // `root`: of Place::Chroot. A process that cannot be started ends with 125 and says why in `errors`.
+  Launch(const Yard& yard, std::vector<std::string> argv, Place place, const std::string& root, int patience_ms);
+  ~Launch();
+  Launch(const Launch&) = delete;
+  Launch& operator=(const Launch&) = delete;
+
+  // To poll for input: what it says, and its end. -1: closed, or ended.
+  int output_fd() const { return out_.get(); }
+  int end_fd() const { return end_.get(); }
+  int64_t deadline() const { return deadline_; }  // CLOCK_MONOTONIC in ms
+  // Takes what came. True: it has ended, and `output`, `errors` and `status` are final.
+  bool hear();
+  // Too long: ends it.
+  void stop();
+  pid_t pid() const { return pid_; }
+
+  std::string output, errors;
+  int status = -1;          // as a shell shows it
+  bool timed_out = false;
+
+ private:
+  void drain();
+  void finish();
+  pid_t pid_ = -1;
+  UniqueFd out_, err_, end_;
+  int64_t deadline_ = 0;
+};
+
+// Milliseconds of CLOCK_MONOTONIC.
+int64_t now_ms();
+// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`: killed. How many.
+int end_orphans(pid_t keep, const std::vector<pid_t>& running);
+
+}  // namespace immure::prove

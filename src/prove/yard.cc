@@ -1,0 +1,211 @@
+#include "prove/yard.h"
+
+#include <fcntl.h>
+#include <mqueue.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/random.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "probes/planted.h"
+#include "probes/yard.h"
+#include "prove/ears.h"
+#include "prove/planting.h"
+
+namespace immure::prove {
+namespace {
+
+namespace fs = std::filesystem;
+
+tl::unexpected<Error> cannot(const std::string& what, int error = errno) {
+  return fail(Code::kSystem, "the canaries cannot be made: " + what, {}, "see that the temporary folder has room, or set TMPDIR", {}, error);
+}
+
+std::string random_hex() {
+  unsigned char bytes[16] = {};
+  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) std::abort();
+  std::string out;
+  for (unsigned char byte : bytes) {
+    out += "0123456789abcdef"[byte >> 4];
+    out += "0123456789abcdef"[byte & 15];
+  }
+  return out;
+}
+
+}  // namespace
+
+Status Yard::make(const std::string& probe) {
+  const char* base = std::getenv("TMPDIR");
+  folder_ = std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/immure-prove.XXXXXX";
+  if (mkdtemp(folder_.data()) == nullptr) {
+    std::string name = folder_;
+    folder_.clear();
+    return cannot(immure::quoted(name));
+  }
+  line_ = probes::kCanaryPrefix + random_hex();
+  IMMURE_TRY(make_files());
+  IMMURE_TRY(make_sockets());
+  IMMURE_TRY(make_ipc());
+  for (bool hard_links : {false, true}) {
+    PlantedRoot planted{root(hard_links), hard_links, probe, folder_, line_ + "\n"};
+    IMMURE_TRY(planted.make());
+    for (int fd : planted.listening) ears_.streams.push_back(fd);
+    std::move(planted.held.begin(), planted.held.end(), std::back_inserter(held_));
+  }
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return cannot("a pair of sockets");
+  held_.emplace_back(ears_.asks_for_folder = ends[0]);
+  asker_.reset(ends[1]);
+  held_.emplace_back(ears_.folder = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  IMMURE_TRY(witness_.start(ears_, line_ + "\n"));
+  prepare_leaks();
+  // Open to everybody only now that everything in it is made.
+  if (chmod(folder_.c_str(), 0777) != 0) return cannot(immure::quoted(folder_));
+  fact("witness", num_signed(witness_.pid()));
+  fact("variable", kVariable);
+  fact("key", kKeyName);
+  if (geteuid() == 0) fact("supplementary", num(kSupplementary));
+  add_host_facts(facts_, folder_);
+  return {};
+}
+
+Status Yard::make_files() {
+  mode_t before = umask(0);
+  const std::string canary = folder_ + "/canary", writable = folder_ + "/writable", fifo = folder_ + "/fifo";
+  Status made = write_file_atomic(canary, line_ + "\n", 0644);
+  if (made) made = write_file_atomic(writable, line_ + "\n", 0666);
+  bool piped = mkfifo(fifo.c_str(), 0666) == 0;
+  umask(before);
+  if (!made) return made;
+  if (!piped) return cannot(immure::quoted(fifo));
+  held_.emplace_back(filled_fifo(fifo, line_ + "\n"));
+  if (!held_.back()) return cannot(immure::quoted(fifo));
+  fact("folder", folder_);
+  fact("canary", canary);
+  fact("writable", writable);
+  fact("fifo", fifo);
+  return {};
+}
+
+Status Yard::make_sockets() {
+  auto hear = [&](std::vector<int>& ears, int fd) {
+    held_.emplace_back(fd);
+    ears.push_back(fd);
+  };
+  const std::string path = folder_ + "/socket", name = "immure-canary-" + random_hex();
+  int fd = unix_stream(path);
+  if (fd < 0) return cannot(immure::quoted(path));
+  hear(ears_.streams, fd);
+  fact("socket", path);
+  if (fd = abstract_socket(name, SOCK_STREAM); fd >= 0) hear(ears_.streams, fd), fact("abstract", name);
+  if (fd = abstract_socket(name + "-d", SOCK_DGRAM); fd >= 0) hear(ears_.datagrams, fd), fact("abstract_dgram", name + "-d");
+  int port = 0;
+  if (fd = loopback(AF_INET, SOCK_STREAM, &port); fd >= 0) hear(ears_.streams, fd), fact("tcp_port", num_signed(port));
+  if (fd = loopback(AF_INET6, SOCK_STREAM, &port); fd >= 0) hear(ears_.streams, fd), fact("tcp6_port", num_signed(port));
+  if (fd = loopback(AF_INET, SOCK_DGRAM, &port); fd >= 0) hear(ears_.datagrams, fd), fact("udp_port", num_signed(port));
+  return {};
+}
+
+// What is not there on this kernel is no fact, and its probes say so.
+Status Yard::make_ipc() {
+  unsigned random = 0;
+  if (getrandom(&random, sizeof random, 0) != sizeof random) std::abort();
+  const auto id = static_cast<key_t>(0x1dea0000U | (random & 0xffffU));
+  const std::string text = line_ + "\n";
+  if (shm_ = shmget(id, 4096, IPC_CREAT | IPC_EXCL | 0666); shm_ >= 0) {
+    void* memory = shmat(shm_, nullptr, 0);
+    if (memory == reinterpret_cast<void*>(-1)) return cannot("shared memory");
+    std::memcpy(memory, text.data(), text.size());
+    shmdt(memory);
+    fact("shm_key", num_signed(id));
+  }
+  if (sem_ = semget(id, 1, IPC_CREAT | IPC_EXCL | 0666); sem_ >= 0) fact("sem_key", num_signed(id));
+  if (msg_ = msgget(id, IPC_CREAT | IPC_EXCL | 0666); msg_ >= 0) {
+    struct {
+      long type;
+      char text[64];
+    } message{1, {}};
+    std::memcpy(message.text, text.data(), text.size());
+    if (msgsnd(msg_, &message, text.size(), IPC_NOWAIT) != 0) return cannot("a message");
+    fact("msg_key", num_signed(id));
+  }
+  const std::string name = "/immure-canary-" + random_hex();
+  mode_t before = umask(0);
+  mq_attr attributes{};
+  attributes.mq_maxmsg = 4;
+  attributes.mq_msgsize = 128;
+  if (mqd_t queue = mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0666, &attributes); queue >= 0) {
+    queue_ = name;
+    bool sent = mq_send(queue, text.data(), text.size(), 0) == 0;
+    mq_close(queue);
+    if (sent) fact("queue", queue_);
+  }
+  std::string file = "/dev/shm" + name;
+  bool written = static_cast<bool>(write_file_atomic(file, text, 0666));
+  umask(before);
+  if (written) {
+    shm_file_ = file;
+    fact("shm_file", file);
+  }
+  return {};
+}
+
+std::vector<std::string> Yard::facts(bool planted) const {
+  std::vector<std::string> all = facts_;
+  if (planted) all.push_back(std::string("planted=") + probes::kPlantedFolder);
+  return all;
+}
+
+bool Yard::is_the_line(std::string_view text) const { return text.find(line_) != std::string_view::npos; }
+
+bool Yard::was_changed() {
+  bool changed = false;
+  const std::string wanted = line_ + "\n";
+  for (auto [name, mode] : {std::pair{"/canary", 0644U}, std::pair{"/writable", 0666U}}) {
+    const std::string path = folder_ + name;
+    struct stat st {};
+    auto text = read_file(path, 4096);
+    bool same = stat(path.c_str(), &st) == 0 && text && *text == wanted && (st.st_mode & 07777) == mode &&
+                st.st_uid == geteuid() && st.st_nlink == 2;
+    if (same) continue;
+    changed = true;
+    (void)chown(path.c_str(), geteuid(), getegid());
+    (void)chmod(path.c_str(), mode);
+    UniqueFd fd(open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
+    if (fd) (void)write_fd(fd.get(), wanted, path);
+  }
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+    const std::string name = entry.path().filename();
+    constexpr std::string_view kOurs[] = {"canary", "writable", "fifo", "socket", "root", "links", "interpreter"};
+    if (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs)) continue;
+    changed = true;
+    fs::remove_all(entry.path(), ignored);
+  }
+  return changed;
+}
+
+Yard::~Yard() {
+  if (shm_ >= 0) shmctl(shm_, IPC_RMID, nullptr);
+  if (sem_ >= 0) semctl(sem_, 0, IPC_RMID);
+  if (msg_ >= 0) msgctl(msg_, IPC_RMID, nullptr);
+  if (!queue_.empty()) mq_unlink(queue_.c_str());
+  if (!shm_file_.empty()) unlink(shm_file_.c_str());
+  std::error_code ignored;
+  if (!folder_.empty()) fs::remove_all(folder_, ignored);
+}
+
+}  // namespace immure::prove

@@ -1,0 +1,66 @@
+// What stands outside while the battery runs (probes/yard.h tells of each thing): made in a folder of its own, handed to
+// the probes as words, looked at afterwards, and gone with the object. Nothing that was there before is touched.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "prove/witness.h"
+
+namespace immure::prove {
+
+class Yard {
+ public:
+  Yard() = default;
+  ~Yard();
+  Yard(const Yard&) = delete;
+  Yard& operator=(const Yard&) = delete;
+
+  // `probe` is the program that goes inside, a path on the host: it is copied into the planted roots.
+  Status make(const std::string& probe);
+
+  // KEY=VALUE for immure-probe. `planted`: it runs in a planted root.
+  std::vector<std::string> facts(bool planted) const;
+  const std::string& folder() const { return folder_; }
+  std::string root(bool hard_links) const { return folder_ + (hard_links ? "/links" : "/root"); }
+  // Does the text hold the line that only stands outside?
+  bool is_the_line(std::string_view text) const;
+  const Witness& witness() const { return witness_; }
+  // Has a canary file changed since this was asked last? It is put right again.
+  bool was_changed();
+
+  // In the process that becomes a jail's launcher, after fork: leaves the descriptors open that a careless one leaves
+  // open, with the environment's secret, the keyring's key, a supplementary group and a controlling terminal.
+  void be_careless() const;
+
+ private:
+  Status make_files();
+  Status make_sockets();
+  Status make_ipc();
+  void prepare_leaks();
+  void fact(const char* key, std::string value) { facts_.push_back(std::string(key) + "=" + std::move(value)); }
+
+  std::string folder_, line_;
+  std::vector<std::string> facts_;
+  std::vector<UniqueFd> held_;
+  struct Leak {
+    int from, number;
+    int flags;  // to open it anew with, or -1: the same open file
+  };
+  std::vector<Leak> leaks_;
+  Ears ears_;
+  Witness witness_;
+  int shm_ = -1, sem_ = -1, msg_ = -1;
+  std::string queue_, shm_file_;
+  UniqueFd asker_;         // the jail's end of the socket that the witness answers at
+  std::string terminal_;   // the launcher's, by path
+};
+
+// What be_careless gives away under fixed names.
+inline constexpr char kVariable[] = "IMMURE_PROVE_SECRET", kKeyName[] = "immure-prove-canary";
+inline constexpr unsigned kSupplementary = 4712;  // a group that nobody has
+
+}  // namespace immure::prove

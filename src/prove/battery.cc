@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "prove/interrupt.h"
 
 namespace immure::prove {
 namespace {
@@ -121,7 +122,7 @@ class Runner {
 
 }  // namespace
 
-void run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::vector<std::string>& more_facts) {
+bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::vector<std::string>& more_facts) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   Runner runner(yard, more_facts);
   std::deque<Job> waiting(std::make_move_iterator(jobs.begin()), std::make_move_iterator(jobs.end()));
@@ -139,6 +140,7 @@ void run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::ve
       next = std::min(next, one.launch->deadline());
     }
     poll(fds.data(), fds.size(), static_cast<int>(std::max<int64_t>(0, next - now)));
+    if (Interrupt::came()) return false;
     for (size_t i = 0; i < running.size();) {
       Running& one = running[i];
       bool ended = one.launch->hear();
@@ -155,6 +157,7 @@ void run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::ve
       end_orphans(yard.witness().pid(), ours);
     }
   }
+  return true;
 }
 
 }  // namespace immure::prove

@@ -31,7 +31,7 @@ struct Job {
   Seen* seen;
 };
 
-// All jobs, several at a time. `at_once` ≥ 1.
-void run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::vector<std::string>& more_facts);
+// All jobs, several at a time. `at_once` ≥ 1. False: interrupted (see Interrupt); what runs has been ended.
+bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::vector<std::string>& more_facts);
 
 }  // namespace immure::prove

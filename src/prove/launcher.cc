@@ -71,11 +71,17 @@ void go_to(Place place, const std::string& root) {
   if (chroot(root.c_str()) != 0 || chdir("/") != 0) give_up("chroot");
 }
 
+// Signals as a shell would leave them: the handlers are the battery's own.
+void obey_signals() {
+  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(number, SIG_DFL);
+}
+
 [[noreturn]] void run_it(const Yard& yard, const std::vector<std::string>& argv, Place place, const std::string& root) {
   std::vector<char*> words;
   words.reserve(argv.size() + 1);
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
+  obey_signals();
   yard.be_careless();
   go_to(place, root);
   execvp(words[0], words.data());

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "probes/planted.h"
+#include "prove/interrupt.h"
 
 namespace immure::prove {
 namespace {
@@ -116,6 +117,7 @@ int Verdicts::of(Verdict verdict) const {
 
 Result<Verdicts> run_trial(const Trial& trial) {
   const int64_t begin = now_ms();
+  Interrupt interrupt;
   const bool as_root = geteuid() == 0, foreign = !trial.against.empty();
   Yard yard;
   IMMURE_TRY(yard.make(trial.probe));
@@ -137,7 +139,8 @@ Result<Verdicts> run_trial(const Trial& trial) {
     add(jobs, foreign ? sites.foreign(*probe) : sites.jail(trial.run_options, *probe), probe, &inside);
     add(jobs, sites.control(*probe), probe, &control);
   }
-  run_jobs(yard, std::move(jobs), trial.at_once, {});
+  if (!run_jobs(yard, std::move(jobs), trial.at_once, {}))
+    return fail(Code::kSystem, "interrupted: nothing is judged", "the canaries and the jails are gone again");
   Verdicts verdicts;
   for (const Probe* probe : trial.probes)
     verdicts.all.push_back(judge(*probe, std::move(inside[probe]), std::move(control[probe]), as_root));

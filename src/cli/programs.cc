@@ -16,7 +16,8 @@ Result<std::string> own_program(const std::string& name) {
     if (access(file.c_str(), X_OK) == 0) return file;
   }
   return fail(Code::kSystem, "the program " + quoted(name) + " is missing",
-              "it stands neither in " + quoted(folder) + " nor in bin/", "install immure as a whole: ./dev install");
+              "it stands neither in " + quoted(folder) + " nor in bin/",
+              "install immure as a whole: ./dev install");
 }
 
 }  // namespace immure::cli

@@ -15,8 +15,8 @@
 namespace immure::cli {
 namespace {
 
-using prove::Verdict;
 using probes::Probe;
+using prove::Verdict;
 
 constexpr std::string_view kHelp =
     "usage: immure prove [OPTION]… [option of immure run]…\n"
@@ -51,7 +51,8 @@ void add_parts(std::vector<std::string>& to, const std::string& value) {
 constexpr ValueFlag kValues[] = {
     {"--only", [](Wish& wish, std::string value) { add_parts(wish.only, value); }},
     {"--skip", [](Wish& wish, std::string value) { add_parts(wish.skip, value); }},
-    {"--against", [](Wish& wish, std::string value) { wish.against = std::move(value), wish.has_against = true; }},
+    {"--against",
+     [](Wish& wish, std::string value) { wish.against = std::move(value), wish.has_against = true; }},
     {"--explain", [](Wish& wish, std::string value) { wish.explain = std::move(value); }},
 };
 struct PlainFlag {
@@ -59,9 +60,12 @@ struct PlainFlag {
   void (*take)(Wish&);
 };
 constexpr PlainFlag kPlain[] = {
-    {"--list", [](Wish& wish) { wish.list = true; }},     {"--json", [](Wish& wish) { wish.json = true; }},
-    {"--jsonl", [](Wish& wish) { wish.jsonl = true; }},   {"--help", [](Wish& wish) { wish.help = true; }},
-    {"-h", [](Wish& wish) { wish.help = true; }},         {"--colour", [](Wish& wish) { wish.colour = true; }},
+    {"--list", [](Wish& wish) { wish.list = true; }},
+    {"--json", [](Wish& wish) { wish.json = true; }},
+    {"--jsonl", [](Wish& wish) { wish.jsonl = true; }},
+    {"--help", [](Wish& wish) { wish.help = true; }},
+    {"-h", [](Wish& wish) { wish.help = true; }},
+    {"--colour", [](Wish& wish) { wish.colour = true; }},
     {"--no-colour", [](Wish& wish) { wish.colour = false; }},
 };
 
@@ -78,16 +82,19 @@ Result<Wish> read_wish(std::span<char* const> args) {
   for (size_t i = 0; i < args.size();) {
     std::string_view word = args[i];
     if (word == "--") break;  // a command that the battery stands for
-    const auto* plain = std::find_if(std::begin(kPlain), std::end(kPlain), [&](const PlainFlag& flag) { return flag.name == word; });
+    const auto* plain = std::find_if(std::begin(kPlain), std::end(kPlain),
+                                     [&](const PlainFlag& flag) { return flag.name == word; });
     if (plain != std::end(kPlain)) {
       plain->take(wish), ++i;
       continue;
     }
     std::string_view name = word.substr(0, word.find('='));
-    const auto* valued = std::find_if(std::begin(kValues), std::end(kValues), [&](const ValueFlag& flag) { return flag.name == name; });
+    const auto* valued = std::find_if(std::begin(kValues), std::end(kValues),
+                                      [&](const ValueFlag& flag) { return flag.name == name; });
     if (valued != std::end(kValues)) {
       const bool apart = name.size() == word.size();
-      if (apart && i + 1 == args.size()) return fail(Code::kUsage, std::string(name) + " needs a value", {}, "immure help prove");
+      if (apart && i + 1 == args.size())
+        return fail(Code::kUsage, std::string(name) + " needs a value", {}, "immure help prove");
       valued->take(wish, std::string(apart ? std::string_view(args[i + 1]) : word.substr(name.size() + 1)));
       i += apart ? 2 : 1;
       continue;
@@ -105,8 +112,9 @@ bool is_category(std::string_view word) {
 }
 
 bool is_named(const Probe& probe, const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return name == probe.id || name == probes::key(probe.category); });
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return name == probe.id || name == probes::key(probe.category);
+  });
 }
 
 tl::unexpected<Error> no_such_attack(const std::string& name) {
@@ -129,8 +137,11 @@ Result<std::vector<const Probe*>> choose(const Wish& wish) {
   for (int c = 0; c < probes::kCategoryCount; ++c)
     for (auto rows : probes::groups(static_cast<probes::Category>(c)))
       for (const Probe& probe : rows)
-        if ((wish.only.empty() || is_named(probe, wish.only)) && !is_named(probe, wish.skip)) chosen.push_back(&probe);
-  if (chosen.empty()) return fail(Code::kUsage, "no attack is left to try", "--skip takes what --only names", "immure prove --list");
+        if ((wish.only.empty() || is_named(probe, wish.only)) && !is_named(probe, wish.skip))
+          chosen.push_back(&probe);
+  if (chosen.empty())
+    return fail(Code::kUsage, "no attack is left to try", "--skip takes what --only names",
+                "immure prove --list");
   return chosen;
 }
 
@@ -143,9 +154,12 @@ Result<std::vector<std::string>> shell_words(const std::string& text) {
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (quote != '\0') {
-      if (c == quote) quote = '\0';
-      else if (c == '\\' && quote == '"' && i + 1 < text.size()) word += text[++i];
-      else word += c;
+      if (c == quote)
+        quote = '\0';
+      else if (c == '\\' && quote == '"' && i + 1 < text.size())
+        word += text[++i];
+      else
+        word += c;
     } else if (c == '\'' || c == '"') {
       quote = c, in_word = true;
     } else if (c == '\\' && i + 1 < text.size()) {
@@ -157,11 +171,13 @@ Result<std::vector<std::string>> shell_words(const std::string& text) {
       word += c, in_word = true;
     }
   }
-  if (quote != '\0') return fail(Code::kUsage, "--against has a quote that is not closed", {}, "--against 'bwrap --ro-bind / / {}'");
+  if (quote != '\0')
+    return fail(Code::kUsage, "--against has a quote that is not closed", {},
+                "--against 'bwrap --ro-bind / / {}'");
   if (in_word) words.push_back(std::move(word));
   if (std::count(words.begin(), words.end(), "{}") != 1 || words.back() != "{}")
-    return fail(Code::kUsage, "--against needs {} as its last word", "it stands for the program that goes inside",
-                "--against 'bwrap --ro-bind / / {}'");
+    return fail(Code::kUsage, "--against needs {} as its last word",
+                "it stands for the program that goes inside", "--against 'bwrap --ro-bind / / {}'");
   return words;
 }
 
@@ -171,7 +187,8 @@ prove::Subject subject_of(const Wish& wish) {
   uname(&host);
   subject.kernel = host.release;
   const passwd* user = getpwuid(geteuid());
-  subject.caller = std::string(user == nullptr ? "nobody known" : user->pw_name) + " (uid " + num(geteuid()) + ")";
+  subject.caller =
+      std::string(user == nullptr ? "nobody known" : user->pw_name) + " (uid " + num(geteuid()) + ")";
   if (wish.has_against) {
     subject.jail = wish.against;
   } else if (wish.run_options.empty()) {
@@ -208,8 +225,8 @@ Result<int> prove(const Invocation& call) {
   prove::Trial trial;
   if (wish->has_against) {
     if (!wish->run_options.empty())
-      return fail(Code::kUsage, "--against goes with no option of immure run", quoted(wish->run_options.front()) + " is one",
-                  "put it into the command that is tried");
+      return fail(Code::kUsage, "--against goes with no option of immure run",
+                  quoted(wish->run_options.front()) + " is one", "put it into the command that is tried");
     auto words = shell_words(wish->against);
     if (!words) return tl::unexpected<Error>(words.error());
     trial.against = std::move(*words);

@@ -91,7 +91,9 @@ Attempt look_from_here(const Yard& yard) {
 }
 
 bool is_granted(const Yard& yard) { return access(yard.canary, R_OK) == 0; }
-Attempt granted() { return not_applicable("the host's files are granted by plain path: there is nothing to walk to"); }
+Attempt granted() {
+  return not_applicable("the host's files are granted by plain path: there is nothing to walk to");
+}
 
 long read_text(const char* path, char* buffer, size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -145,7 +147,8 @@ Attempt apart(Attempt (*body)(const Yard&, const Probe&), const Yard& yard, cons
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   if (!told && ready > 0) {
     attempt = stopped("it", EINTR);
-    std::snprintf(attempt.where, sizeof attempt.where, WIFSIGNALED(status) ? "killed by signal %d" : "ended with %d",
+    std::snprintf(attempt.where, sizeof attempt.where,
+                  WIFSIGNALED(status) ? "killed by signal %d" : "ended with %d",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
   }
   return attempt;

@@ -13,11 +13,13 @@ Attempt stopped(const char* where, int error);
 [[gnu::format(printf, 1, 2)]] Attempt exposed(const char* what, ...);
 [[gnu::format(printf, 1, 2)]] Attempt not_applicable(const char* why, ...);
 
-// The classic shape: a call with an argument that the kernel looks at after the caller's rights. Stopped with EPERM,
-// EACCES, ENOSYS; not applicable when the kernel lacks it is the control's word (ENOSYS there); else exposed.
+// The classic shape: a call with an argument that the kernel looks at after the caller's rights. Stopped with
+// EPERM, EACCES, ENOSYS; not applicable when the kernel lacks it is the control's word (ENOSYS there); else
+// exposed.
 Attempt door(const char* where, long result);
 
-// Reads a canary's line: escaped with it, or stopped at "open" or "read"; ENOMSG when something else was there.
+// Reads a canary's line: escaped with it, or stopped at "open" or "read"; ENOMSG when something else was
+// there.
 Attempt read_canary(int fd, const char* where);
 Attempt read_canary_at(int folder, const char* path, const char* where);
 // Up from the working directory as far as it goes, then the canary from there.
@@ -26,7 +28,8 @@ Attempt look_from_here(const Yard& yard);
 bool is_granted(const Yard& yard);
 Attempt granted();  // not applicable, with that sentence
 
-// The first line or the whole of a small file, NUL-terminated, without the last newline; length, or -1 with errno.
+// The first line or the whole of a small file, NUL-terminated, without the last newline; length, or -1 with
+// errno.
 long read_text(const char* path, char* buffer, size_t size);
 // "SCRATCH/immure-probe-NAME-PID" in buffer; false: nothing is writable here.
 bool scratch_path(const Yard& yard, const char* name, char* buffer, size_t size);

@@ -1,11 +1,11 @@
-// The program that goes inside: runs probes as the jail's program would, each in a process of its own, and says in a line
-// each how it ended.
+// The program that goes inside: runs probes as the jail's program would, each in a process of its own, and
+// says in a line each how it ended.
 //
 //   immure-probe KEY=VALUE… -- ID…     the yard's facts (probes/yard.h), then the probes
 //   →  ID\tOUTCOME\tERRNO\tWHERE\tTEXT
 //
-// OUTCOME is a word of kOutcomes below; "killed" has the signal as ERRNO, "hangs" and "lost" neither. A line is written
-// before the next probe begins, so that what ends the jail is known by what is missing.
+// OUTCOME is a word of kOutcomes below; "killed" has the signal as ERRNO, "hangs" and "lost" neither. A line
+// is written before the next probe begins, so that what ends the jail is known by what is missing.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
@@ -31,15 +31,24 @@ struct TextFact {
   const char* Yard::*place;
 };
 constexpr TextFact kTexts[] = {
-    {"folder", &Yard::folder},       {"canary", &Yard::canary},
-    {"writable", &Yard::writable},   {"fifo", &Yard::fifo},
-    {"socket", &Yard::socket},       {"planted", &Yard::planted},
-    {"abstract", &Yard::abstract},   {"abstract_dgram", &Yard::abstract_dgram},
-    {"queue", &Yard::queue},         {"shm_file", &Yard::shm_file},
-    {"key", &Yard::key},             {"variable", &Yard::variable},
-    {"host_name", &Yard::host_name}, {"boot_id", &Yard::boot_id},
-    {"machine_id", &Yard::machine_id}, {"namespaces", &Yard::namespaces},
-    {"user_name", &Yard::user_name}, {"interface", &Yard::interface},
+    {"folder", &Yard::folder},
+    {"canary", &Yard::canary},
+    {"writable", &Yard::writable},
+    {"fifo", &Yard::fifo},
+    {"socket", &Yard::socket},
+    {"planted", &Yard::planted},
+    {"abstract", &Yard::abstract},
+    {"abstract_dgram", &Yard::abstract_dgram},
+    {"queue", &Yard::queue},
+    {"shm_file", &Yard::shm_file},
+    {"key", &Yard::key},
+    {"variable", &Yard::variable},
+    {"host_name", &Yard::host_name},
+    {"boot_id", &Yard::boot_id},
+    {"machine_id", &Yard::machine_id},
+    {"namespaces", &Yard::namespaces},
+    {"user_name", &Yard::user_name},
+    {"interface", &Yard::interface},
     {"cgroup", &Yard::cgroup},
 };
 struct IntFact {
@@ -47,10 +56,16 @@ struct IntFact {
   int Yard::*place;
 };
 constexpr IntFact kInts[] = {
-    {"witness", &Yard::witness},   {"tcp_port", &Yard::tcp_port}, {"tcp6_port", &Yard::tcp6_port},
-    {"udp_port", &Yard::udp_port}, {"metadata_port", &Yard::metadata_port},
-    {"shm_key", &Yard::shm_key},   {"sem_key", &Yard::sem_key},   {"msg_key", &Yard::msg_key},
-    {"uid", &Yard::uid},           {"supplementary", &Yard::supplementary},
+    {"witness", &Yard::witness},
+    {"tcp_port", &Yard::tcp_port},
+    {"tcp6_port", &Yard::tcp6_port},
+    {"udp_port", &Yard::udp_port},
+    {"metadata_port", &Yard::metadata_port},
+    {"shm_key", &Yard::shm_key},
+    {"sem_key", &Yard::sem_key},
+    {"msg_key", &Yard::msg_key},
+    {"uid", &Yard::uid},
+    {"supplementary", &Yard::supplementary},
     {"launcher", &Yard::launcher},
 };
 struct LongFact {
@@ -71,7 +86,8 @@ bool take_fact(Yard& yard, char* word) {
   for (const TextFact& fact : kTexts)
     if (std::strcmp(fact.key, word) == 0) return yard.*fact.place = value, true;
   for (const IntFact& fact : kInts)
-    if (std::strcmp(fact.key, word) == 0) return yard.*fact.place = static_cast<int>(std::strtol(value, nullptr, 10)), true;
+    if (std::strcmp(fact.key, word) == 0)
+      return yard.*fact.place = static_cast<int>(std::strtol(value, nullptr, 10)), true;
   for (const LongFact& fact : kLongs)
     if (std::strcmp(fact.key, word) == 0) return yard.*fact.place = std::strtoll(value, nullptr, 10), true;
   return false;
@@ -145,7 +161,8 @@ void run_one(const Yard& yard, const Probe& probe) {
     } else if (ready == 0) {
       say(probe.id, "hangs", 0, "", none);
     } else {
-      say(probe.id, WIFSIGNALED(status) ? "killed" : "lost", WIFSIGNALED(status) ? WTERMSIG(status) : 0, "", none);
+      say(probe.id, WIFSIGNALED(status) ? "killed" : "lost", WIFSIGNALED(status) ? WTERMSIG(status) : 0, "",
+          none);
     }
   }
   close(ends[0]);

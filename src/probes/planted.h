@@ -1,5 +1,6 @@
-// What the yard plants in a prepared root, as an attacker would who could write there before the jail was made. Paths
-// as inside. The root holds nothing else but bin, dev, etc, proc, run, tmp and immure-probe itself.
+// What the yard plants in a prepared root, as an attacker would who could write there before the jail was
+// made. Paths as inside. The root holds nothing else but bin, dev, etc, proc, run, tmp and immure-probe
+// itself.
 #pragma once
 
 namespace immure::probes {
@@ -7,24 +8,25 @@ namespace immure::probes {
 inline constexpr char kProbeInRoot[] = "/immure-probe";
 inline constexpr char kPlantedFolder[] = "/planted";  // everything below is in it but the last two
 
-inline constexpr char kSetUid[] = "set-uid";            // immure-probe, mode 4755; root's where root planted it
-inline constexpr char kSetGid[] = "set-gid";            // immure-probe, mode 2755
-inline constexpr char kFileCapability[] = "file-cap";   // immure-probe with every capability +ep; by root only
-inline constexpr char kFifo[] = "fifo";                 // the yard writes a canary's line to who opens it
-inline constexpr char kSocket[] = "socket";             // unix stream; the witness answers with a canary's line
+inline constexpr char kSetUid[] = "set-uid";  // immure-probe, mode 4755; root's where root planted it
+inline constexpr char kSetGid[] = "set-gid";  // immure-probe, mode 2755
+inline constexpr char kFileCapability[] = "file-cap";  // immure-probe with every capability +ep; by root only
+inline constexpr char kFifo[] = "fifo";                // the yard writes a canary's line to who opens it
+inline constexpr char kSocket[] = "socket";  // unix stream; the witness answers with a canary's line
 inline constexpr char kLinkAbsolute[] = "link-absolute";  // symbolic, to the canary's absolute path
-inline constexpr char kLinkUp[] = "link-up";            // symbolic, ../ often enough, then the canary's path
-inline constexpr char kLinkProc[] = "link-proc";        // symbolic, /proc/1/root and the canary's path
-inline constexpr char kLinkTop[] = "link-top";          // symbolic, to /
-inline constexpr char kHardLink[] = "hard-link";        // of the canary (flag kHardLinks)
+inline constexpr char kLinkUp[] = "link-up";      // symbolic, ../ often enough, then the canary's path
+inline constexpr char kLinkProc[] = "link-proc";  // symbolic, /proc/1/root and the canary's path
+inline constexpr char kLinkTop[] = "link-top";    // symbolic, to /
+inline constexpr char kHardLink[] = "hard-link";  // of the canary (flag kHardLinks)
 inline constexpr char kHardLinkWritable[] = "hard-link-writable";  // of the writable canary (flag kHardLinks)
-inline constexpr char kScript[] = "script";             // 0755, its #! names a program outside, in the yard's folder
+inline constexpr char kScript[] = "script";  // 0755, its #! names a program outside, in the yard's folder
 inline constexpr char kWritableProgram[] = "writable";  // immure-probe, mode 0777
 inline constexpr char kNode[] = "node-";                // + Probe::word: a device node, number Probe::number
-inline constexpr char kDockerSocket[] = "/run/docker.sock";     // unix stream; the witness answers
-inline constexpr char kPreload[] = "/etc/ld.so.preload";        // mode 0666
+inline constexpr char kDockerSocket[] = "/run/docker.sock";  // unix stream; the witness answers
+inline constexpr char kPreload[] = "/etc/ld.so.preload";     // mode 0666
 
-// What the planted programs do: `immure-probe --who` prints one line, "UID EUID GID EGID EFFECTIVE-CAPABILITIES-IN-HEX".
+// What the planted programs do: `immure-probe --who` prints one line, "UID EUID GID EGID
+// EFFECTIVE-CAPABILITIES-IN-HEX".
 inline constexpr char kWho[] = "--who";
 
 }  // namespace immure::probes

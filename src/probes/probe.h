@@ -1,11 +1,13 @@
-// An attack, as a row of a const table. The same table is in two programs: in immure-probe, which goes into the jail and
-// runs the rows, and in immure-full, which lists and explains them and judges what came out.
+// An attack, as a row of a const table. The same table is in two programs: in immure-probe, which goes into
+// the jail and runs the rows, and in immure-full, which lists and explains them and judges what came out.
 //
 // Who writes a probe promises:
-// - It is harmless, also as root with no jail around it: it asks, reads, opens without writing, or passes an argument
-//   that the kernel refuses after it has looked at the caller's rights (EFAULT or EINVAL against EPERM). What it must
-//   change is the yard's, or in namespaces and processes of its own, and is put back.
-// - It says "escaped" only with proof: a canary's line that it read, or an effect that the yard's witness sees.
+// - It is harmless, also as root with no jail around it: it asks, reads, opens without writing, or passes an
+// argument
+//   that the kernel refuses after it has looked at the caller's rights (EFAULT or EINVAL against EPERM). What
+//   it must change is the yard's, or in namespaces and processes of its own, and is put back.
+// - It says "escaped" only with proof: a canary's line that it read, or an effect that the yard's witness
+// sees.
 // - It ends by itself within two seconds, and needs no other probe's work.
 // - No C++ runtime: what musl and headers give. Nothing is allocated before main.
 #pragma once
@@ -19,7 +21,17 @@
 namespace immure::probes {
 
 enum class Category : uint8_t {
-  Root, Descriptors, Processes, Privilege, Devices, Kernel, Filter, Links, Network, Information, Resources,
+  Root,
+  Descriptors,
+  Processes,
+  Privilege,
+  Devices,
+  Kernel,
+  Filter,
+  Links,
+  Network,
+  Information,
+  Resources,
 };
 inline constexpr int kCategoryCount = static_cast<int>(Category::Resources) + 1;
 const char* key(Category category);   // "root", as in --only
@@ -37,7 +49,7 @@ enum class Outcome : uint8_t {
 struct Attempt {
   Outcome outcome = Outcome::Stopped;
   int error = 0;
-  char where[40] = {};   // "openat2", "mount tmpfs"
+  char where[40] = {};  // "openat2", "mount tmpfs"
   char text[256] = {};
 };
 
@@ -53,21 +65,22 @@ enum class Proof : uint8_t {
 // Where it runs, and what has to be there.
 enum Flag : uint32_t {
   kPlain = 0,
-  kPlanted = 1,       // in the prepared root that immure planted with what an attacker would leave there
-  kPlantedByRoot = 2, // like kPlanted, and only root can plant it (device nodes, set-id programs of root)
-  kSolo = 4,          // in a jail of its own, whose end by a limit is an answer, too
-  kTerminal = 8,      // the launcher has a terminal of the yard's as controlling terminal
-  kHardLinks = 16,    // with kPlanted: in a root that also has hard links to files outside
-  kBlockNode = 32,    // with kPlantedByRoot: `number` is that of a block device, not of a character device
+  kPlanted = 1,        // in the prepared root that immure planted with what an attacker would leave there
+  kPlantedByRoot = 2,  // like kPlanted, and only root can plant it (device nodes, set-id programs of root)
+  kSolo = 4,           // in a jail of its own, whose end by a limit is an answer, too
+  kTerminal = 8,       // the launcher has a terminal of the yard's as controlling terminal
+  kHardLinks = 16,     // with kPlanted: in a root that also has hard links to files outside
+  kBlockNode = 32,     // with kPlantedByRoot: `number` is that of a block device, not of a character device
 };
 
 // The same attack where its protection is off. It must succeed there, or nothing was shown.
 struct Control {
   enum class Place : uint8_t {
-    Bare,      // no jail: as the caller, in the caller's namespaces
-    Namespaced,// root of namespaces of its own (as a user: of a user namespace) with every capability, no filter
-    Chroot,    // like Namespaced, with chroot to the planted root and nothing else
-    Jail,      // the default jail (for kPlanted in the planted root) with `words` added, which loosen it
+    Bare,        // no jail: as the caller, in the caller's namespaces
+    Namespaced,  // root of namespaces of its own (as a user: of a user namespace) with every capability, no
+                 // filter
+    Chroot,      // like Namespaced, with chroot to the planted root and nothing else
+    Jail,        // the default jail (for kPlanted in the planted root) with `words` added, which loosen it
   };
   Place place = Place::Bare;
   const char* words = "";  // for Jail: options of `immure run`, between blanks
@@ -87,18 +100,19 @@ constexpr uint32_t by(Layer layer, More... more) {
 struct Yard;
 
 struct Probe {
-  const char* id;         // "chroot-walk": lower case, digits, hyphens; unique, never reused
+  const char* id;  // "chroot-walk": lower case, digits, hyphens; unique, never reused
   Category category;
   const char* technique;  // one line, at most 60 characters: "second chroot, then chdir .. to the top"
-  const char* about;      // two to four sentences: what it does, what it would give, since when or in which programs
+  const char*
+      about;  // two to four sentences: what it does, what it would give, since when or in which programs
   const char* reference;  // "chroot(2)", "CVE-2019-5736", "kernel/ptrace.c since 5.6"
   uint32_t stopped_by;    // by(Layer::Root, Layer::Seccomp)
   Proof proof;
   Control control;
   Attempt (*run)(const Yard& yard, const Probe& row);
   uint32_t flags = kPlain;
-  // Data of this row, for a technique that has several. With kPlantedByRoot and a number: the yard plants a device node
-  // of this number (makedev) under planted.h's kNode and the word.
+  // Data of this row, for a technique that has several. With kPlantedByRoot and a number: the yard plants a
+  // device node of this number (makedev) under planted.h's kNode and the word.
   const char* word = "";
   long number = 0;
 };

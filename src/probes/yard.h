@@ -1,8 +1,9 @@
-// What stands outside the jail for the probes to reach: canaries, a witness, mistakes of a careless launcher. The host's
-// side makes it (prove/yard.h) and hands its facts to immure-probe as words KEY=VALUE; a text that is empty and a number
-// that is 0 or -1 is a thing that could not be made here.
+// What stands outside the jail for the probes to reach: canaries, a witness, mistakes of a careless launcher.
+// The host's side makes it (prove/yard.h) and hands its facts to immure-probe as words KEY=VALUE; a text that
+// is empty and a number that is 0 or -1 is a thing that could not be made here.
 //
-// Every canary's content is one line "immure-canary:" and a nonce which is told to nobody: who says it has seen it.
+// Every canary's content is one line "immure-canary:" and a nonce which is told to nobody: who says it has
+// seen it.
 #pragma once
 
 #include <cstdint>
@@ -17,46 +18,48 @@ inline constexpr int kLeakedFile = 17;       // O_RDONLY of the canary file
 inline constexpr int kLeakedWritable = 18;   // O_RDWR of the writable canary file
 inline constexpr int kLeakedTop = 19;        // O_PATH of the host's /
 inline constexpr int kLeakedNamespace = 20;  // the caller's mount namespace
-inline constexpr int kLeakedSocket = 21;     // unix stream to the witness: it answers "fd?" with the folder's descriptor
-inline constexpr int kLeakedPidfd = 22;      // of the witness
-inline constexpr int kLeakedEpoll = 23;      // watches a pipe of the yard's
-inline constexpr int kLeakedMemory = 24;     // a memory file that holds a canary's line
-inline constexpr int kLeakedRing = 25;       // an io_uring, where the kernel gives one
-inline constexpr int kLeakedHigh = 900;      // the yard's folder once more
+inline constexpr int kLeakedSocket =
+    21;  // unix stream to the witness: it answers "fd?" with the folder's descriptor
+inline constexpr int kLeakedPidfd = 22;   // of the witness
+inline constexpr int kLeakedEpoll = 23;   // watches a pipe of the yard's
+inline constexpr int kLeakedMemory = 24;  // a memory file that holds a canary's line
+inline constexpr int kLeakedRing = 25;    // an io_uring, where the kernel gives one
+inline constexpr int kLeakedHigh = 900;   // the yard's folder once more
 
 struct Yard {
   // Files outside. The folder is open to everybody (0777), the canary 0644, the writable one 0666.
   const char* folder = "";
-  const char* canary = "";     // absolute path, outside
+  const char* canary = "";  // absolute path, outside
   const char* writable = "";
-  const char* fifo = "";       // 0666; whoever opens it to read gets a canary's line
-  const char* socket = "";     // unix stream; the witness answers with a canary's line
+  const char* fifo = "";    // 0666; whoever opens it to read gets a canary's line
+  const char* socket = "";  // unix stream; the witness answers with a canary's line
   // Path inside of the folder with planted things (flags kPlanted); their names are in probes/planted.h.
   const char* planted = "";
   // A folder inside in which the program may write (found by immure-probe itself); "" when there is none.
   const char* scratch = "";
 
   // The witness outside: a process of the caller's, which records signals, connections and datagrams.
-  int witness = 0;             // its process id, as outside
-  int tcp_port = 0;            // 127.0.0.1: answers with a canary's line
-  int tcp6_port = 0;           // ::1
-  int udp_port = 0;            // 127.0.0.1: answers a datagram with a canary's line
+  int witness = 0;                  // its process id, as outside
+  int tcp_port = 0;                 // 127.0.0.1: answers with a canary's line
+  int tcp6_port = 0;                // ::1
+  int udp_port = 0;                 // 127.0.0.1: answers a datagram with a canary's line
   const char* abstract = "";        // unix stream, abstract: the name without its leading NUL
   const char* abstract_dgram = "";  // unix datagram, abstract
-  int metadata_port = 0;       // 169.254.169.254, bound on the host's loopback; 0: not possible here
+  int metadata_port = 0;            // 169.254.169.254, bound on the host's loopback; 0: not possible here
 
   // Inter-process communication outside, all 0666.
-  int shm_key = 0, sem_key = 0, msg_key = 0;  // System V; the segment and the only message hold a canary's line
-  const char* queue = "";      // POSIX message queue "/…" with one message, a canary's line
-  const char* shm_file = "";   // /dev/shm/…, a canary's line
-  const char* key = "";        // description of a key of type "user" in the caller's session keyring
-  const char* variable = "";   // name of an environment variable whose value is a canary's line
+  int shm_key = 0, sem_key = 0,
+      msg_key = 0;            // System V; the segment and the only message hold a canary's line
+  const char* queue = "";     // POSIX message queue "/…" with one message, a canary's line
+  const char* shm_file = "";  // /dev/shm/…, a canary's line
+  const char* key = "";       // description of a key of type "user" in the caller's session keyring
+  const char* variable = "";  // name of an environment variable whose value is a canary's line
 
   // What identifies the host and must not be seen.
   const char* host_name = "";
   const char* boot_id = "";
   const char* machine_id = "";
-  const char* namespaces = ""; // "cgroup:[…] ipc:[…] mnt:[…] net:[…] pid:[…] time:[…] user:[…] uts:[…]"
+  const char* namespaces = "";  // "cgroup:[…] ipc:[…] mnt:[…] net:[…] pid:[…] time:[…] user:[…] uts:[…]"
   const char* user_name = "";  // of the caller
   const char* interface = "";  // a network interface of the host's besides lo; "": it has none
   const char* cgroup = "";     // the caller's group as /proc/self/cgroup told it, its first line
@@ -68,10 +71,10 @@ struct Yard {
   int launcher = 0;            // process id of who started the jail, as outside
 
   // How much a probe of resources takes before it says that nothing stops it.
-  int64_t memory = 0;          // bytes
+  int64_t memory = 0;  // bytes
   int64_t processes = 0;
-  int64_t file_size = 0;       // bytes of one file
-  int64_t seconds = 0;         // of processor or wall time
+  int64_t file_size = 0;  // bytes of one file
+  int64_t seconds = 0;    // of processor or wall time
 };
 
 }  // namespace immure::probes

@@ -64,7 +64,8 @@ class Runner {
       argv.emplace_back(probe->id);
       solo = solo || (probe->flags & probes::kSolo) != 0;
     }
-    auto launch = std::make_unique<Launch>(yard_, std::move(argv), site.place, site.root, solo ? kSoloPatience : kPatience);
+    auto launch = std::make_unique<Launch>(yard_, std::move(argv), site.place, site.root,
+                                           solo ? kSoloPatience : kPatience);
     return {std::move(job), std::move(launch), yard_.witness().signals(), yard_.witness().connections()};
   }
 
@@ -81,7 +82,8 @@ class Runner {
       const probes::Probe* probe = probes::find(std::string(line.id).c_str());
       if (probe == nullptr || open.erase(probe) == 0) continue;
       line.seen.denied = denied.contains(line.seen.where.substr(0, line.seen.where.find(' ')));
-      line.seen.proven = line.seen.outcome == probes::Outcome::Escaped && is_proven(*probe, line.seen, running, changed);
+      line.seen.proven =
+          line.seen.outcome == probes::Outcome::Escaped && is_proven(*probe, line.seen, running, changed);
       (*job.seen)[probe] = std::move(line.seen);
     }
     if (open.empty()) return {job.site, {}, job.seen};
@@ -105,7 +107,8 @@ class Runner {
   }
 
  private:
-  bool is_proven(const probes::Probe& probe, const Observation& seen, const Running& running, bool changed) const {
+  bool is_proven(const probes::Probe& probe, const Observation& seen, const Running& running,
+                 bool changed) const {
     switch (probe.proof) {
       case probes::Proof::None: return false;
       case probes::Proof::Line: return yard_.is_the_line(seen.text);
@@ -122,7 +125,8 @@ class Runner {
 
 }  // namespace
 
-bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::vector<std::string>& more_facts) {
+bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once,
+              const std::vector<std::string>& more_facts) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   Runner runner(yard, more_facts);
   std::deque<Job> waiting(std::make_move_iterator(jobs.begin()), std::make_move_iterator(jobs.end()));

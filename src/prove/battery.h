@@ -1,5 +1,5 @@
-// Runs probes where they are asked to run: jobs in, observations out. A job is one process tree (a jail, a control); when
-// it ends early, the rest of its probes get another one.
+// Runs probes where they are asked to run: jobs in, observations out. A job is one process tree (a jail, a
+// control); when it ends early, the rest of its probes get another one.
 #pragma once
 
 #include <map>
@@ -32,6 +32,7 @@ struct Job {
 };
 
 // All jobs, several at a time. `at_once` ≥ 1. False: interrupted (see Interrupt); what runs has been ended.
-bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once, const std::vector<std::string>& more_facts);
+bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once,
+              const std::vector<std::string>& more_facts);
 
 }  // namespace immure::prove

@@ -55,7 +55,8 @@ void Yard::prepare_leaks() {
   char name[64] = {};
   if (master < 0) return;
   held_.emplace_back(master);
-  if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0) terminal_ = name;
+  if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0)
+    terminal_ = name;
 }
 
 void Yard::be_careless() const {
@@ -70,7 +71,8 @@ void Yard::be_careless() const {
       dup2(leak.from, leak.number);
       continue;
     }
-    // Opened anew: the position in a file would be shared by all that inherit it, and the first reader moves it.
+    // Opened anew: the position in a file would be shared by all that inherit it, and the first reader moves
+    // it.
     int own = open(("/proc/self/fd/" + num_signed(leak.from)).c_str(), leak.flags | O_CLOEXEC);
     if (own >= 0 && own != leak.number) dup2(own, leak.number), close(own);
   }

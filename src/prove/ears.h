@@ -1,5 +1,5 @@
-// Sockets outside that a program inside should not reach, and FIFOs that hold a line. Each returns a descriptor that the
-// caller owns, close-on-exec and non-blocking, or -1 with errno.
+// Sockets outside that a program inside should not reach, and FIFOs that hold a line. Each returns a
+// descriptor that the caller owns, close-on-exec and non-blocking, or -1 with errno.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// Ctrl-C and its like while canaries stand on the host: noted, so that everything is put away before immure ends.
+// Ctrl-C and its like while canaries stand on the host: noted, so that everything is put away before immure
+// ends.
 #pragma once
 
 #include <csignal>

@@ -15,11 +15,19 @@ using probes::Outcome;
 // The kernel or the host has no such thing; nobody stopped anything.
 bool means_absent(int error) {
   switch (error) {
-    case ENOSYS: case ENOENT: case ENODEV: case ENXIO: case EAFNOSUPPORT: case EPROTONOSUPPORT: case ESOCKTNOSUPPORT:
-    case EPFNOSUPPORT: case EOPNOTSUPP: case ENOPROTOOPT: case ENOTDIR:
-      return true;
-    default:
-      return false;
+    case ENOSYS:
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+    case EAFNOSUPPORT:
+    case EPROTONOSUPPORT:
+    case ESOCKTNOSUPPORT:
+    case EPFNOSUPPORT:
+    case EOPNOTSUPP:
+    case ENOPROTOOPT:
+    case ENOTDIR:
+    case ENODATA: return true;
+    default: return false;
   }
 }
 
@@ -69,7 +77,8 @@ std::string ended_by(const Observation& seen) {
     case Ending::Hangs: return "it hung and was killed";
     case Ending::Lost: return "it ended without a word";
     case Ending::EndedAll:
-      return seen.status > 128 ? "all ended by " + signal_name(seen.status - 128) : "all ended with status " + num_signed(seen.status);
+      return seen.status > 128 ? "all ended by " + signal_name(seen.status - 128)
+                               : "all ended with status " + num_signed(seen.status);
     case Ending::NotStarted: return "it did not start";
     case Ending::Said: break;
   }
@@ -83,13 +92,9 @@ Judged judge(const probes::Probe& probe, Observation inside, Observation control
   Judged judged{&probe, Verdict::Inconclusive, {}, {}, std::move(inside), std::move(control)};
   const Observation& seen = judged.inside;
   switch (seen.ending) {
-    case Ending::NotRun:
-      judged.why = "it was not tried";
-      return judged;
+    case Ending::NotRun: judged.why = "it was not tried"; return judged;
     case Ending::Hangs:
-    case Ending::Lost:
-      judged.why = ended_by(seen);
-      return judged;
+    case Ending::Lost: judged.why = ended_by(seen); return judged;
     case Ending::Said:
       if (seen.outcome == Outcome::NotApplicable) {
         judged.verdict = Verdict::NotApplicable;
@@ -108,8 +113,7 @@ Judged judge(const probes::Probe& probe, Observation inside, Observation control
       break;
     case Ending::Killed:
     case Ending::EndedAll:
-    case Ending::NotStarted:
-      break;
+    case Ending::NotStarted: break;
   }
   judged.by = seen.ending == Ending::NotStarted ? seen.text : ended_by(seen);
   if (!succeeded(judged.control)) return without_success(std::move(judged), as_root);

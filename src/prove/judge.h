@@ -14,12 +14,13 @@ const char* key(Verdict verdict);  // "not-applicable"
 struct Judged {
   const probes::Probe* probe = nullptr;
   Verdict verdict = Verdict::Inconclusive;
-  std::string by;    // what stopped it: "EPERM at chroot", "SIGSYS", "the jail was ended (137)"
-  std::string why;   // the proof, the reason why it is not applicable or inconclusive
+  std::string by;   // what stopped it: "EPERM at chroot", "SIGSYS", "the jail was ended (137)"
+  std::string why;  // the proof, the reason why it is not applicable or inconclusive
   Observation inside, control;
 };
 
-// `as_root`: the battery's caller is root. Only so can a control fail for no other reason than the technique's own.
+// `as_root`: the battery's caller is root. Only so can a control fail for no other reason than the
+// technique's own.
 Judged judge(const probes::Probe& probe, Observation inside, Observation control, bool as_root);
 // "EPERM at chroot"; what ended an attempt that did not succeed.
 std::string ended_by(const Observation& seen);

@@ -64,10 +64,12 @@ void go_to(Place place, const std::string& root) {
   become_root(place == Place::Namespaced);
   if (place == Place::Namespaced) {
     go_on_in_a_child();
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) give_up("mounting /proc");
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+      give_up("mounting /proc");
     return;
   }
-  if (mount("/proc", (root + "/proc").c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) give_up("binding /proc");
+  if (mount("/proc", (root + "/proc").c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
+    give_up("binding /proc");
   if (chroot(root.c_str()) != 0 || chdir("/") != 0) give_up("chroot");
 }
 
@@ -76,7 +78,8 @@ void obey_signals() {
   for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(number, SIG_DFL);
 }
 
-[[noreturn]] void run_it(const Yard& yard, const std::vector<std::string>& argv, Place place, const std::string& root) {
+[[noreturn]] void run_it(const Yard& yard, const std::vector<std::string>& argv, Place place,
+                         const std::string& root) {
   std::vector<char*> words;
   words.reserve(argv.size() + 1);
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
@@ -97,7 +100,8 @@ int64_t now_ms() {
   return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
 }
 
-Launch::Launch(const Yard& yard, std::vector<std::string> argv, Place place, const std::string& root, int patience_ms)
+Launch::Launch(const Yard& yard, std::vector<std::string> argv, Place place, const std::string& root,
+               int patience_ms)
     : deadline_(now_ms() + patience_ms) {
   int ends[2];
   // Messages into a file in memory: however much comes, nobody waits for a reader.
@@ -142,7 +146,8 @@ bool Launch::hear() {
   drain();
   if (pid_ <= 0) return true;
   siginfo_t info{};
-  if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) return false;
+  if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
+    return false;
   finish();
   return true;
 }

@@ -1,4 +1,5 @@
-// Starts one process of the battery, the way a careless launcher would, and hears what it says. Several run at once.
+// Starts one process of the battery, the way a careless launcher would, and hears what it says. Several run
+// at once.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +22,8 @@ enum class Place : uint8_t {
 class Launch {
  public:
   // `root`: of Place::Chroot. A process that cannot be started ends with 125 and says why in `errors`.
-  Launch(const Yard& yard, std::vector<std::string> argv, Place place, const std::string& root, int patience_ms);
+  Launch(const Yard& yard, std::vector<std::string> argv, Place place, const std::string& root,
+         int patience_ms);
   ~Launch();
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
@@ -37,7 +39,7 @@ class Launch {
   pid_t pid() const { return pid_; }
 
   std::string output, errors;
-  int status = -1;          // as a shell shows it
+  int status = -1;  // as a shell shows it
   bool timed_out = false;
 
  private:
@@ -50,7 +52,8 @@ class Launch {
 
 // Milliseconds of CLOCK_MONOTONIC.
 int64_t now_ms();
-// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`: killed. How many.
+// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`:
+// killed. How many.
 int end_orphans(pid_t keep, const std::vector<pid_t>& running);
 
 }  // namespace immure::prove

@@ -11,9 +11,12 @@ struct Word {
   probes::Outcome outcome;
 };
 constexpr Word kWords[] = {
-    {"stopped", Ending::Said, probes::Outcome::Stopped}, {"escaped", Ending::Said, probes::Outcome::Escaped},
-    {"exposed", Ending::Said, probes::Outcome::Exposed}, {"not-applicable", Ending::Said, probes::Outcome::NotApplicable},
-    {"killed", Ending::Killed, probes::Outcome::Stopped}, {"hangs", Ending::Hangs, probes::Outcome::Stopped},
+    {"stopped", Ending::Said, probes::Outcome::Stopped},
+    {"escaped", Ending::Said, probes::Outcome::Escaped},
+    {"exposed", Ending::Said, probes::Outcome::Exposed},
+    {"not-applicable", Ending::Said, probes::Outcome::NotApplicable},
+    {"killed", Ending::Killed, probes::Outcome::Stopped},
+    {"hangs", Ending::Hangs, probes::Outcome::Stopped},
     {"lost", Ending::Lost, probes::Outcome::Stopped},
 };
 
@@ -26,7 +29,8 @@ bool read_line(std::string_view text, Line& line) {
   for (const Word& word : kWords) {
     if (word.word != parts[1] || !error || *error > 4095) continue;
     line.id = parts[0];
-    line.seen = {word.ending, word.outcome, static_cast<int>(*error), 0, std::string(parts[3]), std::string(parts[4])};
+    line.seen = {word.ending, word.outcome,          static_cast<int>(*error),
+                 0,           std::string(parts[3]), std::string(parts[4])};
     return true;
   }
   return false;

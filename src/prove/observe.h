@@ -22,8 +22,8 @@ enum class Ending : uint8_t {
 struct Observation {
   Ending ending = Ending::NotRun;
   probes::Outcome outcome = probes::Outcome::Stopped;  // when it said so
-  int error = 0;        // errno of the deciding call, or a signal
-  int status = 0;       // of EndedAll
+  int error = 0;                                       // errno of the deciding call, or a signal
+  int status = 0;                                      // of EndedAll
   std::string where, text;
   bool proven = false;  // an escape with its proof
   bool denied = false;  // the jail's own record names `where` among the calls that its filter denied

@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 using namespace probes;  // the names of planted.h
 
 tl::unexpected<Error> cannot_plant(const std::string& path, int error = errno) {
-  return fail(Code::kSystem, "the planted root cannot be made: " + immure::quoted(path), {}, "see that the temporary folder has room, or set TMPDIR",
-              {}, error);
+  return fail(Code::kSystem, "the planted root cannot be made: " + immure::quoted(path), {},
+              "see that the temporary folder has room, or set TMPDIR", {}, error);
 }
 
 Status copy_program(const std::string& from, const std::string& to, mode_t mode) {
@@ -87,8 +87,10 @@ Status PlantedRoot::links() {
   const std::string folder = path + kPlantedFolder + "/", canary = yard + "/canary";
   std::string up;
   for (int i = 0; i < 32; ++i) up += "../";
-  const std::pair<const char*, std::string> symbolic[] = {
-      {kLinkAbsolute, canary}, {kLinkUp, up + canary.substr(1)}, {kLinkProc, "/proc/1/root" + canary}, {kLinkTop, "/"}};
+  const std::pair<const char*, std::string> symbolic[] = {{kLinkAbsolute, canary},
+                                                          {kLinkUp, up + canary.substr(1)},
+                                                          {kLinkProc, "/proc/1/root" + canary},
+                                                          {kLinkTop, "/"}};
   for (const auto& [name, target] : symbolic)
     if (symlink(target.c_str(), (folder + name).c_str()) != 0) return cannot_plant(folder + name);
   if (!hard_links) return {};
@@ -119,7 +121,8 @@ Status PlantedRoot::nodes() {
         if ((row.flags & kPlantedByRoot) == 0 || row.number == 0) continue;
         const std::string name = path + kPlantedFolder + "/" + kNode + row.word;
         mode_t kind = (row.flags & kBlockNode) != 0 ? S_IFBLK : S_IFCHR;
-        if (mknod(name.c_str(), kind | 0666, static_cast<dev_t>(row.number)) != 0 && errno != EEXIST && errno != EPERM)
+        if (mknod(name.c_str(), kind | 0666, static_cast<dev_t>(row.number)) != 0 && errno != EEXIST &&
+            errno != EPERM)
           return cannot_plant(name);
         (void)chmod(name.c_str(), 0666);
       }

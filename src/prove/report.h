@@ -1,4 +1,5 @@
-// What a trial came to, as text and as JSON. The numbers of a verdict and the words are the same in all of them.
+// What a trial came to, as text and as JSON. The numbers of a verdict and the words are the same in all of
+// them.
 #pragma once
 
 #include <string>
@@ -28,7 +29,8 @@ std::string explain_text(const probes::Probe& probe);
 
 // "pid namespace, seccomp".
 std::string layers_text(uint32_t mask);
-// What stopped it, by the jail's own record: the filter when that denied the call; else the other layers that stop it.
+// What stopped it, by the jail's own record: the filter when that denied the call; else the other layers that
+// stop it.
 std::string stopped_by(const Judged& judged);
 
 }  // namespace immure::prove

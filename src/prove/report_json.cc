@@ -37,7 +37,8 @@ void summary(JsonWriter& json, const Verdicts& verdicts, const Subject& subject)
   json.text("caller", subject.caller);
   json.text("kernel", subject.kernel);
   json.begin_object("counts");
-  for (int i = 0; i < kVerdictCount; ++i) json.number(key(static_cast<Verdict>(i)), verdicts.of(static_cast<Verdict>(i)));
+  for (int i = 0; i < kVerdictCount; ++i)
+    json.number(key(static_cast<Verdict>(i)), verdicts.of(static_cast<Verdict>(i)));
   json.end_object();
   json.number("milliseconds", verdicts.milliseconds);
 }
@@ -74,8 +75,12 @@ std::string list_json(const std::vector<const probes::Probe*>& chosen) {
   json.begin_object().text("schema", "immure.attacks/1").begin_array("attacks");
   for (const probes::Probe* probe : chosen) {
     json.begin_object();
-    json.text("id", probe->id).text("category", probes::key(probe->category)).text("technique", probe->technique);
-    json.text("about", probe->about).text("source", probe->reference).text("stopped_by", layers_text(probe->stopped_by));
+    json.text("id", probe->id)
+        .text("category", probes::key(probe->category))
+        .text("technique", probe->technique);
+    json.text("about", probe->about)
+        .text("source", probe->reference)
+        .text("stopped_by", layers_text(probe->stopped_by));
     json.end_object();
   }
   json.end_array().end_object();

@@ -20,8 +20,10 @@ std::string coloured(Verdict verdict, bool colour) {
 }
 
 void pad(std::string& line, size_t column) {
-  if (line.size() < column) line.append(column - line.size(), ' ');
-  else line += ' ';
+  if (line.size() < column)
+    line.append(column - line.size(), ' ');
+  else
+    line += ' ';
 }
 
 std::string line_of(const Judged& one, bool colour) {
@@ -45,17 +47,19 @@ struct Counts {
 
 std::string counts_line(const char* name, const Counts& counts) {
   char line[160];
-  std::snprintf(line, sizeof line, "  %-32s%8d%9d%9d%9d%9d\n", name, counts.of[0], counts.of[1], counts.of[2], counts.of[3],
-                counts.of[4]);
+  std::snprintf(line, sizeof line, "  %-32s%8d%9d%9d%9d%9d\n", name, counts.of[0], counts.of[1], counts.of[2],
+                counts.of[3], counts.of[4]);
   return line;
 }
 
 std::string conclusion(const Verdicts& verdicts) {
-  int escaped = verdicts.of(Verdict::Escaped), exposed = verdicts.of(Verdict::Exposed), unsure = verdicts.of(Verdict::Inconclusive);
+  int escaped = verdicts.of(Verdict::Escaped), exposed = verdicts.of(Verdict::Exposed),
+      unsure = verdicts.of(Verdict::Inconclusive);
   std::string out;
   out += escaped == 0 ? "Nothing escaped" : num_signed(escaped) + " escaped";
   out += exposed == 0 ? ", nothing is exposed" : ", " + num_signed(exposed) + " exposed";
-  out += ": of " + num(verdicts.all.size()) + " attacks " + num_signed(verdicts.of(Verdict::Blocked)) + " were blocked, each of them succeeded in its control";
+  out += ": of " + num(verdicts.all.size()) + " attacks " + num_signed(verdicts.of(Verdict::Blocked)) +
+         " were blocked, each of them succeeded in its control";
   if (unsure > 0) out += "; " + num_signed(unsure) + " showed nothing, for their controls failed, too";
   return out + ".\n";
 }
@@ -78,7 +82,8 @@ std::string stopped_by(const Judged& judged) {
 }
 
 std::string report_text(const Verdicts& verdicts, const Subject& subject, bool colour) {
-  std::string out = "Tried: " + printable(subject.jail) + "\nas " + printable(subject.caller) + ", kernel " + printable(subject.kernel) + "\n";
+  std::string out = "Tried: " + printable(subject.jail) + "\nas " + printable(subject.caller) + ", kernel " +
+                    printable(subject.kernel) + "\n";
   Counts totals[probes::kCategoryCount], all;
   for (int c = 0; c < probes::kCategoryCount; ++c) {
     const auto category = static_cast<Category>(c);
@@ -96,7 +101,8 @@ std::string report_text(const Verdicts& verdicts, const Subject& subject, bool c
   out += counts_line("all", all);
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.1f s", static_cast<double>(verdicts.milliseconds) / 1000);
-  return out + "\n" + conclusion(verdicts) + "It took " + seconds + ". What an attack is: immure prove --explain ID\n";
+  return out + "\n" + conclusion(verdicts) + "It took " + seconds +
+         ". What an attack is: immure prove --explain ID\n";
 }
 
 std::string list_text(const std::vector<const Probe*>& chosen) {
@@ -115,12 +121,17 @@ std::string explain_text(const Probe& probe) {
   std::string control;
   switch (probe.control.place) {
     case probes::Control::Place::Bare: control = "no jail at all"; break;
-    case probes::Control::Place::Namespaced: control = "root of namespaces of its own, with every capability and no filter"; break;
+    case probes::Control::Place::Namespaced:
+      control = "root of namespaces of its own, with every capability and no filter";
+      break;
     case probes::Control::Place::Chroot: control = "root in a plain chroot"; break;
-    case probes::Control::Place::Jail: control = std::string("the default jail with ") + probe.control.words; break;
+    case probes::Control::Place::Jail:
+      control = std::string("the default jail with ") + probe.control.words;
+      break;
   }
-  return std::string(probe.id) + ": " + probe.technique + "\n\n" + probe.about + "\n\ncategory    " + name(probe.category) +
-         "\nsource      " + probe.reference + "\nstopped by  " + layers_text(probe.stopped_by) + "\ncontrol     " + control + "\n";
+  return std::string(probe.id) + ": " + probe.technique + "\n\n" + probe.about + "\n\ncategory    " +
+         name(probe.category) + "\nsource      " + probe.reference + "\nstopped by  " +
+         layers_text(probe.stopped_by) + "\ncontrol     " + control + "\n";
 }
 
 }  // namespace immure::prove

@@ -13,13 +13,13 @@ namespace immure::prove {
 struct Trial {
   std::string immure, probe;             // the programs, paths on the host
   std::vector<std::string> run_options;  // of `immure run`: the jail that is tried
-  std::vector<std::string> against;      // a command with {} and perhaps {root}: tried instead of immure's jail
+  std::vector<std::string> against;  // a command with {} and perhaps {root}: tried instead of immure's jail
   std::vector<const probes::Probe*> probes;
   unsigned at_once = 2;
 };
 
 struct Verdicts {
-  std::vector<Judged> all;   // in the order of the trial's probes
+  std::vector<Judged> all;  // in the order of the trial's probes
   int64_t milliseconds = 0;
   int of(Verdict verdict) const;
 };

@@ -48,7 +48,8 @@ void answer_datagram(int fd, const std::string& line, Counted& counts) {
   if (n < 0) return;
   ++counts.connections;
   if (size > sizeof from.ss_family)
-    (void)sendto(fd, line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), size);
+    (void)sendto(fd, line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                 reinterpret_cast<sockaddr*>(&from), size);
 }
 
 [[noreturn]] void watch(const Ears& ears, const std::string& line, Counted& counts) {

@@ -1,5 +1,5 @@
-// A process outside of every jail that waits to be reached: it answers connections with a canary's line and counts what
-// comes to it. What it counted is the proof that a probe's signal or datagram really arrived.
+// A process outside of every jail that waits to be reached: it answers connections with a canary's line and
+// counts what comes to it. What it counted is the proof that a probe's signal or datagram really arrived.
 #pragma once
 
 #include <atomic>

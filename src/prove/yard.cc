@@ -31,7 +31,8 @@ namespace {
 namespace fs = std::filesystem;
 
 tl::unexpected<Error> cannot(const std::string& what, int error = errno) {
-  return fail(Code::kSystem, "the canaries cannot be made: " + what, {}, "see that the temporary folder has room, or set TMPDIR", {}, error);
+  return fail(Code::kSystem, "the canaries cannot be made: " + what, {},
+              "see that the temporary folder has room, or set TMPDIR", {}, error);
 }
 
 std::string random_hex() {
@@ -111,11 +112,15 @@ Status Yard::make_sockets() {
   hear(ears_.streams, fd);
   fact("socket", path);
   if (fd = abstract_socket(name, SOCK_STREAM); fd >= 0) hear(ears_.streams, fd), fact("abstract", name);
-  if (fd = abstract_socket(name + "-d", SOCK_DGRAM); fd >= 0) hear(ears_.datagrams, fd), fact("abstract_dgram", name + "-d");
+  if (fd = abstract_socket(name + "-d", SOCK_DGRAM); fd >= 0)
+    hear(ears_.datagrams, fd), fact("abstract_dgram", name + "-d");
   int port = 0;
-  if (fd = loopback(AF_INET, SOCK_STREAM, &port); fd >= 0) hear(ears_.streams, fd), fact("tcp_port", num_signed(port));
-  if (fd = loopback(AF_INET6, SOCK_STREAM, &port); fd >= 0) hear(ears_.streams, fd), fact("tcp6_port", num_signed(port));
-  if (fd = loopback(AF_INET, SOCK_DGRAM, &port); fd >= 0) hear(ears_.datagrams, fd), fact("udp_port", num_signed(port));
+  if (fd = loopback(AF_INET, SOCK_STREAM, &port); fd >= 0)
+    hear(ears_.streams, fd), fact("tcp_port", num_signed(port));
+  if (fd = loopback(AF_INET6, SOCK_STREAM, &port); fd >= 0)
+    hear(ears_.streams, fd), fact("tcp6_port", num_signed(port));
+  if (fd = loopback(AF_INET, SOCK_DGRAM, &port); fd >= 0)
+    hear(ears_.datagrams, fd), fact("udp_port", num_signed(port));
   return {};
 }
 
@@ -190,7 +195,8 @@ bool Yard::was_changed() {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
     const std::string name = entry.path().filename();
-    constexpr std::string_view kOurs[] = {"canary", "writable", "fifo", "socket", "root", "links", "interpreter"};
+    constexpr std::string_view kOurs[] = {"canary", "writable", "fifo",       "socket",
+                                          "root",   "links",    "interpreter"};
     if (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs)) continue;
     changed = true;
     fs::remove_all(entry.path(), ignored);

@@ -1,5 +1,6 @@
-// What stands outside while the battery runs (probes/yard.h tells of each thing): made in a folder of its own, handed to
-// the probes as words, looked at afterwards, and gone with the object. Nothing that was there before is touched.
+// What stands outside while the battery runs (probes/yard.h tells of each thing): made in a folder of its
+// own, handed to the probes as words, looked at afterwards, and gone with the object. Nothing that was there
+// before is touched.
 #pragma once
 
 #include <string>
@@ -32,8 +33,9 @@ class Yard {
   // Has a canary file changed since this was asked last? It is put right again.
   bool was_changed();
 
-  // In the process that becomes a jail's launcher, after fork: leaves the descriptors open that a careless one leaves
-  // open, with the environment's secret, the keyring's key, a supplementary group and a controlling terminal.
+  // In the process that becomes a jail's launcher, after fork: leaves the descriptors open that a careless
+  // one leaves open, with the environment's secret, the keyring's key, a supplementary group and a
+  // controlling terminal.
   void be_careless() const;
 
  private:
@@ -41,7 +43,9 @@ class Yard {
   Status make_sockets();
   Status make_ipc();
   void prepare_leaks();
-  void fact(const char* key, std::string value) { facts_.push_back(std::string(key) + "=" + std::move(value)); }
+  void fact(const char* key, std::string value) {
+    facts_.push_back(std::string(key) + "=" + std::move(value));
+  }
 
   std::string folder_, line_;
   std::vector<std::string> facts_;
@@ -55,8 +59,8 @@ class Yard {
   Witness witness_;
   int shm_ = -1, sem_ = -1, msg_ = -1;
   std::string queue_, shm_file_;
-  UniqueFd asker_;         // the jail's end of the socket that the witness answers at
-  std::string terminal_;   // the launcher's, by path
+  UniqueFd asker_;        // the jail's end of the socket that the witness answers at
+  std::string terminal_;  // the launcher's, by path
 };
 
 // What be_careless gives away under fixed names.

@@ -1,0 +1,104 @@
+#include "prove/sites.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "probes/planted.h"
+
+namespace immure::prove {
+namespace {
+
+using probes::Probe;
+
+constexpr std::string_view kRootWord = "{root}";
+
+bool has_hard_links(const Probe& probe) { return (probe.flags & probes::kHardLinks) != 0; }
+
+// `--root DIR` and `--root=DIR` out of a run's options: the planted root takes its place.
+std::vector<std::string> without_root(const std::vector<std::string>& options) {
+  std::vector<std::string> out;
+  for (size_t i = 0; i < options.size(); ++i) {
+    if (options[i] == "--root") {
+      ++i;
+    } else if (!options[i].starts_with("--root=")) {
+      out.push_back(options[i]);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_planted(const Probe& probe) {
+  return (probe.flags & (probes::kPlanted | probes::kPlantedByRoot)) != 0;
+}
+
+Site Sites::jail(const std::vector<std::string>& options, const Probe& probe) const {
+  Site site;
+  site.planted = is_planted(probe);
+  site.launcher = {trial_.immure, "run", "--json"};
+  const std::vector<std::string> own = site.planted ? without_root(options) : options;
+  site.launcher.insert(site.launcher.end(), own.begin(), own.end());
+  if (site.planted) {
+    site.launcher.insert(site.launcher.end(), {"--root", yard_.root(has_hard_links(probe))});
+  } else {
+    site.launcher.insert(site.launcher.end(), {"--ro-bind", trial_.probe + ":" + probes::kProbeInRoot});
+  }
+  site.launcher.emplace_back("--");
+  site.program = probes::kProbeInRoot;
+  return site;
+}
+
+Site Sites::foreign(const Probe& probe) const {
+  Site site;
+  site.planted = is_planted(probe);
+  for (std::string word : trial_.against) {
+    if (word == "{}") continue;
+    for (size_t at; (at = word.find(kRootWord)) != std::string::npos;)
+      word.replace(at, kRootWord.size(), yard_.root(has_hard_links(probe)));
+    site.launcher.push_back(std::move(word));
+  }
+  site.program = has_planted_root() ? std::string(probes::kProbeInRoot) : trial_.probe;
+  return site;
+}
+
+Site Sites::control(const Probe& probe) const {
+  Site site;
+  site.planted = is_planted(probe);
+  site.program = trial_.probe;
+  switch (probe.control.place) {
+    case probes::Control::Place::Bare: return site;
+    case probes::Control::Place::Namespaced: site.place = Place::Namespaced; return site;
+    case probes::Control::Place::Chroot:
+      site.place = Place::Chroot;
+      site.program = probes::kProbeInRoot;
+      site.root = yard_.root(has_hard_links(probe));
+      site.planted = true;
+      return site;
+    case probes::Control::Place::Jail: {
+      std::vector<std::string> words;
+      for (std::string_view word : split(probe.control.words, ' '))
+        if (!word.empty()) words.emplace_back(word);
+      return jail(words, probe);
+    }
+  }
+  return site;
+}
+
+bool Sites::has_planted_root() const {
+  return std::any_of(trial_.against.begin(), trial_.against.end(),
+                     [](const std::string& word) { return word.find(kRootWord) != std::string::npos; });
+}
+
+void add_to(std::vector<Job>& jobs, Site site, const Probe* probe, Seen* seen) {
+  if ((probe->flags & probes::kSolo) == 0) {
+    for (Job& job : jobs) {
+      if (job.seen != seen || job.site != site || (job.probes.front()->flags & probes::kSolo) != 0) continue;
+      job.probes.push_back(probe);
+      return;
+    }
+  }
+  jobs.push_back({std::move(site), {probe}, seen});
+}
+
+}  // namespace immure::prove

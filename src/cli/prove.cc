@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/programs.h"
 #include "input/options.h"
+#include "prove/ablation.h"
 #include "prove/report.h"
 #include "prove/trial.h"
 
@@ -26,6 +27,8 @@ constexpr std::string_view kHelp =
     "                      program, {root} a root that immure made and planted\n"
     "  --only WHAT         these attacks only: ids or categories, commas between;\n"
     "  --skip WHAT         without these; both may be said again\n"
+    "  --ablate            and once more with each layer taken away in turn, and with\n"
+    "                      each alone: which layers carry, how deep an attack is held\n"
     "  --list              the attacks; with --json with all that is known of them\n"
     "  --explain ID        what an attack is, where it comes from, what stops it\n"
     "  --json  --jsonl     one document, or one a line, on standard output\n"
@@ -38,7 +41,8 @@ constexpr std::string_view kHelp =
 struct Wish {
   std::vector<std::string> only, skip, run_options;
   std::string against, explain;
-  bool has_against = false, list = false, json = false, jsonl = false, colour = isatty(1) == 1, help = false;
+  bool has_against = false, list = false, ablate = false, json = false, jsonl = false,
+       colour = isatty(1) == 1, help = false;
 };
 
 struct ValueFlag {
@@ -61,6 +65,7 @@ struct PlainFlag {
 };
 constexpr PlainFlag kPlain[] = {
     {"--list", [](Wish& wish) { wish.list = true; }},
+    {"--ablate", [](Wish& wish) { wish.ablate = true; }},
     {"--json", [](Wish& wish) { wish.json = true; }},
     {"--jsonl", [](Wish& wish) { wish.jsonl = true; }},
     {"--help", [](Wish& wish) { wish.help = true; }},
@@ -246,6 +251,11 @@ Result<int> prove(const Invocation& call) {
   IMMURE_TRY(say(wish->json    ? prove::report_json(*verdicts, subject)
                  : wish->jsonl ? prove::report_jsonl(*verdicts, subject)
                                : prove::report_text(*verdicts, subject, wish->colour)));
+  if (wish->ablate) {
+    auto ablation = prove::run_ablation(trial, *verdicts);
+    if (!ablation) return tl::unexpected<Error>(ablation.error());
+    IMMURE_TRY(say(prove::ablation_text(*ablation)));
+  }
   return verdicts->of(Verdict::Escaped) == 0 ? 0 : 1;
 }
 

@@ -76,6 +76,7 @@ constexpr LongFact kLongs[] = {
     {"boot_time", &Yard::boot_time}, {"device", &Yard::device},       {"inode", &Yard::inode},
     {"memory", &Yard::memory},       {"processes", &Yard::processes}, {"file_size", &Yard::file_size},
     {"seconds", &Yard::seconds},
+    {"terminal", &Yard::terminal},   {"terminal_device", &Yard::terminal_device},
 };
 
 bool take_fact(Yard& yard, char* word) {

@@ -69,6 +69,8 @@ struct Yard {
   int64_t device = 0;          // st_dev of the yard's folder
   int64_t inode = 0;           // and its inode
   int launcher = 0;            // process id of who started the jail, as outside
+  int64_t terminal = 0;        // st_rdev of the yard's terminal, for kTerminal; 0: there is none
+  int64_t terminal_device = 0; // and its st_dev: which of the host's pts it is in
 
   // How much a probe of resources takes before it says that nothing stops it.
   int64_t memory = 0;  // bytes

@@ -10,6 +10,7 @@
 #include "cli/programs.h"
 #include "input/options.h"
 #include "prove/ablation.h"
+#include "prove/foreign.h"
 #include "prove/report.h"
 #include "prove/trial.h"
 
@@ -23,8 +24,10 @@ constexpr std::string_view kHelp =
     "usage: immure prove [OPTION]… [option of immure run]…\n"
     "Attacks a throw-away clone of the jail that the options of run make, and says\n"
     "of each attack whether it was blocked, by what, and that it works without.\n"
-    "  --against COMMAND   attack another sandbox instead; {} in the command is the\n"
-    "                      program, {root} a root that immure made and planted\n"
+    "  --against COMMAND   attack another sandbox instead; {} at its end is the\n"
+    "                      program, {root} a root that immure made and planted; or one\n"
+    "                      of: none chroot unshare bwrap nspawn docker[:IMAGE]\n"
+    "                      podman[:IMAGE]\n"
     "  --only WHAT         these attacks only: ids or categories, commas between;\n"
     "  --skip WHAT         without these; both may be said again\n"
     "  --ablate            and once more with each layer taken away in turn, and with\n"
@@ -150,42 +153,6 @@ Result<std::vector<const Probe*>> choose(const Wish& wish) {
   return chosen;
 }
 
-// The words of a command line as a shell would split it, without expanding anything.
-Result<std::vector<std::string>> shell_words(const std::string& text) {
-  std::vector<std::string> words;
-  std::string word;
-  bool in_word = false;
-  char quote = '\0';
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (quote != '\0') {
-      if (c == quote)
-        quote = '\0';
-      else if (c == '\\' && quote == '"' && i + 1 < text.size())
-        word += text[++i];
-      else
-        word += c;
-    } else if (c == '\'' || c == '"') {
-      quote = c, in_word = true;
-    } else if (c == '\\' && i + 1 < text.size()) {
-      word += text[++i], in_word = true;
-    } else if (c == ' ' || c == '\t' || c == '\n') {
-      if (in_word) words.push_back(std::move(word)), word.clear();
-      in_word = false;
-    } else {
-      word += c, in_word = true;
-    }
-  }
-  if (quote != '\0')
-    return fail(Code::kUsage, "--against has a quote that is not closed", {},
-                "--against 'bwrap --ro-bind / / {}'");
-  if (in_word) words.push_back(std::move(word));
-  if (std::count(words.begin(), words.end(), "{}") != 1 || words.back() != "{}")
-    return fail(Code::kUsage, "--against needs {} as its last word",
-                "it stands for the program that goes inside", "--against 'bwrap --ro-bind / / {}'");
-  return words;
-}
-
 prove::Subject subject_of(const Wish& wish) {
   prove::Subject subject;
   utsname host{};
@@ -232,7 +199,7 @@ Result<int> prove(const Invocation& call) {
     if (!wish->run_options.empty())
       return fail(Code::kUsage, "--against goes with no option of immure run",
                   quoted(wish->run_options.front()) + " is one", "put it into the command that is tried");
-    auto words = shell_words(wish->against);
+    auto words = prove::foreign_command(wish->against);
     if (!words) return tl::unexpected<Error>(words.error());
     trial.against = std::move(*words);
   }

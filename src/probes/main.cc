@@ -2,7 +2,8 @@
 // says in a line each how it ended.
 //
 //   immure-probe KEY=VALUE… -- ID…     the yard's facts (probes/yard.h), then the probes
-//   →  ID\tOUTCOME\tERRNO\tWHERE\tTEXT
+//   →  ready
+//      ID\tOUTCOME\tERRNO\tWHERE\tTEXT
 //
 // OUTCOME is a word of kOutcomes below; "killed" has the signal as ERRNO, "hangs" and "lost" neither. A line
 // is written before the next probe begins, so that what ends the jail is known by what is missing.
@@ -185,6 +186,7 @@ int main(int argc, char** argv) {
   }
   signal(SIGPIPE, SIG_IGN);
   yard.scratch = find_scratch();
+  if (write(1, kReady, std::strlen(kReady)) < 0) return 3;
   for (++at; at < argc; ++at) {
     const Probe* probe = find(argv[at]);
     if (probe == nullptr) {

@@ -28,5 +28,7 @@ inline constexpr char kPreload[] = "/etc/ld.so.preload";     // mode 0666
 // What the planted programs do: `immure-probe --who` prints one line, "UID EUID GID EGID
 // EFFECTIVE-CAPABILITIES-IN-HEX".
 inline constexpr char kWho[] = "--who";
+// What it says before the first probe: so it did start.
+inline constexpr char kReady[] = "ready\n";
 
 }  // namespace immure::probes

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "probes/planted.h"
 #include "prove/interrupt.h"
 
 namespace immure::prove {
@@ -55,7 +56,7 @@ class Runner {
   Running start(Job job) const {
     const Site& site = job.site;
     std::vector<std::string> argv = site.launcher;
-    argv.push_back(site.program);
+    if (!site.program.empty()) argv.push_back(site.program);
     for (const std::string& fact : yard_.facts(site.planted)) argv.push_back(fact);
     argv.insert(argv.end(), facts_.begin(), facts_.end());
     argv.emplace_back("--");
@@ -87,15 +88,14 @@ class Runner {
       (*job.seen)[probe] = std::move(line.seen);
     }
     if (open.empty()) return {job.site, {}, job.seen};
-    const bool started = open.size() < job.probes.size();
+    const bool started = launch.output.starts_with(probes::kReady);
     std::vector<const probes::Probe*> rest;
     for (const probes::Probe* probe : job.probes)
       if (open.contains(probe)) rest.push_back(probe);
     Observation seen;
     seen.text = reason_of(launch);
     seen.status = launch.status;
-    // Nothing was said, and the launcher speaks of itself: nothing of this job can run here.
-    if (!started && launch.status >= 125 && launch.status <= 127) {
+    if (!started) {
       seen.ending = Ending::NotStarted;
       for (const probes::Probe* probe : rest) (*job.seen)[probe] = seen;
       return {job.site, {}, job.seen};

@@ -19,7 +19,7 @@ using Seen = std::map<const probes::Probe*, Observation>;
 struct Site {
   Place place = Place::Here;
   std::vector<std::string> launcher;  // words before the program inside; empty: nothing holds it
-  std::string program;                // immure-probe, as the place sees it
+  std::string program;                // immure-probe, as the place sees it; empty: the launcher's words name it
   std::string root;                   // of Place::Chroot
   bool planted = false;               // the probes are told of planted things
   auto operator<=>(const Site&) const = default;

@@ -89,7 +89,7 @@ std::string ended_by(const Observation& seen) {
 }
 
 Judged judge(const probes::Probe& probe, Observation inside, Observation control, bool as_root) {
-  Judged judged{&probe, Verdict::Inconclusive, {}, {}, std::move(inside), std::move(control)};
+  Judged judged{&probe, Verdict::Inconclusive, {}, 0, {}, std::move(inside), std::move(control)};
   const Observation& seen = judged.inside;
   switch (seen.ending) {
     case Ending::NotRun: judged.why = "it was not tried"; return judged;
@@ -112,8 +112,15 @@ Judged judge(const probes::Probe& probe, Observation inside, Observation control
       }
       break;
     case Ending::Killed:
-    case Ending::EndedAll:
-    case Ending::NotStarted: break;
+      break;
+    case Ending::EndedAll:  // which shows something only of a limit: that is how it ends what goes beyond
+      if ((probe.flags & probes::kSolo) != 0) break;
+      judged.why = ended_by(seen);
+      return judged;
+    case Ending::NotStarted:  // refused, for what was planted
+      if ((probe.flags & probes::kHardLinks) != 0) break;
+      judged.why = "it did not start: " + seen.text;
+      return judged;
   }
   judged.by = seen.ending == Ending::NotStarted ? seen.text : ended_by(seen);
   if (!succeeded(judged.control)) return without_success(std::move(judged), as_root);

@@ -14,7 +14,8 @@ const char* key(Verdict verdict);  // "not-applicable"
 struct Judged {
   const probes::Probe* probe = nullptr;
   Verdict verdict = Verdict::Inconclusive;
-  std::string by;   // what stopped it: "EPERM at chroot", "SIGSYS", "the jail was ended (137)"
+  std::string by;       // what stopped it: "EPERM at chroot", "SIGSYS", "all ended by SIGKILL"
+  uint32_t layers = 0;  // of immure's jail, that stopped it; 0: not known (somebody else's sandbox)
   std::string why;  // the proof, the reason why it is not applicable or inconclusive
   Observation inside, control;
 };

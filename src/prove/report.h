@@ -29,8 +29,5 @@ std::string explain_text(const probes::Probe& probe);
 
 // "pid namespace, seccomp".
 std::string layers_text(uint32_t mask);
-// What stopped it, by the jail's own record: the filter when that denied the call; else the other layers that
-// stop it.
-std::string stopped_by(const Judged& judged);
 
 }  // namespace immure::prove

@@ -22,7 +22,7 @@ void attack(JsonWriter& json, const Judged& one) {
   json.text("verdict", key(one.verdict));
   if (one.verdict == Verdict::Blocked) {
     json.text("by", one.by);
-    json.text("layers", stopped_by(one));
+    if (one.layers != 0) json.text("layers", layers_text(one.layers));
   } else {
     json.text("why", one.why);
   }

@@ -32,7 +32,7 @@ std::string line_of(const Judged& one, bool colour) {
   line += one.probe->technique;
   pad(line, 82);
   if (one.verdict == Verdict::Blocked) {
-    std::string layers = stopped_by(one);
+    std::string layers = layers_text(one.layers);
     line += one.by + (layers.empty() ? "" : "  [" + layers + "]");
   } else {
     line += one.why;
@@ -71,14 +71,6 @@ std::string layers_text(uint32_t mask) {
   for (int i = 0; i < kLayerCount; ++i)
     if ((mask >> i & 1) != 0) out += (out.empty() ? "" : ", ") + std::string(key(static_cast<Layer>(i)));
   return out;
-}
-
-std::string stopped_by(const Judged& judged) {
-  if (judged.verdict != Verdict::Blocked) return {};
-  constexpr uint32_t kFilter = probes::by(Layer::Seccomp);
-  if (judged.inside.denied) return layers_text(kFilter);
-  uint32_t others = judged.probe->stopped_by & ~kFilter;
-  return layers_text(others == 0 ? judged.probe->stopped_by : others);
 }
 
 std::string report_text(const Verdicts& verdicts, const Subject& subject, bool colour) {

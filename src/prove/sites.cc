@@ -4,13 +4,12 @@
 
 #include "base/text.h"
 #include "probes/planted.h"
+#include "prove/foreign.h"
 
 namespace immure::prove {
 namespace {
 
 using probes::Probe;
-
-constexpr std::string_view kRootWord = "{root}";
 
 bool has_hard_links(const Probe& probe) { return (probe.flags & probes::kHardLinks) != 0; }
 
@@ -52,13 +51,19 @@ Site Sites::jail(const std::vector<std::string>& options, const Probe& probe) co
 Site Sites::foreign(const Probe& probe) const {
   Site site;
   site.planted = is_planted(probe);
+  site.program = has_planted_root() ? std::string(probes::kProbeInRoot) : trial_.probe;
+  const std::pair<std::string_view, std::string> meanings[] = {{kPlantedRoot, yard_.root(has_hard_links(probe))},
+                                                               {kProgramFile, trial_.probe}};
   for (std::string word : trial_.against) {
-    if (word == "{}") continue;
-    for (size_t at; (at = word.find(kRootWord)) != std::string::npos;)
-      word.replace(at, kRootWord.size(), yard_.root(has_hard_links(probe)));
+    if (word == kProgramAndArgs) continue;
+    if (word == kArgs) {
+      site.program.clear();
+      continue;
+    }
+    for (const auto& [name, meaning] : meanings)
+      for (size_t at; (at = word.find(name)) != std::string::npos;) word.replace(at, name.size(), meaning);
     site.launcher.push_back(std::move(word));
   }
-  site.program = has_planted_root() ? std::string(probes::kProbeInRoot) : trial_.probe;
   return site;
 }
 
@@ -87,7 +92,7 @@ Site Sites::control(const Probe& probe) const {
 
 bool Sites::has_planted_root() const {
   return std::any_of(trial_.against.begin(), trial_.against.end(),
-                     [](const std::string& word) { return word.find(kRootWord) != std::string::npos; });
+                     [](const std::string& word) { return word.find(kPlantedRoot) != std::string::npos; });
 }
 
 void add_to(std::vector<Job>& jobs, Site site, const Probe* probe, Seen* seen) {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "prove/interrupt.h"
@@ -11,6 +12,20 @@
 namespace immure::prove {
 
 using probes::Probe;
+
+namespace {
+
+// By the jail's own record the filter, when that denied the call; else those of the other layers that stop it.
+uint32_t stopping_layers(const Judged& judged) {
+  if (judged.verdict != Verdict::Blocked) return 0;
+  constexpr uint32_t kFilter = probes::by(Layer::Seccomp);
+  if (judged.inside.denied) return kFilter;
+  const uint32_t others = judged.probe->stopped_by & ~kFilter;
+  return others == 0 ? judged.probe->stopped_by : others;
+}
+
+}  // namespace
+
 int Verdicts::of(Verdict verdict) const {
   return static_cast<int>(
       std::count_if(all.begin(), all.end(), [&](const Judged& one) { return one.verdict == verdict; }));
@@ -24,16 +39,16 @@ Result<Verdicts> run_trial(const Trial& trial) {
   IMMURE_TRY(yard.make(trial.probe));
   Sites sites(trial, yard);
   Seen inside, control;
+  std::set<const Probe*> skipped;
   std::vector<Job> jobs;
   for (const Probe* probe : trial.probes) {
-    Observation skipped;
-    skipped.ending = Ending::Said;
-    skipped.outcome = probes::Outcome::NotApplicable;
-    if ((probe->flags & probes::kPlantedByRoot) != 0 && !as_root) skipped.text = "only root can plant it";
+    const char* missing = nullptr;
+    if ((probe->flags & probes::kPlantedByRoot) != 0 && !as_root) missing = "only root can plant it";
     if (foreign && is_planted(*probe) && !sites.has_planted_root())
-      skipped.text = "the command names no {root} that could be planted";
-    if (!skipped.text.empty()) {
-      inside[probe] = skipped;
+      missing = "the command names no {root} that could be planted";
+    if (missing != nullptr) {
+      inside[probe] = {Ending::Said, probes::Outcome::NotApplicable, 0, 0, {}, missing};
+      skipped.insert(probe);
       continue;
     }
     add_to(jobs, foreign ? sites.foreign(*probe) : sites.jail(trial.run_options, *probe), probe, &inside);
@@ -42,17 +57,22 @@ Result<Verdicts> run_trial(const Trial& trial) {
   if (!run_jobs(yard, std::move(jobs), trial.at_once, {}))
     return fail(Code::kSystem, "interrupted: nothing is judged", "the canaries and the jails are gone again");
   Verdicts verdicts;
-  for (const Probe* probe : trial.probes)
+  for (const Probe* probe : trial.probes) {
     verdicts.all.push_back(judge(*probe, std::move(inside[probe]), std::move(control[probe]), as_root));
+    if (!foreign) verdicts.all.back().layers = stopping_layers(verdicts.all.back());
+  }
   verdicts.milliseconds = now_ms() - begin;
   // A jail that never started holds nobody.
-  auto started = [](const Judged& one) { return one.inside.ending != Ending::NotStarted; };
-  if (!verdicts.all.empty() && std::none_of(verdicts.all.begin(), verdicts.all.end(), started))
-    return fail(Code::kSystem, "nothing could be tried: the jail did not start",
-                verdicts.all.front().inside.text,
-                foreign ? "try the command by hand with /bin/true for {}"
-                        : "try the same options with: immure run … -- /bin/true");
-  return verdicts;
+  const Judged* refused = nullptr;
+  for (const Judged& one : verdicts.all) {
+    if (skipped.contains(one.probe)) continue;
+    if (one.inside.ending != Ending::NotStarted) return verdicts;
+    refused = &one;
+  }
+  if (refused == nullptr) return verdicts;
+  return fail(Code::kSystem, "nothing could be tried: the jail did not start", refused->inside.text,
+              foreign ? "try the command by hand with /bin/true for {}"
+                      : "try the same options with: immure run … -- /bin/true");
 }
 
 }  // namespace immure::prove

@@ -50,6 +50,8 @@ constexpr TextFact kTexts[] = {
     {"user_name", &Yard::user_name},
     {"interface", &Yard::interface},
     {"cgroup", &Yard::cgroup},
+    {"unloaded", &Yard::unloaded},
+    {"account", &Yard::account},
 };
 struct IntFact {
   const char* key;
@@ -67,6 +69,7 @@ constexpr IntFact kInts[] = {
     {"uid", &Yard::uid},
     {"supplementary", &Yard::supplementary},
     {"launcher", &Yard::launcher},
+    {"careless", &Yard::careless},
 };
 struct LongFact {
   const char* key;

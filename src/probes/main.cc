@@ -51,6 +51,8 @@ constexpr TextFact kTexts[] = {
     {"user_name", &Yard::user_name},
     {"interface", &Yard::interface},
     {"cgroup", &Yard::cgroup},
+    {"unloaded", &Yard::unloaded},
+    {"account", &Yard::account},
 };
 struct IntFact {
   const char* key;
@@ -68,6 +70,7 @@ constexpr IntFact kInts[] = {
     {"uid", &Yard::uid},
     {"supplementary", &Yard::supplementary},
     {"launcher", &Yard::launcher},
+    {"careless", &Yard::careless},
 };
 struct LongFact {
   const char* key;

@@ -26,6 +26,15 @@ inline constexpr int kLeakedMemory = 24;  // a memory file that holds a canary's
 inline constexpr int kLeakedRing = 25;    // an io_uring, where the kernel gives one
 inline constexpr int kLeakedHigh = 900;   // the yard's folder once more
 
+// What a careless launcher hands on to whom it starts (Yard::careless).
+inline constexpr int kCarelessBlocked = 12;        // SIGUSR2 is blocked
+inline constexpr int kCarelessIgnored = 10;        // SIGUSR1 is ignored
+inline constexpr int kCarelessUmask = 0;
+inline constexpr int kCarelessNice = -3;            // where the caller may
+inline constexpr int kCarelessIoPriority = 2 << 13 | 6;  // ioprio_set(2): best effort, 6
+inline constexpr long kCarelessTimerSlack = 70000;       // nanoseconds, PR_SET_TIMERSLACK
+inline constexpr unsigned kCarelessPersonality = 0x0040000;  // ADDR_NO_RANDOMIZE
+
 struct Yard {
   // Files outside. The folder is open to everybody (0777), the canary 0644, the writable one 0666.
   const char* folder = "";
@@ -71,6 +80,13 @@ struct Yard {
   int launcher = 0;            // process id of who started the jail, as outside
   int64_t terminal = 0;        // st_rdev of the yard's terminal, for kTerminal; 0: there is none
   int64_t terminal_device = 0; // and its st_dev: which of the host's pts it is in
+
+  // Aliases of socket families and protocols for which the kernel would load a module, between blanks: "net-pf-30
+  // net-pf-16-proto-20" (modules.alias without what is loaded). A probe does not make such a socket.
+  const char* unloaded = "";
+  const char* account = "";    // an account in the host's /etc/passwd that no jail would make up; "": none
+  // 1: who starts the jail is careless: the kCareless… below hold for it, and for what it hands on.
+  int careless = 0;
 
   // How much a probe of resources takes before it says that nothing stops it.
   int64_t memory = 0;  // bytes

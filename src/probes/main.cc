@@ -1,7 +1,7 @@
 // The program that goes inside: runs probes as the jail's program would, each in a process of its own, and
 // says in a line each how it ended.
 //
-//   immure-probe KEY=VALUE… -- ID…     the yard's facts (probes/yard.h), then the probes
+//   immure-probe KEY=VALUE… -- ID[,ID]…     the yard's facts (probes/yard.h), then the probes
 //   →  ready
 //      ID\tOUTCOME\tERRNO\tWHERE\tTEXT
 //
@@ -191,12 +191,14 @@ int main(int argc, char** argv) {
   yard.scratch = find_scratch();
   if (write(1, kReady, std::strlen(kReady)) < 0) return 3;
   for (++at; at < argc; ++at) {
-    const Probe* probe = find(argv[at]);
-    if (probe == nullptr) {
-      std::fprintf(stderr, "immure-probe: no such probe: %s\n", argv[at]);
-      return 2;
+    for (const char* id = std::strtok(argv[at], ","); id != nullptr; id = std::strtok(nullptr, ",")) {
+      const Probe* probe = find(id);
+      if (probe == nullptr) {
+        std::fprintf(stderr, "immure-probe: no such probe: %s\n", id);
+        return 2;
+      }
+      run_one(yard, *probe);
     }
-    run_one(yard, *probe);
   }
   return 0;
 }

@@ -16,6 +16,7 @@
 namespace immure::prove {
 namespace {
 
+constexpr size_t kWordLength = 1000;
 constexpr int kPatience = 60'000, kSoloPatience = 30'000;  // milliseconds
 
 // The calls that a jail's own record (immure.run/1) names as denied.
@@ -62,7 +63,9 @@ class Runner {
     argv.emplace_back("--");
     bool solo = false;
     for (const probes::Probe* probe : job.probes) {
-      argv.emplace_back(probe->id);
+      // Many in a word: there are launchers that take no more than a hundred words.
+      const bool fits = argv.back() != "--" && argv.back().size() < kWordLength;
+      fits ? (argv.back() += ",").append(probe->id) : argv.emplace_back(probe->id);
       solo = solo || (probe->flags & probes::kSolo) != 0;
     }
     auto launch = std::make_unique<Launch>(yard_, std::move(argv), site.place, site.root,

@@ -12,7 +12,7 @@ immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, not
 immure_room(probes USES uapi FOLDERS MAINS main.cc)   # plus spec/layers.h
 immure_room(run USES base uapi kernel spec plan child FULL systemd_scope.cc)
 if(NOT IMMURE_START)
-  immure_room(prove USES base spec probes)
+  immure_room(prove USES base kernel spec probes)
 endif()
 immure_room(cli USES base uapi kernel spec filter input plan child run prove
   MAINS start_main.cc full_main.cc STARTS full_program.cc)

@@ -27,7 +27,7 @@ constexpr std::string_view kHelp =
     "  --against COMMAND   attack another sandbox instead; {} at its end is the\n"
     "                      program, {root} a root that immure made and planted; or one\n"
     "                      of: none chroot unshare bwrap nspawn docker[:IMAGE]\n"
-    "                      podman[:IMAGE]\n"
+    "                      podman[:IMAGE]; or 'pid N', a running process\n"
     "  --only WHAT         these attacks only: ids or categories, commas between;\n"
     "  --skip WHAT         without these; both may be said again\n"
     "  --ablate            and once more with each layer taken away in turn, and with\n"
@@ -40,6 +40,8 @@ constexpr std::string_view kHelp =
     "ESCAPED (with proof), EXPOSED (a dangerous interface answers), n/a (why), unsure\n"
     "(the control failed, too).\n"
     "Status: 0 nothing escaped, 1 something did, 125 nothing could be tried.\n";
+
+constexpr uint64_t kMostPid = 1U << 22;  // PID_MAX_LIMIT of 64-bit kernels
 
 struct Wish {
   std::vector<std::string> only, skip, run_options;
@@ -199,9 +201,17 @@ Result<int> prove(const Invocation& call) {
     if (!wish->run_options.empty())
       return fail(Code::kUsage, "--against goes with no option of immure run",
                   quoted(wish->run_options.front()) + " is one", "put it into the command that is tried");
-    auto words = prove::foreign_command(wish->against);
-    if (!words) return tl::unexpected<Error>(words.error());
-    trial.against = std::move(*words);
+    if (wish->against.starts_with("pid ")) {
+      auto pid = parse_u64(std::string_view(wish->against).substr(4));
+      if (!pid || *pid == 0 || *pid > kMostPid)
+        return fail(Code::kUsage, "--against " + quoted(wish->against) + " names no process", {},
+                    "--against 'pid 4711'");
+      trial.like_process = static_cast<pid_t>(*pid);
+    } else {
+      auto words = prove::foreign_command(wish->against);
+      if (!words) return tl::unexpected<Error>(words.error());
+      trial.against = std::move(*words);
+    }
   }
   auto chosen = choose(*wish);
   if (!chosen) return tl::unexpected<Error>(chosen.error());

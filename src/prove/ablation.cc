@@ -149,7 +149,7 @@ Result<Ablation> run_ablation(const Trial& trial, const Verdicts& verdicts) {
     }
     add_to(jobs, sites.jail(open, *one.probe), one.probe, &seen[2 * parts]);
   }
-  if (!run_jobs(yard, std::move(jobs), trial.at_once, {}))
+  if (!run_jobs(yard, std::move(jobs), trial.at_once))
     return fail(Code::kSystem, "interrupted: the layers are not judged",
                 "the canaries and the jails are gone again");
   for (Ablated& one : ablation.attacks) {

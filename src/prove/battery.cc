@@ -52,24 +52,19 @@ struct Running {
 
 class Runner {
  public:
-  Runner(Yard& yard, const std::vector<std::string>& facts) : yard_(yard), facts_(facts) {}
+  explicit Runner(Yard& yard) : yard_(yard) {}
 
   Running start(Job job) const {
-    const Site& site = job.site;
-    std::vector<std::string> argv = site.launcher;
-    if (!site.program.empty()) argv.push_back(site.program);
-    for (const std::string& fact : yard_.facts(site.planted)) argv.push_back(fact);
-    argv.insert(argv.end(), facts_.begin(), facts_.end());
-    argv.emplace_back("--");
+    std::vector<std::string> arguments = yard_.facts(job.site.planted, job.site.place != Place::Process);
+    arguments.emplace_back("--");
     bool solo = false;
     for (const probes::Probe* probe : job.probes) {
       // Many in a word: there are launchers that take no more than a hundred words.
-      const bool fits = argv.back() != "--" && argv.back().size() < kWordLength;
-      fits ? (argv.back() += ",").append(probe->id) : argv.emplace_back(probe->id);
+      const bool fits = arguments.back() != "--" && arguments.back().size() < kWordLength;
+      fits ? (arguments.back() += ",").append(probe->id) : arguments.emplace_back(probe->id);
       solo = solo || (probe->flags & probes::kSolo) != 0;
     }
-    auto launch = std::make_unique<Launch>(yard_, std::move(argv), site.place, site.root,
-                                           solo ? kSoloPatience : kPatience);
+    auto launch = std::make_unique<Launch>(yard_, job.site, arguments, solo ? kSoloPatience : kPatience);
     return {std::move(job), std::move(launch), yard_.witness().signals(), yard_.witness().connections()};
   }
 
@@ -123,15 +118,13 @@ class Runner {
   }
 
   Yard& yard_;
-  const std::vector<std::string>& facts_;
 };
 
 }  // namespace
 
-bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once,
-              const std::vector<std::string>& more_facts) {
+bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  Runner runner(yard, more_facts);
+  Runner runner(yard);
   std::deque<Job> waiting(std::make_move_iterator(jobs.begin()), std::make_move_iterator(jobs.end()));
   std::vector<Running> running;
   while (!waiting.empty() || !running.empty()) {

@@ -15,16 +15,6 @@ namespace immure::prove {
 
 using Seen = std::map<const probes::Probe*, Observation>;
 
-// A place where probes run.
-struct Site {
-  Place place = Place::Here;
-  std::vector<std::string> launcher;  // words before the program inside; empty: nothing holds it
-  std::string program;                // immure-probe, as the place sees it; empty: the launcher's words name it
-  std::string root;                   // of Place::Chroot
-  bool planted = false;               // the probes are told of planted things
-  auto operator<=>(const Site&) const = default;
-};
-
 struct Job {
   Site site;
   std::vector<const probes::Probe*> probes;
@@ -32,7 +22,6 @@ struct Job {
 };
 
 // All jobs, several at a time. `at_once` ≥ 1. False: interrupted (see Interrupt); what runs has been ended.
-bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once,
-              const std::vector<std::string>& more_facts);
+bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once);
 
 }  // namespace immure::prove

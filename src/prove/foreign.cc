@@ -20,8 +20,10 @@ constexpr Known kKnown[] = {
     {"unshare", "unshare --user --map-root-user --mount --pid --fork --root={root} {}"},
     {"bwrap", "bwrap --ro-bind {root} / --proc /proc --dev /dev --unshare-all {}"},
     {"nspawn", "systemd-nspawn --quiet --pipe --directory={root} {}"},
-    {"docker", "docker run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe IMAGE {args}", true},
-    {"podman", "podman run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe IMAGE {args}", true},
+    {"docker", "docker run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe IMAGE {args}",
+     true},
+    {"podman", "podman run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe IMAGE {args}",
+     true},
 };
 
 tl::unexpected<Error> bad(std::string what, std::string why = {}) {
@@ -66,7 +68,8 @@ std::string well_known(const std::string& text) {
     // As a user chroot takes a user namespace.
     if (name == "chroot" && geteuid() != 0) command = "unshare --user --map-root-user " + command;
     if (known.takes_image)
-      command.replace(command.find("IMAGE"), 5, name.size() == text.size() ? "debian" : text.substr(name.size() + 1));
+      command.replace(command.find("IMAGE"), 5,
+                      name.size() == text.size() ? "debian" : text.substr(name.size() + 1));
     return command;
   }
   return text;

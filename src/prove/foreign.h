@@ -11,12 +11,13 @@ namespace immure::prove {
 
 // Words of a template that stand for something. {} and {args} only as the last word.
 inline constexpr std::string_view kProgramAndArgs = "{}";  // immure-probe where it is, with its arguments
-inline constexpr std::string_view kArgs = "{args}";        // its arguments alone: the template says where it is
+inline constexpr std::string_view kArgs = "{args}";  // its arguments alone: the template says where it is
 inline constexpr std::string_view kProgramFile = "{program}";  // immure-probe, a path on the host
-inline constexpr std::string_view kPlantedRoot = "{root}";     // a root that is made for the trial, with the program in it
+inline constexpr std::string_view kPlantedRoot =
+    "{root}";  // a root that is made for the trial, with the program in it
 
-// The words of a command as a shell would split it, without expanding anything; or those of a well-known sandbox's own
-// first example ("chroot", "docker:debian"). An error says what is missing.
+// The words of a command as a shell would split it, without expanding anything; or those of a well-known
+// sandbox's own first example ("chroot", "docker:debian"). An error says what is missing.
 Result<std::vector<std::string>> foreign_command(const std::string& text);
 
 }  // namespace immure::prove

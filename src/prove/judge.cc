@@ -111,8 +111,7 @@ Judged judge(const probes::Probe& probe, Observation inside, Observation control
         return judged;
       }
       break;
-    case Ending::Killed:
-      break;
+    case Ending::Killed: break;
     case Ending::EndedAll:  // which shows something only of a limit: that is how it ends what goes beyond
       if ((probe.flags & probes::kSolo) != 0) break;
       judged.why = ended_by(seen);

@@ -16,7 +16,7 @@ struct Judged {
   Verdict verdict = Verdict::Inconclusive;
   std::string by;       // what stopped it: "EPERM at chroot", "SIGSYS", "all ended by SIGKILL"
   uint32_t layers = 0;  // of immure's jail, that stopped it; 0: not known (somebody else's sandbox)
-  std::string why;  // the proof, the reason why it is not applicable or inconclusive
+  std::string why;      // the proof, the reason why it is not applicable or inconclusive
   Observation inside, control;
 };
 

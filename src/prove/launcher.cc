@@ -59,18 +59,27 @@ void go_on_in_a_child() {
   _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-void go_to(Place place, const std::string& root) {
-  if (place == Place::Here) return;
-  become_root(place == Place::Namespaced);
-  if (place == Place::Namespaced) {
-    go_on_in_a_child();
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
-      give_up("mounting /proc");
-    return;
+void go_to(const Site& site) {
+  switch (site.place) {
+    case Place::Here: return;
+    case Place::Namespaced:
+      become_root(true);
+      go_on_in_a_child();
+      if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+        give_up("mounting /proc");
+      return;
+    case Place::Chroot:
+      become_root(false);
+      if (mount("/proc", (site.root + "/proc").c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
+        give_up("binding /proc");
+      if (chroot(site.root.c_str()) != 0 || chdir("/") != 0) give_up("chroot");
+      return;
+    case Place::Process:
+      site.like->enter();
+      go_on_in_a_child();
+      site.like->finish();
+      return;
   }
-  if (mount("/proc", (root + "/proc").c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
-    give_up("binding /proc");
-  if (chroot(root.c_str()) != 0 || chdir("/") != 0) give_up("chroot");
 }
 
 // Signals as a shell would leave them: the handlers are the battery's own.
@@ -78,16 +87,25 @@ void obey_signals() {
   for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(number, SIG_DFL);
 }
 
-[[noreturn]] void run_it(const Yard& yard, const std::vector<std::string>& argv, Place place,
-                         const std::string& root) {
+[[noreturn]] void run_it(const Yard& yard, const Site& site, const std::vector<std::string>& arguments) {
   std::vector<char*> words;
-  words.reserve(argv.size() + 1);
-  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : site.launcher) words.push_back(const_cast<char*>(word.c_str()));
+  if (!site.program.empty()) words.push_back(const_cast<char*>(site.program.c_str()));
+  for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   obey_signals();
-  yard.be_careless();
-  go_to(place, root);
-  execvp(words[0], words.data());
+  if (site.place == Place::Process) {
+    // No path of that root leads to the program, and its environment is not ours to show.
+    UniqueFd program(open(site.program.c_str(), O_PATH | O_CLOEXEC));
+    char* environment[] = {nullptr};
+    setsid();
+    go_to(site);
+    syscall(SYS_execveat, program.get(), "", words.data(), environment, AT_EMPTY_PATH);
+  } else {
+    yard.be_careless();
+    go_to(site);
+    execvp(words[0], words.data());
+  }
   std::fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
   _exit(errno == ENOENT ? 127 : 126);
 }
@@ -100,8 +118,7 @@ int64_t now_ms() {
   return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
 }
 
-Launch::Launch(const Yard& yard, std::vector<std::string> argv, Place place, const std::string& root,
-               int patience_ms)
+Launch::Launch(const Yard& yard, const Site& site, const std::vector<std::string>& arguments, int patience_ms)
     : deadline_(now_ms() + patience_ms) {
   int ends[2];
   // Messages into a file in memory: however much comes, nobody waits for a reader.
@@ -118,7 +135,7 @@ Launch::Launch(const Yard& yard, std::vector<std::string> argv, Place place, con
   if (pid_ == 0) {
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (dup2(nothing, 0) < 0 || dup2(theirs.get(), 1) < 0 || dup2(err_.get(), 2) < 0) _exit(125);
-    run_it(yard, argv, place, root);
+    run_it(yard, site, arguments);
   }
   if (pid_ > 0) end_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   if (pid_ < 0) {

@@ -4,10 +4,12 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
+#include "prove/process.h"
 #include "prove/yard.h"
 
 namespace immure::prove {
@@ -17,13 +19,25 @@ enum class Place : uint8_t {
   Here,        // the caller's namespaces: a jail's launcher, or nothing at all
   Namespaced,  // root of namespaces of its own with every capability
   Chroot,      // in the planted root by chroot, as root (of a user namespace)
+  Process,     // like a running process
+};
+
+// A place where probes run.
+struct Site {
+  Place place = Place::Here;
+  std::vector<std::string> launcher;  // words before the program inside; empty: nothing holds it
+  std::string program;  // immure-probe, as the place sees it; empty: the launcher's words name it
+  std::string root;     // of Place::Chroot
+  std::shared_ptr<const LikeProcess> like;  // of Place::Process
+  bool planted = false;                     // the probes are told of planted things
+  auto operator<=>(const Site&) const = default;
 };
 
 class Launch {
  public:
-  // `root`: of Place::Chroot. A process that cannot be started ends with 125 and says why in `errors`.
-  Launch(const Yard& yard, std::vector<std::string> argv, Place place, const std::string& root,
-         int patience_ms);
+  // The site's launcher and program, with these arguments. A process that cannot be started ends with 125 and
+  // says why in `errors`.
+  Launch(const Yard& yard, const Site& site, const std::vector<std::string>& arguments, int patience_ms);
   ~Launch();
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;

@@ -42,7 +42,8 @@ Status copy_program(const std::string& from, const std::string& to, mode_t mode)
 Status PlantedRoot::make() {
   mode_t before = umask(022);
   Status made = [&]() -> Status {
-    for (const char* folder : {"", "/bin", "/dev", "/etc", "/proc", "/run", "/sys", "/tmp", "/usr", kPlantedFolder}) {
+    for (const char* folder :
+         {"", "/bin", "/dev", "/etc", "/proc", "/run", "/sys", "/tmp", "/usr", kPlantedFolder}) {
       const std::string name = path + folder;
       if (mkdir(name.c_str(), 0755) != 0) return cannot_plant(name);
     }

@@ -48,12 +48,26 @@ Site Sites::jail(const std::vector<std::string>& options, const Probe& probe) co
   return site;
 }
 
+Status Sites::prepare() {
+  if (trial_.like_process == 0) return {};
+  auto like = LikeProcess::of(trial_.like_process);
+  if (!like) return tl::unexpected<Error>(like.error());
+  like_ = std::move(*like);
+  return {};
+}
+
 Site Sites::foreign(const Probe& probe) const {
   Site site;
+  if (like_ != nullptr) {
+    site.place = Place::Process;
+    site.program = trial_.probe;
+    site.like = like_;
+    return site;
+  }
   site.planted = is_planted(probe);
   site.program = has_planted_root() ? std::string(probes::kProbeInRoot) : trial_.probe;
-  const std::pair<std::string_view, std::string> meanings[] = {{kPlantedRoot, yard_.root(has_hard_links(probe))},
-                                                               {kProgramFile, trial_.probe}};
+  const std::pair<std::string_view, std::string> meanings[] = {
+      {kPlantedRoot, yard_.root(has_hard_links(probe))}, {kProgramFile, trial_.probe}};
   for (std::string word : trial_.against) {
     if (word == kProgramAndArgs) continue;
     if (word == kArgs) {

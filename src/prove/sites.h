@@ -16,6 +16,8 @@ class Sites {
   // Both outlive it.
   Sites(const Trial& trial, const Yard& yard) : trial_(trial), yard_(yard) {}
 
+  // Of a trial that names a running process: looks at it. Nothing to do for the others.
+  Status prepare();
   // immure's jail of these options; for a planted probe with the planted root in the place of theirs.
   Site jail(const std::vector<std::string>& options, const probes::Probe& probe) const;
   // The trial's command. {root} stands for the planted root; without it the program is at its place on the
@@ -28,6 +30,7 @@ class Sites {
  private:
   const Trial& trial_;
   const Yard& yard_;
+  std::shared_ptr<const LikeProcess> like_;
 };
 
 // Probes of the same place share a job; those that may end it have one of their own.

@@ -15,13 +15,21 @@ using probes::Probe;
 
 namespace {
 
-// By the jail's own record the filter, when that denied the call; else those of the other layers that stop it.
+// By the jail's own record the filter, when that denied the call; else those of the other layers that stop
+// it.
 uint32_t stopping_layers(const Judged& judged) {
   if (judged.verdict != Verdict::Blocked) return 0;
   constexpr uint32_t kFilter = probes::by(Layer::Seccomp);
   if (judged.inside.denied) return kFilter;
   const uint32_t others = judged.probe->stopped_by & ~kFilter;
   return others == 0 ? judged.probe->stopped_by : others;
+}
+
+// What a launcher leaves open, its terminal, and limits that a running process's own work would have to
+// share.
+bool is_about_start(const Probe& probe) {
+  return probe.category == probes::Category::Descriptors ||
+         (probe.flags & (probes::kTerminal | probes::kSolo)) != 0;
 }
 
 }  // namespace
@@ -34,10 +42,11 @@ int Verdicts::of(Verdict verdict) const {
 Result<Verdicts> run_trial(const Trial& trial) {
   const int64_t begin = now_ms();
   Interrupt interrupt;
-  const bool as_root = geteuid() == 0, foreign = !trial.against.empty();
+  const bool as_root = geteuid() == 0, foreign = !trial.against.empty() || trial.like_process != 0;
   Yard yard;
   IMMURE_TRY(yard.make(trial.probe));
   Sites sites(trial, yard);
+  IMMURE_TRY(sites.prepare());
   Seen inside, control;
   std::set<const Probe*> skipped;
   std::vector<Job> jobs;
@@ -45,7 +54,10 @@ Result<Verdicts> run_trial(const Trial& trial) {
     const char* missing = nullptr;
     if ((probe->flags & probes::kPlantedByRoot) != 0 && !as_root) missing = "only root can plant it";
     if (foreign && is_planted(*probe) && !sites.has_planted_root())
-      missing = "the command names no {root} that could be planted";
+      missing = trial.like_process != 0 ? "nothing is planted in the root of a running process"
+                                        : "the command names no {root} that could be planted";
+    if (trial.like_process != 0 && is_about_start(*probe))
+      missing = "it is about how a jail is started, and this one runs";
     if (missing != nullptr) {
       inside[probe] = {Ending::Said, probes::Outcome::NotApplicable, 0, 0, {}, missing};
       skipped.insert(probe);
@@ -54,7 +66,7 @@ Result<Verdicts> run_trial(const Trial& trial) {
     add_to(jobs, foreign ? sites.foreign(*probe) : sites.jail(trial.run_options, *probe), probe, &inside);
     add_to(jobs, sites.control(*probe), probe, &control);
   }
-  if (!run_jobs(yard, std::move(jobs), trial.at_once, {}))
+  if (!run_jobs(yard, std::move(jobs), trial.at_once))
     return fail(Code::kSystem, "interrupted: nothing is judged", "the canaries and the jails are gone again");
   Verdicts verdicts;
   for (const Probe* probe : trial.probes) {

@@ -14,6 +14,7 @@ struct Trial {
   std::string immure, probe;             // the programs, paths on the host
   std::vector<std::string> run_options;  // of `immure run`: the jail that is tried
   std::vector<std::string> against;  // a command with {} and perhaps {root}: tried instead of immure's jail
+  pid_t like_process = 0;            // a running process: tried instead
   std::vector<const probes::Probe*> probes;
   unsigned at_once = 2;
 };

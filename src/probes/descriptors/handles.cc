@@ -63,15 +63,12 @@ constexpr uint32_t kWalls = by(Layer::Capabilities, Layer::Seccomp, Layer::UserN
 constexpr Probe kRows[] = {
     {"handle-top", Category::Descriptors, "the host's root by its inode number",
      "The root of most file systems is inode 2. open_by_handle_at opens it below any mount of that file "
-     "system, be it the bind of one "
-     "file, and from there every path of the host is open. Docker fell to it in 2014, when "
-     "CAP_DAC_READ_SEARCH was still left to "
-     "containers; the program was called shocker.",
+     "system, be it the bind of one file, and from there every path of the host is open. Docker fell to it "
+     "in 2014, when CAP_DAC_READ_SEARCH was still left to containers; the program was called shocker.",
      "open_by_handle_at(2)", kWalls, Proof::Line, kBare, try_handle, kPlain, "", 2},
     {"handle-folder", Category::Descriptors, "a folder outside by its inode number",
      "The same for the inode of the yard's own folder. Numbers of inodes are small and easily gone through, "
-     "and generation 0 fits "
-     "every file of ext4.",
+     "and generation 0 fits every file of ext4.",
      "open_by_handle_at(2)", kWalls, Proof::Line, kBare, try_handle},
 };
 

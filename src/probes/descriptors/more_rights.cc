@@ -98,18 +98,16 @@ constexpr uint32_t kWalls = by(Layer::Fds, Layer::Landlock, Layer::UserNs);
 constexpr Probe kRows[] = {
     {"reopen-to-write", Category::Descriptors, "leaked file opened anew for writing",
      "/proc/self/fd/N opens the same file once more, and the rights are looked up anew: a descriptor for "
-     "reading becomes one for writing "
-     "where the file's owner is who asks, even when no path to it is in sight.",
+     "reading becomes one for writing where the file's owner is who asks, even when no path to it is in "
+     "sight.",
      "proc_pid_fd(5)", kWalls, Proof::None, kBare, to_write, kPlain, "", kLeakedFile},
     {"reopen-path", Category::Descriptors, "leaked O_PATH descriptor followed by name",
      "An O_PATH descriptor can neither be read nor listed. Its link in /proc/self/fd can be followed, with a "
-     "path behind it, and then it is "
-     "a folder like any other.",
+     "path behind it, and then it is a folder like any other.",
      "open(2), O_PATH", kWalls, Proof::Line, kBare, to_read, kPlain, "", kLeakedTop},
     {"link-descriptor", Category::Descriptors, "leaked file linked by descriptor alone",
      "linkat with AT_EMPTY_PATH gives the file behind a descriptor a name. That needs CAP_DAC_READ_SEARCH, "
-     "or since Linux 6.10 the "
-     "credentials of who opened it.",
+     "or since Linux 6.10 the credentials of who opened it.",
      "linkat(2), AT_EMPTY_PATH", kWalls, Proof::None, kBare, give_a_name, kPlain, "empty"},
     {"link-proc-descriptor", Category::Descriptors, "leaked file linked by /proc/self/fd",
      "The same by the link in /proc, which needs no capability. A file that was deleted or lies in a closed "
@@ -117,24 +115,21 @@ constexpr Probe kRows[] = {
      "linkat(2), AT_SYMLINK_FOLLOW", kWalls, Proof::None, kBare, give_a_name, kPlain, "proc"},
     {"make-in-leaked", Category::Descriptors, "file made in a leaked folder",
      "O_TMPFILE makes a file without a name in a folder that is known by its descriptor, linkat names it "
-     "when it is whole. In a folder that "
-     "a service outside reads, such as one of configuration, it is more than a file.",
+     "when it is whole. In a folder that a service outside reads, such as one of configuration, it is more "
+     "than a file.",
      "open(2), O_TMPFILE", kWalls, Proof::None, kBare, make_file},
     {"lease-leaked", Category::Descriptors, "lease on a leaked file",
      "Who has a lease is asked before others may open the file, and they wait up to 45 seconds. Its owner "
-     "can take one, and with CAP_LEASE "
-     "anybody.",
+     "can take one, and with CAP_LEASE anybody.",
      "fcntl(2), F_SETLEASE", by(Layer::Fds, Layer::UserNs), Proof::None, kBare, lease},
     {"map-files-write", Category::Descriptors, "mapped file opened by /proc/self/map_files",
      "Each mapping is a link to its file, by which files that were deleted or opened for reading only can be "
-     "opened anew. The kernel wants "
-     "CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE of the host for it.",
+     "opened anew. The kernel wants CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE of the host for it.",
      "proc_pid_map_files(5)", kWalls | by(Layer::Capabilities), Proof::None, kBare, map_files},
     {"signal-by-owner", Category::Descriptors, "signal to a process outside by F_SETOWN",
      "A program may name any process as the owner of a descriptor of its own, which then gets a signal of "
-     "its choice whenever something "
-     "arrives. No call of kill is made, so that a filter does not see it; user ids and the pid namespace "
-     "decide.",
+     "its choice whenever something arrives. No call of kill is made, so that a filter does not see it; user "
+     "ids and the pid namespace decide.",
      "fcntl(2), F_SETOWN", by(Layer::PidNs, Layer::UserNs, Layer::Landlock), Proof::Signal, kBare, owner},
 };
 

@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "probes/descriptors/passing.h"
 #include "probes/inside.h"
 
 namespace immure::probes {
@@ -95,42 +94,16 @@ Attempt copy_any(const Yard& yard, const Probe&) {
   return attempt;
 }
 
-// "fd?" to the witness, by what connects; its line instead of a descriptor is an answer, too.
-Attempt ask(int socket, const Yard& yard) {
-  if (write(socket, "fd?", 3) != 3) return stopped("write");
-  int fd = receive_descriptor(socket);
-  Attempt attempt = stopped("recvmsg");
-  if (fd >= 0) {
-    const char* last = std::strrchr(yard.canary, '/');
-    attempt = read_canary_at(fd, last == nullptr ? yard.canary : last + 1, "openat");
-  }
-  close(socket);
-  return attempt;
-}
-
-Attempt from_abstract(const Yard& yard, const Probe&) {
-  if (yard.abstract[0] == '\0') return not_applicable("the witness has no abstract socket");
-  int socket = connect_abstract(yard.abstract);
-  return socket < 0 ? stopped("connect") : ask(socket, yard);
-}
-Attempt from_path(const Yard& yard, const Probe&) {
-  if (yard.socket[0] == '\0') return not_applicable("the witness has no socket with a path");
-  int socket = connect_path(yard.socket);
-  return socket < 0 ? stopped("connect") : ask(socket, yard);
-}
-
 constexpr uint32_t kWalls = by(Layer::PidNs, Layer::UserNs, Layer::Landlock);
 constexpr Probe kRows[] = {
     {"exe-overwrite-init", Category::Descriptors, "pid 1's program opened for writing by /proc/1/exe",
      "/proc/PID/exe opens the file that a process runs, wherever that is. In 2019 containers overwrote the "
-     "host's runc with it: runc's "
-     "program ran for a moment inside, and could be written when it had ended. The probe opens and writes "
-     "nothing.",
-     "CVE-2019-5736", kWalls | by(Layer::Mounts), Proof::None, kBare, of_init},
+     "host's runc with it: runc's program ran for a moment inside, and could be written when it had ended. "
+     "The probe opens and writes nothing.",
+     "CVE-2019-5736", kWalls | by(Layer::Mounts), Proof::None, kNamespaced, of_init},
     {"exe-overwrite-launcher", Category::Descriptors, "the launcher's program by its /proc/PID/exe",
      "The same for the process that started the jail, by its number outside. It shows where the pid "
-     "namespace is shared, or where a "
-     "/proc of the host is bound.",
+     "namespace is shared, or where a /proc of the host is bound.",
      "CVE-2019-5736", kWalls | by(Layer::Mounts), Proof::None, kBare, of_launcher},
     {"exe-overwrite-ancestor", Category::Descriptors, "a parent's program by its /proc/PID/exe",
      "The same for every process above, up to the first one: supervisors and runtimes that stay in the "
@@ -138,25 +111,13 @@ constexpr Probe kRows[] = {
      "CVE-2019-5736", kWalls | by(Layer::Mounts), Proof::None, kBare, of_ancestors},
     {"exe-overwrite-self", Category::Descriptors, "the own program opened for writing by /proc/self/exe",
      "The program's own file, which in a jail is one of the host's behind a bind or in a prepared root. Who "
-     "can write it leaves "
-     "something for the next start, maybe one outside.",
-     "proc_pid_exe(5)", by(Layer::Mounts, Layer::UserNs, Layer::Landlock), Proof::None, kBare, of_itself},
+     "can write it leaves something for the next start, maybe one outside.",
+     "proc_pid_exe(5)", by(Layer::Mounts, Layer::UserNs, Layer::Landlock), Proof::None, kChroot, of_itself},
     {"copy-descriptors", Category::Descriptors, "pidfd_getfd from every process in sight",
      "Takes descriptors out of the witness, the launcher, pid 1 and all processes that /proc shows. The same "
-     "user id is enough outside; "
-     "it is then as if each of them had leaked everything it has open.",
+     "user id is enough outside; it is then as if each of them had leaked everything it has open.",
      "pidfd_getfd(2) since 5.6", by(Layer::PidNs, Layer::UserNs, Layer::Seccomp, Layer::Landlock),
      Proof::None, kBare, copy_any},
-    {"receive-abstract", Category::Descriptors, "descriptor received over an abstract socket",
-     "Abstract sockets have no path and belong to the network namespace: a jail that shares the host's "
-     "reaches all of them, X servers "
-     "and session buses. What answers can send a descriptor of a folder outside, which the witness does.",
-     "unix(7), SCM_RIGHTS, CVE-2020-15257", by(Layer::NetNs, Layer::Landlock), Proof::Line,
-     loosened("--net host --need landlock=off"), from_abstract},
-    {"receive-socket", Category::Descriptors, "descriptor received over a socket with a path",
-     "The same over a socket that is a file. A root that shows it (a bound /run, a bound home) is as open as "
-     "the service behind it.",
-     "unix(7), SCM_RIGHTS", by(Layer::Root, Layer::Landlock), Proof::Line, kBare, from_path},
 };
 
 }  // namespace

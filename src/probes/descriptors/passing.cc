@@ -6,23 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
 
 namespace immure::probes {
 namespace {
 
 constexpr int kPatience = 500;  // milliseconds
-
-int connect_to(const sockaddr_un& address, size_t size) {
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -1;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size)) == 0) return fd;
-  int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
 
 }  // namespace
 
@@ -76,19 +65,12 @@ int connect_path(const char* path) {
     return -1;
   }
   std::strcpy(address.sun_path, path);
-  return connect_to(address, sizeof address);
-}
-
-int connect_abstract(const char* name) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  size_t length = std::strlen(name);
-  if (length + 1 > sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  std::memcpy(address.sun_path + 1, name, length);
-  return connect_to(address, offsetof(sockaddr_un, sun_path) + 1 + length);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0 || connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
 }
 
 }  // namespace immure::probes

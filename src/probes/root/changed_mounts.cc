@@ -121,39 +121,33 @@ constexpr Control kLoose =
 constexpr Probe kRows[] = {
     {"remount-writable", Category::Root, "read-only mounts made writable with MS_REMOUNT",
      "A read-only bind is the same file system with a flag on the mount. With CAP_SYS_ADMIN in the namespace "
-     "that owns the mount the "
-     "flag comes off with one call, and the files below are the host's own.",
+     "that owns the mount the flag comes off with one call, and the files below are the host's own.",
      "mount(2), MS_REMOUNT|MS_BIND", kWalls, Proof::None, kLoose, remount, kPlain, "ro"},
     {"remount-set-uid", Category::Root, "nosuid taken off with MS_REMOUNT",
      "Where nosuid goes, set-user-id programs and file capabilities in a bound or planted tree count again.",
      "mount(2), MS_NOSUID", kWalls, Proof::None, kLoose, remount, kPlain, "nosuid"},
     {"remount-devices", Category::Root, "nodev taken off with MS_REMOUNT",
      "Where nodev goes, device nodes that somebody planted in a tree are devices again. In a user namespace "
-     "the kernel keeps them "
-     "dead all the same, so that this matters where root runs the jail without one.",
+     "the kernel keeps them dead all the same, so that this matters where root runs the jail without one.",
      "mount(2), MS_NODEV", kWalls, Proof::None, kLoose, remount, kPlain, "nodev"},
     {"remount-executable", Category::Root, "noexec taken off with MS_REMOUNT",
      "Folders that can be written to are noexec so that what was downloaded cannot be run. The flag is as "
-     "strong as the right to mount "
-     "is rare.",
+     "strong as the right to mount is rare.",
      "mount(2), MS_NOEXEC", kWalls, Proof::None, kLoose, remount, kPlain, "noexec"},
     {"setattr-writable", Category::Root, "read-only mounts made writable with mount_setattr",
      "The same flag by the call of Linux 5.12, which filters that know mount(2) alone let pass.",
      "mount_setattr(2) since 5.12", kWalls, Proof::None, kLoose, remount, kPlain, "ro", 1},
     {"setattr-set-uid", Category::Root, "nosuid taken off with mount_setattr",
      "nosuid by the new call. Runtimes whose filter was a list of forbidden calls had it open from the day "
-     "of the kernel that brought "
-     "it.",
+     "of the kernel that brought it.",
      "mount_setattr(2) since 5.12", kWalls, Proof::None, kLoose, remount, kPlain, "nosuid", 1},
     {"umount-covers", Category::Root, "umount2 of everything that is mounted",
      "What a jail hides it covers by mounts: the files of /proc, folders of a bound tree. umount lifts the "
-     "cover, and in jails that were "
-     "built by mounting over the host's tree the host comes to light.",
+     "cover, and in jails that were built by mounting over the host's tree the host comes to light.",
      "umount(2), MNT_DETACH", kWalls, Proof::None, kLoose, uncover},
     {"umount-root", Category::Root, "umount2 of the root itself",
      "A root that was mounted over the old one, without pivot_root, goes away when it is unmounted, and the "
-     "old one is below it. A "
-     "pivoted root with the old one detached has nothing below and is refused.",
+     "old one is below it. A pivoted root with the old one detached has nothing below and is refused.",
      "umount(2), pivot_root(2)", kWalls | by(Layer::Root), Proof::None, kBare, uncover_root},
 };
 

@@ -92,18 +92,15 @@ Attempt moved_away(const Yard& yard, const Probe&) {
 constexpr Probe kRows[] = {
     {"chroot-socket", Category::Root, "second chroot, the old root handed back over a socket",
      "Two processes work together: one changes its root, the other, which did not, sends it a descriptor of "
-     "the old one "
-     "over a unix socket. Nothing that is closed before the chroot helps, because the descriptor comes "
-     "afterwards. With it "
-     "fchdir and some steps up lead out of every jail that is chroot alone.",
+     "the old one over a unix socket. Nothing that is closed before the chroot helps, because the descriptor "
+     "comes afterwards. With it fchdir and some steps up lead out of every jail that is chroot alone.",
      "chroot(2), unix(7), SCM_RIGHTS", by(Layer::Root, Layer::Capabilities, Layer::Seccomp), Proof::Line,
      kChroot, over_a_socket},
     {"chroot-moved-folder", Category::Root, "folder moved out from under a process in a chroot",
      "A process stands in a folder below its root while another one moves that folder to a place which is "
-     "not below. The "
-     "check that stops \"..\" at the root compares with the root alone, is never met on the way up any more, "
-     "and the walk ends "
-     "at the host's root. Who can rename folders of a jail from outside does the same to a jail by mistake.",
+     "not below. The check that stops \"..\" at the root compares with the root alone, is never met on the "
+     "way up any more, and the walk ends at the host's root. Who can rename folders of a jail from outside "
+     "does the same to a jail by mistake.",
      "chroot(2), NOTES; path_resolution(7)", by(Layer::Root, Layer::Capabilities, Layer::Seccomp),
      Proof::Line, kChroot, moved_away},
 };

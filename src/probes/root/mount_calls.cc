@@ -126,18 +126,15 @@ constexpr Control kCalls = loosened("--cap-add sys_admin --allow-syscall @mount"
 constexpr Probe kRows[] = {
     {"open-tree-clone", Category::Root, "detached copy of the root's mounts with open_tree",
      "A copy of a mount tree that belongs to a descriptor and shows in no list of mounts. Moved into place "
-     "it shows what is covered, or is "
-     "handed to another process as its root.",
+     "it shows what is covered, or is handed to another process as its root.",
      "open_tree(2) since 5.2", kWalls, Proof::None, kCalls, clone_tree},
     {"fsopen", Category::Root, "fsopen of a tmpfs",
      "Opens a context for a new file system. The parsing of its parameters was a hole by which any user with "
-     "a user namespace became root, "
-     "out of containers whose filter allowed it.",
+     "a user namespace became root, out of containers whose filter allowed it.",
      "fsopen(2) since 5.2, CVE-2022-0185", kWalls, Proof::None, kCalls, open_file_system},
     {"fsmount", Category::Root, "fsopen, fsconfig and fsmount of a tmpfs",
      "The whole way to a file system which is mounted nowhere and is used by its descriptor alone: without "
-     "the size, noexec and nosuid of the "
-     "folders that the jail gives, and past filters of mount(2).",
+     "the size, noexec and nosuid of the folders that the jail gives, and past filters of mount(2).",
      "fsmount(2) since 5.2", kWalls | by(Layer::Landlock), Proof::None, kLoose, whole_chain},
     {"fspick", Category::Root, "fspick of the root's file system",
      "Opens the file system of the root for a change of its options, which is a remount for everybody who "
@@ -145,29 +142,25 @@ constexpr Probe kRows[] = {
      "fspick(2) since 5.2", kWalls, Proof::None, kCalls, pick},
     {"move-mount", Category::Root, "move_mount with descriptors that are none",
      "move_mount attaches a detached tree, or takes a mount from one place to another. The probe passes "
-     "descriptors that do not exist, which the "
-     "kernel sees after it has looked at the caller's rights.",
+     "descriptors that do not exist, which the kernel sees after it has looked at the caller's rights.",
      "move_mount(2) since 5.2", kWalls | by(Layer::Landlock), Proof::None, kCalls, move},
     {"mount-shared", Category::Root, "mounts made shared with mount_setattr",
      "Mounts in a peer group pass on what is mounted in one of them to all others. A jail that receives or "
-     "hands on such events sees, or makes, "
-     "mounts outside.",
+     "hands on such events sees, or makes, mounts outside.",
      "mount_setattr(2), mount_namespaces(7)", kWalls | by(Layer::Landlock), Proof::None, kLoose,
      set_propagation},
     {"open-tree-attr", Category::Root, "copy of the root with other flags by open_tree_attr",
      "One call of Linux 6.15 that copies a mount and changes the copy's flags, such as read-only, before "
-     "anybody sees it. A filter older than "
-     "the kernel lets it pass unless it denies what it does not know.",
+     "anybody sees it. A filter older than the kernel lets it pass unless it denies what it does not know.",
      "open_tree_attr(2), fs/namespace.c since 6.15", kWalls, Proof::None, kCalls, tree_with_attributes},
     {"pivot-root-again", Category::Root, "pivot_root once more",
      "The call that made the root exchanges it again: a tree of the attacker's becomes the root, and where "
-     "the old root was not detached it "
-     "comes back from below.",
+     "the old root was not detached it comes back from below.",
      "pivot_root(2)", kWalls | by(Layer::Landlock), Proof::None, kLoose, pivot_again},
     {"listmount", Category::Root, "listmount of mounts above the root",
      "The call of Linux 6.8 that tells the numbers of mounts, for who has CAP_SYS_ADMIN also of those that "
-     "mountinfo leaves out because "
-     "they lie outside the root. What is not there at all, after pivot_root, it cannot tell either.",
+     "mountinfo leaves out because they lie outside the root. What is not there at all, after pivot_root, it "
+     "cannot tell either.",
      "listmount(2) since 6.8", by(Layer::Root, Layer::Capabilities, Layer::Seccomp), Proof::None, kChroot,
      list},
 };

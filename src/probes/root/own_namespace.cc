@@ -75,22 +75,18 @@ constexpr uint32_t kWalls = by(Layer::Root, Layer::Capabilities, Layer::Seccomp)
 constexpr Probe kRows[] = {
     {"setns-own-pidfd", Category::Root, "setns to the own mount namespace, by a pidfd of oneself",
      "Entering a mount namespace, be it the one that one is in, puts root and working directory at its top. "
-     "In a jail that changed "
-     "its root with chroot, or by a mount over /, the top is the host's. A pidfd of oneself names the "
-     "namespace since Linux 5.8, "
-     "and needs no /proc.",
+     "In a jail that changed its root with chroot, or by a mount over /, the top is the host's. A pidfd of "
+     "oneself names the namespace since Linux 5.8, and needs no /proc.",
      "setns(2), pidfd_open(2)", kWalls, Proof::Line, kChroot, by_pidfd},
     {"setns-own-proc", Category::Root, "setns to the own mount namespace, by /proc/self/ns/mnt",
      "The same with the file of /proc, which works since Linux 3.8; where there is no /proc the probe mounts "
-     "one. It is why a root "
-     "must be pivoted and the old one detached: then the top of the namespace is the jail's root.",
+     "one. It is why a root must be pivoted and the old one detached: then the top of the namespace is the "
+     "jail's root.",
      "setns(2), mount_namespaces(7)", kWalls, Proof::Line, kChroot, by_proc},
     {"mount-namespace-steps", Category::Root, "other mount namespaces by ioctl NS_MNT_GET_NEXT",
      "Since Linux 6.12 a descriptor of a mount namespace gives one of the next and of the previous, through "
-     "all that exist, and no "
-     "/proc/PID/ns is needed for it. With CAP_SYS_ADMIN over them they can be entered and are the host's "
-     "files. Filters that "
-     "stop setns by path or hide /proc do not see it.",
+     "all that exist, and no /proc/PID/ns is needed for it. With CAP_SYS_ADMIN over them they can be entered "
+     "and are the host's files. Filters that stop setns by path or hide /proc do not see it.",
      "ioctl_nsfs(2), fs/nsfs.c since 6.12", by(Layer::UserNs, Layer::Capabilities, Layer::Seccomp),
      Proof::Line, kBare, step_by_step},
 };

@@ -70,26 +70,22 @@ constexpr uint32_t kWalls = by(Layer::PidNs, Layer::Landlock, Layer::UserNs);
 constexpr Probe kRows[] = {
     {"proc-root-walk", Category::Root, "/proc/PID/root of every process",
      "/proc/PID/root is the root directory of that process as a link which the kernel follows whatever its "
-     "own root is. A /proc of "
-     "the host that is bound into a jail shows processes outside, and whoever may trace one of them (same "
-     "user, or root) has the "
-     "host's files through it. It is the usual way from a debugging container into others.",
+     "own root is. A /proc of the host that is bound into a jail shows processes outside, and whoever may "
+     "trace one of them (same user, or root) has the host's files through it. It is the usual way from a "
+     "debugging container into others.",
      "proc_pid_root(5)", kWalls, Proof::Line, kBare, walk, kPlain, "root"},
     {"proc-task-walk", Category::Root, "/proc/PID/task/TID/root of every process",
      "The same link once more, in the folder of the process's threads. Rules that hide or deny "
-     "/proc/PID/root by its path "
-     "(AppArmor profiles, bind mounts over it) forget this name easily.",
+     "/proc/PID/root by its path (AppArmor profiles, bind mounts over it) forget this name easily.",
      "proc_pid_task(5)", kWalls, Proof::Line, kBare, walk, kPlain, "task"},
     {"proc-cwd-walk", Category::Root, "/proc/PID/cwd of every process, then up",
      "The working directory of a process outside, and from there up with \"..\", in one path. It ends at the "
-     "host's root also when the "
-     "other process was itself put into a chroot that it stands outside of.",
+     "host's root also when the other process was itself put into a chroot that it stands outside of.",
      "proc_pid_cwd(5)", kWalls, Proof::Line, kBare, walk, kPlain, "cwd"},
     {"proc-fd-walk", Category::Descriptors, "/proc/PID/fd/N of every process, then up",
      "Each open directory of a process outside is a way out when its /proc/PID/fd can be followed. "
-     "Supervisors, shells and runtimes "
-     "keep such directories open; runc leaked one of the host's /sys/fs/cgroup to its own children until "
-     "2024.",
+     "Supervisors, shells and runtimes keep such directories open; runc leaked one of the host's "
+     "/sys/fs/cgroup to its own children until 2024.",
      "proc_pid_fd(5), CVE-2024-21626", kWalls, Proof::Line, kBare, walk_descriptors},
 };
 

@@ -79,15 +79,13 @@ Attempt mount_device(const Yard& yard, const Probe&) {
 constexpr Probe kRows[] = {
     {"mknod-root-disk", Category::Root, "mknod of the disk below the root, then open",
      "With CAP_MKNOD a program makes a node with the number of the disk that the host's root is on, which "
-     "stat of any bound file tells, "
-     "and reads or writes blocks of any file. Programs such as debugfs make it comfortable; it is the "
-     "classic way of root out of chroot.",
+     "stat of any bound file tells, and reads or writes blocks of any file. Programs such as debugfs make it "
+     "comfortable; it is the classic way of root out of chroot.",
      "mknod(2)", by(Layer::Capabilities, Layer::UserNs, Layer::Mounts, Layer::Cgroup), Proof::None, kBare,
      read_device},
     {"mount-root-disk", Category::Root, "mknod of the disk below the root, then mount",
      "The node of the host's disk, mounted in a folder of the jail: the whole root of the host, with another "
-     "name. User namespaces do not "
-     "mount block devices, whatever capabilities they have.",
+     "name. User namespaces do not mount block devices, whatever capabilities they have.",
      "mount(2), mknod(2)", by(Layer::Capabilities, Layer::UserNs, Layer::Seccomp, Layer::Landlock),
      Proof::None, kBare, mount_device},
 };

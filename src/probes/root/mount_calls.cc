@@ -85,40 +85,6 @@ Attempt pivot_again(const Yard& yard, const Probe&) {
   return attempt;
 }
 
-// mnt_id_req, include/uapi/linux/mount.h since 6.8
-struct MountRequest {
-  uint32_t size, spare;
-  uint64_t id, parameter, namespace_id;
-};
-constexpr long kListmount = 458;
-constexpr uint64_t kRootMount = ~uint64_t{0};
-
-int count_lines(const char* path) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -1;
-  int lines = 0;
-  char block[4096];
-  for (ssize_t n; (n = read(fd, block, sizeof block)) > 0;)
-    for (ssize_t i = 0; i < n; ++i) lines += block[i] == '\n';
-  close(fd);
-  return lines;
-}
-
-// All mounts of the namespace, those too that mountinfo leaves out since they are above the program's root.
-Attempt list(const Yard& yard, const Probe&) {
-  constexpr char kMounts[] = "/proc/self/mountinfo";
-  int seen = count_lines(kMounts);
-  if (seen < 0 && own_mounts(yard) && mount("none", "/proc", "proc", 0, nullptr) == 0)
-    seen = count_lines(kMounts);
-  if (seen < 0) return stopped("open mountinfo");
-  MountRequest request{32, 0, kRootMount, 0, 0};
-  uint64_t ids[512];
-  long n = syscall(kListmount, &request, ids, 512L, 0L);
-  if (n < 0) return stopped("listmount");
-  return n > seen ? exposed("listmount tells %ld mounts, mountinfo %d", n, seen)
-                  : stopped("listmount", ENODATA);
-}
-
 constexpr uint32_t kWalls = by(Layer::Capabilities, Layer::Seccomp);
 constexpr Control kLoose =
     loosened("--cap-add sys_admin --allow-syscall @mount,@namespaces --need landlock=off");
@@ -157,12 +123,6 @@ constexpr Probe kRows[] = {
      "The call that made the root exchanges it again: a tree of the attacker's becomes the root, and where "
      "the old root was not detached it comes back from below.",
      "pivot_root(2)", kWalls | by(Layer::Landlock), Proof::None, kLoose, pivot_again},
-    {"listmount", Category::Root, "listmount of mounts above the root",
-     "The call of Linux 6.8 that tells the numbers of mounts, for who has CAP_SYS_ADMIN also of those that "
-     "mountinfo leaves out because they lie outside the root. What is not there at all, after pivot_root, it "
-     "cannot tell either.",
-     "listmount(2) since 6.8", by(Layer::Root, Layer::Capabilities, Layer::Seccomp), Proof::None, kChroot,
-     list},
 };
 
 }  // namespace

@@ -58,7 +58,7 @@ constexpr Probe kRows[] = {
     {"mount-proc", Category::Root, "mount(2) of a fresh /proc",
      "A fresh /proc has none of the covers and the read-only folders of the jail's: core_pattern, "
      "sysrq-trigger and the others can be written by who is root, and hidden processes show again. The "
-     "kernel asks since 4.2 that a full one be there already, in user namespaces only.",
+     "kernel asks since 3.12 that a full one be there already, in user namespaces only.",
      "proc(5), mount(2)", kWalls | by(Layer::Mounts, Layer::UserNs), Proof::None, kLoose, as_it_is, kPlain,
      "proc"},
     {"mount-sysfs", Category::Root, "mount(2) of sysfs",

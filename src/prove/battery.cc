@@ -58,7 +58,8 @@ class Runner {
     const Site& site = job.site;
     std::vector<std::string> argv = site.launcher;
     if (!site.program.empty()) argv.push_back(site.program);
-    for (const std::string& fact : yard_.facts(site.planted)) argv.push_back(fact);
+    const std::string_view top = site.place == Place::Chroot ? std::string_view() : std::string_view(site.root);
+    for (const std::string& fact : yard_.facts(site.planted, top)) argv.push_back(fact);
     argv.insert(argv.end(), facts_.begin(), facts_.end());
     argv.emplace_back("--");
     bool solo = false;

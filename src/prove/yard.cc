@@ -76,6 +76,7 @@ Status Yard::make(const std::string& probe) {
   // Open to everybody only now that everything in it is made.
   if (chmod(folder_.c_str(), 0777) != 0) return cannot(immure::quoted(folder_));
   fact("witness", num_signed(witness_.pid()));
+  fact("launcher", num_signed(getpid()));
   fact("variable", kVariable);
   fact("key", kKeyName);
   if (geteuid() == 0) fact("supplementary", num(kSupplementary));
@@ -168,9 +169,9 @@ Status Yard::make_ipc() {
   return {};
 }
 
-std::vector<std::string> Yard::facts(bool planted) const {
+std::vector<std::string> Yard::facts(bool planted, std::string_view top) const {
   std::vector<std::string> all = facts_;
-  if (planted) all.push_back(std::string("planted=") + probes::kPlantedFolder);
+  if (planted) all.push_back("planted=" + std::string(top) + probes::kPlantedFolder);
   return all;
 }
 

@@ -23,8 +23,8 @@ class Yard {
   // `probe` is the program that goes inside, a path on the host: it is copied into the planted roots.
   Status make(const std::string& probe);
 
-  // KEY=VALUE for immure-probe. `planted`: it runs in a planted root.
-  std::vector<std::string> facts(bool planted) const;
+  // KEY=VALUE for immure-probe. `planted`: it runs in a planted root, or sees that root at `top`.
+  std::vector<std::string> facts(bool planted, std::string_view top = {}) const;
   const std::string& folder() const { return folder_; }
   std::string root(bool hard_links) const { return folder_ + (hard_links ? "/links" : "/root"); }
   // Does the text hold the line that only stands outside?

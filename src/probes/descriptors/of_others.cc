@@ -22,6 +22,8 @@ Attempt open_program(int pid) {
   std::snprintf(path, sizeof path, "/proc/%d/exe", pid);
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0 && errno != ETXTBSY) return stopped("open");
+  // Only after that the kernel looks whether the mount is read-only, so it is asked about that by itself.
+  if (fd < 0 && access(path, W_OK) != 0) return stopped("access");
   if (fd >= 0) close(fd);
   return exposed("the program of process %d can be overwritten when it does not run", pid);
 }

@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +96,40 @@ Attempt look_from_here(const Yard& yard) {
 bool is_granted(const Yard& yard) { return access(yard.canary, R_OK) == 0; }
 Attempt granted() {
   return not_applicable("the host's files are granted by plain path: there is nothing to walk to");
+}
+
+bool in_callers_mounts(const Yard& yard) {
+  char mine[64];
+  ssize_t n = readlink("/proc/self/ns/mnt", mine, sizeof mine - 1);
+  if (n <= 0) return false;
+  mine[n] = '\0';
+  return std::strstr(yard.namespaces, mine) != nullptr;
+}
+
+bool nothing_to_walk_to(const Yard& yard) { return is_granted(yard) && !in_callers_mounts(yard); }
+
+bool own_mounts(const Yard& yard) {
+  if (unshare(CLONE_NEWNS) != 0) {
+    int error = errno;
+    bool jailed =
+        yard.namespaces[0] != '\0' && access("/proc/self/ns/mnt", F_OK) == 0 && !in_callers_mounts(yard);
+    errno = error;
+    return jailed;
+  }
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return true;
+  // Under Landlock nobody changes how mounts propagate, and nobody makes mounts either.
+  if (errno != EINVAL) return true;
+  // In a chroot "/" is no mount: from the top of the namespace, which its own descriptor leads to, and back.
+  int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int self = static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0));
+  bool is_private = here >= 0 && self >= 0 && setns(self, CLONE_NEWNS) == 0 &&
+                    mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  int error = errno;
+  if (here < 0 || fchdir(here) != 0 || chroot(".") != 0) is_private = false;
+  if (here >= 0) close(here);
+  if (self >= 0) close(self);
+  errno = error;
+  return is_private;
 }
 
 long read_text(const char* path, char* buffer, size_t size) {

@@ -55,7 +55,9 @@ class Runner {
   explicit Runner(Yard& yard) : yard_(yard) {}
 
   Running start(Job job) const {
-    std::vector<std::string> arguments = yard_.facts(job.site.planted, job.site.place != Place::Process);
+    const Site& site = job.site;
+    const std::string_view top = site.place == Place::Chroot ? std::string_view() : std::string_view(site.root);
+    std::vector<std::string> arguments = yard_.facts(site.planted, site.place != Place::Process, top);
     arguments.emplace_back("--");
     bool solo = false;
     for (const probes::Probe* probe : job.probes) {

@@ -27,7 +27,7 @@ struct Site {
   Place place = Place::Here;
   std::vector<std::string> launcher;  // words before the program inside; empty: nothing holds it
   std::string program;  // immure-probe, as the place sees it; empty: the launcher's words name it
-  std::string root;     // of Place::Chroot
+  std::string root;     // of Place::Chroot; elsewhere the planted root's path, "" where it is "/"
   std::shared_ptr<const LikeProcess> like;  // of Place::Process
   bool planted = false;                     // the probes are told of planted things
   auto operator<=>(const Site&) const = default;

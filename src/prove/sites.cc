@@ -86,8 +86,12 @@ Site Sites::control(const Probe& probe) const {
   site.planted = is_planted(probe);
   site.program = trial_.probe;
   switch (probe.control.place) {
-    case probes::Control::Place::Bare: return site;
-    case probes::Control::Place::Namespaced: site.place = Place::Namespaced; return site;
+    case probes::Control::Place::Bare:
+    case probes::Control::Place::Namespaced:
+      if (probe.control.place == probes::Control::Place::Namespaced) site.place = Place::Namespaced;
+      // The planted things are where they are outside.
+      if (site.planted) site.root = yard_.root(has_hard_links(probe));
+      return site;
     case probes::Control::Place::Chroot:
       site.place = Place::Chroot;
       site.program = probes::kProbeInRoot;

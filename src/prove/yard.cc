@@ -76,6 +76,7 @@ Status Yard::make(const std::string& probe) {
   // Open to everybody only now that everything in it is made.
   if (chmod(folder_.c_str(), 0777) != 0) return cannot(immure::quoted(folder_));
   fact("witness", num_signed(witness_.pid()));
+  fact("launcher", num_signed(getpid()));
   add_host_facts(facts_, folder_);
   return {};
 }
@@ -165,14 +166,14 @@ Status Yard::make_ipc() {
   return {};
 }
 
-std::vector<std::string> Yard::facts(bool planted, bool careless) const {
+std::vector<std::string> Yard::facts(bool planted, bool careless, std::string_view top) const {
   std::vector<std::string> all = facts_;
   if (careless) {
     all.push_back(std::string("variable=") + kVariable);
     all.push_back(std::string("key=") + kKeyName);
     if (geteuid() == 0) all.push_back("supplementary=" + num(kSupplementary));
   }
-  if (planted) all.push_back(std::string("planted=") + probes::kPlantedFolder);
+  if (planted) all.push_back("planted=" + std::string(top) + probes::kPlantedFolder);
   return all;
 }
 

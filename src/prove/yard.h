@@ -23,8 +23,9 @@ class Yard {
   // `probe` is the program that goes inside, a path on the host: it is copied into the planted roots.
   Status make(const std::string& probe);
 
-  // KEY=VALUE for immure-probe. `planted`: it runs in a planted root. `careless`: started by be_careless.
-  std::vector<std::string> facts(bool planted, bool careless) const;
+  // KEY=VALUE for immure-probe. `planted`: it runs in a planted root, or sees that root at `top`. `careless`: started by
+  // be_careless.
+  std::vector<std::string> facts(bool planted, bool careless, std::string_view top = {}) const;
   const std::string& folder() const { return folder_; }
   std::string root(bool hard_links) const { return folder_ + (hard_links ? "/links" : "/root"); }
   // Does the text hold the line that only stands outside?

@@ -1,0 +1,79 @@
+// Files by number: open_by_handle_at takes what identifies a file on its file system, and asks for no path.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "probes/inside.h"
+#include "probes/root/mount_table.h"
+
+namespace immure::probes {
+namespace {
+
+struct Handle {
+  unsigned bytes;
+  int type;
+  uint32_t inode, generation;
+};
+constexpr int kInodeAndGeneration = 1;  // FILEID_INO32_GEN; generation 0 is taken for any
+
+struct Search {
+  const Yard* yard;
+  uint32_t inode;
+  bool is_top;
+  Attempt attempt;
+};
+
+bool by_mount(const MountLine& line, void* data) {
+  auto* search = static_cast<Search*>(data);
+  int at = open(line.target, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (at < 0) return false;
+  Handle handle{8, kInodeAndGeneration, search->inode, 0};
+  int fd = static_cast<int>(syscall(SYS_open_by_handle_at, at, &handle, O_RDONLY | O_CLOEXEC));
+  int error = errno;
+  close(at);
+  if (fd < 0) {
+    if (search->attempt.error != EPERM) search->attempt = stopped("open_by_handle_at", error);
+    return false;
+  }
+  const char* last = std::strrchr(search->yard->canary, '/');
+  const char* path = search->is_top    ? search->yard->canary + 1
+                     : last == nullptr ? search->yard->canary
+                                       : last + 1;
+  Attempt seen = read_canary_at(fd, path, "openat");
+  close(fd);
+  if (seen.outcome == Outcome::Escaped) search->attempt = seen;
+  return seen.outcome == Outcome::Escaped;
+}
+
+Attempt try_handle(const Yard& yard, const Probe& row) {
+  Search search{&yard, static_cast<uint32_t>(row.number), row.number != 0, {}};
+  if (row.number == 0) search.inode = static_cast<uint32_t>(yard.inode);
+  search.attempt = stopped("open_by_handle_at", ESTALE);
+  // With no /proc the root alone.
+  if (each_mount(by_mount, &search) < 0) by_mount({"/", ""}, &search);
+  return search.attempt;
+}
+
+constexpr uint32_t kWalls = by(Layer::Capabilities, Layer::Seccomp, Layer::UserNs, Layer::Landlock);
+constexpr Probe kRows[] = {
+    {"handle-top", Category::Descriptors, "the host's root by its inode number",
+     "The root of most file systems is inode 2. open_by_handle_at opens it below any mount of that file "
+     "system, be it the bind of one file, and from there every path of the host is open. Docker fell to it "
+     "in 2014, when CAP_DAC_READ_SEARCH was still left to containers; the program was called shocker.",
+     "open_by_handle_at(2)", kWalls, Proof::Line, kBare, try_handle, kPlain, "", 2},
+    {"handle-folder", Category::Descriptors, "a folder outside by its inode number",
+     "The same for the inode of the yard's own folder. Numbers of inodes are small and easily gone through, "
+     "and generation 0 fits every file of ext4.",
+     "open_by_handle_at(2)", kWalls, Proof::Line, kBare, try_handle},
+};
+
+}  // namespace
+
+std::span<const Probe> handles() { return kRows; }
+
+}  // namespace immure::probes

@@ -11,12 +11,15 @@ namespace immure::probes {
 
 pid_t target_of(const Yard& yard, const Probe& row, Attempt& why) {
   if (std::strcmp(row.word, kFirst) == 0) return 1;
-  const pid_t pid = std::strcmp(row.word, kLauncher) == 0 ? yard.launcher : yard.witness;
+  const bool of_launcher = std::strcmp(row.word, kLauncher) == 0;
+  const pid_t pid = of_launcher ? yard.launcher : yard.witness;
   if (pid <= 0) {
     why = not_applicable("%s is not known", row.word);
     return 0;
   }
-  if (pid == getpid() || pid == getppid() || (getsid(pid) > 0 && getsid(pid) == getsid(0))) {
+  // With no jail around, the launcher has become our own parent.
+  const bool is_near = pid == getppid() || (getsid(pid) > 0 && getsid(pid) == getsid(0));
+  if (pid == getpid() || (is_near && !of_launcher)) {
     why = stopped("look for the process", ESRCH);
     return 0;
   }

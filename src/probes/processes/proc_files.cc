@@ -197,7 +197,8 @@ constexpr Probe kOutside[] = {
     row("proc-cwd", "up from /proc/PID/cwd",
         "Changes to the working directory of a process outside and goes up from there, where no root is that "
         "would "
-        "stop it.",
+        "stop it. "
+        "The canary is then opened as a name below the host root.",
         "proc_pid_cwd(5)", kWitness, kChroot, through_cwd, Proof::Line),
     row("proc-environ", "environment of the launcher",
         "Reads the environment with which the launcher was started. Tokens and passwords are handed to "
@@ -229,7 +230,8 @@ constexpr Probe kOutside[] = {
         "Reads in which functions of the kernel a process outside waits. It needs CAP_SYS_ADMIN on the host.",
         "proc_pid_stack(5)", kStack),
     file("proc-syscall", "system call of a process outside",
-         "Reads in which system call a process outside is, with its arguments and its stack's address.",
+         "Reads in which system call a process outside is, with its arguments and its stack's address. "
+         "The addresses undo its random layout, and the arguments tell what it waits for.",
          "proc_pid_syscall(5)", kSyscall),
     file("proc-io", "bytes that a process outside reads and writes",
          "Reads how many bytes a process outside has read and written. At a terminal that is the length of a "
@@ -269,8 +271,9 @@ constexpr Probe kFirstRows[] = {
         "and forgot its working directory is enough.",
         "proc_pid_cwd(5)", kFirst, kChroot, through_cwd, Proof::Line),
     first("proc-first-mem", "memory of the jail's first process",
-          "Opens the memory of process 1 for reading, with what the launcher kept there.", "proc_pid_mem(5)",
-          kMem),
+          "Opens the memory of process 1 for reading, with what the launcher kept there. "
+          "It is the file behind process_vm_readv, and asks for the same right.",
+          "proc_pid_mem(5)", kMem),
     first("proc-first-mem-write", "memory of the jail's first process, to write",
           "Opens the memory of process 1 for writing, and writes nothing. What is written there runs outside "
           "of the "
@@ -299,7 +302,8 @@ constexpr Probe kAll[] = {
         "working hours are then the program's to read.",
         "proc(5), pid_namespaces(7)", "", kBare, strangers, Proof::None),
     row("proc-any-environ", "the secret in any environment",
-        "Reads the environment of every process that /proc shows, and looks for the canary's line in it.",
+        "Reads the environment of every process that /proc shows, and looks for the canary's line in it. "
+        "One process that was started outside, or before the environment was cleared, is enough.",
         "proc_pid_environ(5)", "", kBare, any_environment, Proof::Line),
     row("proc-any-root", "a file outside by any process's root",
         "Tries the root of every process that /proc shows. One that was started outside is enough.",

@@ -149,7 +149,9 @@ constexpr Probe kRows[] = {
             "the process itself.",
             "setpriority(2)", 2),
     outside("io-priority-other", "disk priority of a process outside",
-            "Sets the I/O priority of a process outside, to the one that it has.", "ioprio_set(2)", 3),
+            "Sets the I/O priority of a process outside, to the one that it has. "
+            "With the idle class it would wait at the disk for as long as anybody else is there.",
+            "ioprio_set(2)", 3),
     outside("limits-other", "limits of a process outside",
             "Reads a limit of a process outside. The same call sets them: of open files to none, of "
             "processor time to "
@@ -161,7 +163,9 @@ constexpr Probe kRows[] = {
         "others what a throttle leaves them, a twentieth as it comes.",
         "sched(7)", real_time, SCHED_FIFO),
     own("real-time-round", "real-time scheduling in turns",
-        "Asks for SCHED_RR, the other real-time policy, and gives it back.", "sched(7)", real_time, SCHED_RR),
+        "Asks for SCHED_RR, the other real-time policy, and gives it back. "
+        "Programs of this policy take turns among themselves, and all others wait.",
+        "sched(7)", real_time, SCHED_RR),
     own("real-time-deadline", "a deadline for oneself",
         "Asks for a millisecond of processor time in each tenth of a second before everybody else, and gives "
         "it back. "
@@ -172,7 +176,8 @@ constexpr Probe kRows[] = {
         "setpriority(2)", lower_nice),
     own("io-real-time", "real-time class at the disks",
         "Asks for the I/O class that is served before all others, where the scheduler of the disk knows "
-        "classes.",
+        "classes. "
+        "The others of the host wait at it, whatever their own share is.",
         "ioprio_set(2)", io_real_time),
     own("oom-score", "last to be ended when memory is short",
         "Lowers its own score by one and puts it back. With a low one the kernel ends others, the launcher "

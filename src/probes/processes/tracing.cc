@@ -160,8 +160,9 @@ constexpr Probe kRows[] = {
         "registers: it makes the process do whatever it likes, with that process's files and rights.",
         "ptrace(2)", kAttach),
     outside("trace-seize", "ptrace seizes a process outside",
-            "Seizes the process, which since 3.4 is attaching without a stop, and lets it go.", "ptrace(2)",
-            kSeize),
+            "Seizes the process, which since 3.4 is attaching without a stop, and lets it go. "
+            "A program that is seized can be stopped, read and changed at any later moment.",
+            "ptrace(2)", kSeize),
     first("trace-first", "ptrace seizes the jail's first process",
           "Seizes process 1. In a jail that is a process of the launcher's, often with more rights and with "
           "descriptors from outside: who traces it has these.",
@@ -183,7 +184,8 @@ constexpr Probe kRows[] = {
             "process_vm_writev(2)", kWrite),
     first("memory-read-first", "process_vm_readv of the jail's first process",
           "Reads from the memory of process 1, in which the launcher's arguments, environment and secrets "
-          "may be.",
+          "may be. "
+          "The address is one that nobody has, so that only the right is tried.",
           "process_vm_readv(2)", kRead),
     first(
         "memory-write-first", "process_vm_writev to the jail's first process",

@@ -82,7 +82,10 @@ void obey_signals() {
                          const std::string& root) {
   std::vector<char*> words;
   words.reserve(argv.size() + 1);
-  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+  // Who becomes the launcher is known only here.
+  const std::string launcher = "launcher=" + num_signed(getpid());
+  for (const std::string& word : argv)
+    words.push_back(const_cast<char*>((word == kLauncherFact ? launcher : word).c_str()));
   words.push_back(nullptr);
   obey_signals();
   yard.be_careless();

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ using namespace probes;  // the numbers of the leaked descriptors
 namespace {
 
 constexpr int kSameFile = -1;
+constexpr unsigned kReadableKey = 0x3f3f0000;  // everything to its possessor and to its user
 
 }  // namespace
 
@@ -77,8 +79,10 @@ void Yard::be_careless() const {
     if (own >= 0 && own != leak.number) dup2(own, leak.number), close(own);
   }
   setenv(kVariable, line_.c_str(), 1);
-  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "immure-prove") >= 0)
-    (void)syscall(SYS_add_key, "user", kKeyName, line_.data(), line_.size(), KEY_SPEC_SESSION_KEYRING);
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "immure-prove") >= 0) {
+    long key = syscall(SYS_add_key, "user", kKeyName, line_.data(), line_.size(), KEY_SPEC_SESSION_KEYRING);
+    if (key >= 0) (void)syscall(SYS_keyctl, KEYCTL_SETPERM, key, kReadableKey);
+  }
   auto group = kSupplementary;
   if (geteuid() == 0) (void)setgroups(1, &group);
 }

@@ -89,9 +89,12 @@ void obey_signals() {
 
 [[noreturn]] void run_it(const Yard& yard, const Site& site, const std::vector<std::string>& arguments) {
   std::vector<char*> words;
+  // Who becomes the launcher is known only here.
+  const std::string launcher = "launcher=" + num_signed(getpid());
   for (const std::string& word : site.launcher) words.push_back(const_cast<char*>(word.c_str()));
   if (!site.program.empty()) words.push_back(const_cast<char*>(site.program.c_str()));
-  for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : arguments)
+    words.push_back(const_cast<char*>((word == kLauncherFact ? launcher : word).c_str()));
   words.push_back(nullptr);
   obey_signals();
   if (site.place == Place::Process) {

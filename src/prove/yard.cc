@@ -73,10 +73,11 @@ Status Yard::make(const std::string& probe) {
   held_.emplace_back(ears_.folder = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   IMMURE_TRY(witness_.start(ears_, line_ + "\n"));
   prepare_leaks();
+  share_key();
   // Open to everybody only now that everything in it is made.
   if (chmod(folder_.c_str(), 0777) != 0) return cannot(immure::quoted(folder_));
   fact("witness", num_signed(witness_.pid()));
-  fact("launcher", num_signed(getpid()));
+  facts_.emplace_back(kLauncherFact);
   add_host_facts(facts_, folder_);
   return {};
 }
@@ -208,6 +209,7 @@ bool Yard::was_changed() {
 }
 
 Yard::~Yard() {
+  take_key_away();
   if (shm_ >= 0) shmctl(shm_, IPC_RMID, nullptr);
   if (sem_ >= 0) semctl(sem_, 0, IPC_RMID);
   if (msg_ >= 0) msgctl(msg_, IPC_RMID, nullptr);

@@ -44,6 +44,8 @@ class Yard {
   Status make_sockets();
   Status make_ipc();
   void prepare_leaks();
+  void share_key();
+  void take_key_away() const;
   void fact(const char* key, std::string value) {
     facts_.push_back(std::string(key) + "=" + std::move(value));
   }
@@ -62,9 +64,11 @@ class Yard {
   std::string queue_, shm_file_;
   UniqueFd asker_;        // the jail's end of the socket that the witness answers at
   std::string terminal_;  // the launcher's, by path
+  long user_key_ = -1;    // in the user's keyring, for as long as the yard is there
 };
 
 // What be_careless gives away under fixed names.
+inline constexpr char kLauncherFact[] = "launcher=?";  // the number is put in by the process that becomes it
 inline constexpr char kVariable[] = "IMMURE_PROVE_SECRET", kKeyName[] = "immure-prove-canary";
 inline constexpr unsigned kSupplementary = 4712;  // a group that nobody has
 

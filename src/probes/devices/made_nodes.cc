@@ -142,12 +142,14 @@ constexpr Probe kRows[] = {
          "mknod(2), loop(4)", "loop0", device_number(7, 0), make_block),
     made(
         "mknod-loop-control", "mknod of the maker of loop devices",
-        "The program makes character device 10:237, by which loop devices of the host are added and removed.",
+        "The program makes character device 10:237, by which loop devices of the host are added and removed. "
+        "An image of the program's own making is then a disk of the host's.",
         "mknod(2), loop(4)", "loop-control", device_number(10, 237)),
     made("mknod-kvm", "mknod of the hypervisor",
          "The program makes character device 10:232 and has the kernel's hypervisor before it, a large "
          "interface that "
-         "was not meant for a jail.",
+         "was not meant for a jail. "
+         "Access by mode is checked at the node, and the node is the program's own.",
          "mknod(2)", "kvm", device_number(10, 232)),
     made("mknod-fuse", "mknod of file systems in programs",
          "The program makes character device 10:229. As a file system it answers the kernel when it likes, "
@@ -157,11 +159,13 @@ constexpr Probe kRows[] = {
     made("mknod-tun", "mknod of network tunnels",
          "The program makes character device 10:200, with which it then adds network interfaces to the "
          "namespace that "
-         "it is in.",
+         "it is in. "
+         "By that it puts packets of any form before the kernel's network code.",
          "mknod(2)", "tun", device_number(10, 200)),
     made("mknod-uinput", "mknod of the maker of keyboards",
          "The program makes character device 10:223, with which it could type on the host as a keyboard "
-         "would.",
+         "would. "
+         "Key strokes go to whatever has the focus, a root shell on the console too.",
          "mknod(2)", "uinput", device_number(10, 223)),
     made("mknod-tty1", "mknod of a virtual console, then its paste call",
          "The program makes character device 4:1 and asks it by TIOCLINUX. That call selects and pastes "
@@ -185,7 +189,8 @@ constexpr Probe kRows[] = {
          "Documentation/admin-guide/mm/userfaultfd.rst", "userfaultfd", 0),
     made("mknod-vsock", "mknod of the channel to the hypervisor",
          "The program makes /dev/vsock by the number in /proc/misc, which tells the machine's address at its "
-         "hypervisor.",
+         "hypervisor. "
+         "Services on the hypervisor's side that trust the machine can then be addressed.",
          "vsock(7)", "vsock", 0),
 };
 

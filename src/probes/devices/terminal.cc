@@ -197,7 +197,8 @@ constexpr Probe kRows[] = {
     {"tty-discipline-high", Category::Devices, "line discipline, with bits above the 32",
      "As before, with a bit set above the 32 that the kernel looks at, for filters that compare the whole "
      "word with a "
-     "list of what they forbid.",
+     "list of what they forbid. "
+     "It is the same way past a filter as with TIOCSTI.",
      "CVE-2019-10063", by(Layer::Seccomp), Proof::None, loosened("--seccomp none"), set_discipline, kPlain,
      "", kAbove},
     {"tty-console", Category::Devices, "TIOCCONS takes the console's output",

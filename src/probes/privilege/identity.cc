@@ -137,7 +137,7 @@ constexpr Probe kRows[] = {
      "Looks whether any id here means user 0 outside. Then files of root's are not nobody's, and a set-uid "
      "bit or one "
      "capability is enough to be root on the host.",
-     "user_namespaces(7)", by(Layer::UserNs), Proof::None, loosened("--need user-ns=off"), root_is_mapped},
+     "user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, root_is_mapped},
 };
 
 }  // namespace

@@ -73,13 +73,13 @@ constexpr uint32_t kOwnSession = by(Layer::Keyring, Layer::Seccomp);
 constexpr char kOpen[] = "--need keyring=off --allow-syscall @keyring";
 
 constexpr Probe kRows[] = {
-    {"key-session", Category::Privilege, "key in the caller's session keyring",
+    {"callers-key-session", Category::Privilege, "key in the caller's session keyring",
      "Searches the session keyring for a key of the caller's and reads it. Keyrings are inherited like the "
      "working "
      "directory is, and hold tickets, passwords for mounts and tokens.",
      "session-keyring(7)", kOwnSession, Proof::Line, loosened(kOpen), search, kPlain, "session",
      KEY_SPEC_SESSION_KEYRING},
-    {"key-request", Category::Privilege, "request_key finds the caller's key",
+    {"callers-key-request", Category::Privilege, "request_key finds the caller's key",
      "Asks by request_key, which looks through all keyrings that the process has. It is a system call of its "
      "own, "
      "which a filter for keyctl alone leaves open.",
@@ -107,7 +107,8 @@ constexpr Probe kRows[] = {
      "references wrongly.",
      "CVE-2016-0728", by(Layer::Seccomp), Proof::None, loosened(kOpen), join},
     {"key-persistent", Category::Privilege, "the user's persistent keyring",
-     "Links the persistent keyring of its user id, in which Kerberos tickets wait between two logins.",
+     "Links the persistent keyring of its user id, in which Kerberos tickets wait between two logins. "
+     "Who shares the user id shares the tickets, whatever root directory he has.",
      "persistent-keyring(7)", by(Layer::Seccomp), Proof::None, loosened(kOpen), persistent},
 };
 

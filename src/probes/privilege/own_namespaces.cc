@@ -218,7 +218,8 @@ constexpr Probe kRows[] = {
     inside("userns-raw", "raw socket in an own network",
            "Makes user and network namespaces and opens a raw socket of ICMP, by which headers that no check "
            "made come "
-           "into the kernel.",
+           "into the kernel. "
+           "Errors of the protocols that were out of reach for a program come within it.",
            "raw(7), network_namespaces(7)", open_socket, "raw socket", pair(AF_INET, 1)),
     inside("userns-tun", "tunnel interface in an own network",
            "Makes user and network namespaces and in them an interface whose packets the program writes. "

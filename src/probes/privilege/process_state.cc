@@ -99,7 +99,8 @@ constexpr Probe kRows[] = {
     {"personality-exec", Category::Privilege, "personality in which data can be executed",
      "Takes the personality in which memory that can be read can be executed too, which undoes the oldest "
      "protection "
-     "against injected code for everything that is started after it.",
+     "against injected code for everything that is started after it. "
+     "It holds for everything that the process maps afterwards.",
      "personality(2)", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall personality"),
      take_personality, kPlain, "READ_IMPLIES_EXEC", READ_IMPLIES_EXEC},
     {"core-dump", Category::Privilege, "core dumps",

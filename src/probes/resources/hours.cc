@@ -103,7 +103,7 @@ Attempt real_time(const Yard&, const Probe& row) {
 }
 
 constexpr uint32_t kBy = by(Layer::Cgroup, Layer::Rlimits);
-constexpr Control kOff = loosened("--cpu-time none");
+constexpr Control kOff = loosened("--cpu-time none --wall-time none");
 
 constexpr Probe kRows[] = {
     {"processor-one", Category::Resources, "the time of a processor",

@@ -26,6 +26,7 @@ using namespace probes;  // the numbers of the leaked descriptors
 namespace {
 
 constexpr int kSameFile = -1;
+constexpr unsigned kKeySeconds = 600;
 constexpr unsigned kReadableKey = 0x3f3f0000;  // everything to its possessor and to its user
 
 }  // namespace
@@ -59,6 +60,18 @@ void Yard::prepare_leaks() {
   held_.emplace_back(master);
   if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0)
     terminal_ = name;
+}
+
+// A key that all sessions of the caller's user reach. It goes by itself should nobody be left to take it away.
+void Yard::share_key() {
+  user_key_ = syscall(SYS_add_key, "user", kKeyName, line_.data(), line_.size(), KEY_SPEC_USER_KEYRING);
+  if (user_key_ < 0) return;
+  (void)syscall(SYS_keyctl, KEYCTL_SETPERM, user_key_, kReadableKey);
+  (void)syscall(SYS_keyctl, KEYCTL_SET_TIMEOUT, user_key_, kKeySeconds);
+}
+
+void Yard::take_key_away() const {
+  if (user_key_ >= 0) (void)syscall(SYS_keyctl, KEYCTL_UNLINK, user_key_, KEY_SPEC_USER_KEYRING);
 }
 
 void Yard::be_careless() const {

@@ -36,7 +36,7 @@ Attempt many_files(const Yard&, const Probe& row) {
   if (mkdir(folder, 0700) != 0) return stopped("mkdir");
   int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (at < 0) return stopped("open");
-  char name[16];
+  char name[32];
   long made = 0;
   Attempt attempt;
   // A slow disk must not end the probe before it has removed what it made.

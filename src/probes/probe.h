@@ -115,6 +115,9 @@ struct Probe {
   // device node of this number (makedev) under planted.h's kNode and the word.
   const char* word = "";
   long number = 0;
+  // With kSolo: an option of `immure run` and its value, small enough to be gone beyond in a trial. It takes the place of
+  // the jail's own: that the limit is kept is what is tried, not how much it is.
+  const char* limit = "";
 };
 
 // The techniques of a category, each with its rows, in the order of the tables.

@@ -124,6 +124,7 @@ Result<Ablation> run_ablation(const Trial& trial, const Verdicts& verdicts) {
   Interrupt interrupt;
   Yard yard;
   IMMURE_TRY(yard.make(trial.probe));
+  yard.set_amounts(kAboveLimits);
   Sites sites(trial, yard);
   Ablation ablation;
   ablation.parts = all_parts(geteuid() == 0);
@@ -140,14 +141,14 @@ Result<Ablation> run_ablation(const Trial& trial, const Verdicts& verdicts) {
     if ((one.probe->flags & probes::kSolo) != 0 && !is_limit(*one.probe)) continue;
     ablation.attacks.emplace_back().probe = one.probe;
     for (size_t i = 0; i < parts; ++i) {
-      add_to(jobs, sites.jail(with(trial.run_options, ablation.parts[i]), *one.probe), one.probe, &seen[i]);
+      add_to(jobs, sites.limited_jail(with(trial.run_options, ablation.parts[i]), *one.probe), one.probe, &seen[i]);
       if (ablation.parts[i].of_frame) continue;
       std::vector<std::string> alone = trial.run_options;
       for (const Part& other : ablation.parts)
         if (!other.of_frame && !takes_away(other, ablation.parts[i])) alone = with(std::move(alone), other);
-      add_to(jobs, sites.jail(alone, *one.probe), one.probe, &seen[parts + i]);
+      add_to(jobs, sites.limited_jail(alone, *one.probe), one.probe, &seen[parts + i]);
     }
-    add_to(jobs, sites.jail(open, *one.probe), one.probe, &seen[2 * parts]);
+    add_to(jobs, sites.limited_jail(open, *one.probe), one.probe, &seen[2 * parts]);
   }
   if (!run_jobs(yard, std::move(jobs), trial.at_once))
     return fail(Code::kSystem, "interrupted: the layers are not judged",

@@ -13,17 +13,24 @@ using probes::Probe;
 
 bool has_hard_links(const Probe& probe) { return (probe.flags & probes::kHardLinks) != 0; }
 
-// `--root DIR` and `--root=DIR` out of a run's options: the planted root takes its place.
-std::vector<std::string> without_root(const std::vector<std::string>& options) {
+// `--root DIR` and `--root=DIR` out of a run's options, for another one that takes its place.
+std::vector<std::string> without(const std::string& option, const std::vector<std::string>& options) {
   std::vector<std::string> out;
   for (size_t i = 0; i < options.size(); ++i) {
-    if (options[i] == "--root") {
+    if (options[i] == option) {
       ++i;
-    } else if (!options[i].starts_with("--root=")) {
+    } else if (!options[i].starts_with(option + "=")) {
       out.push_back(options[i]);
     }
   }
   return out;
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  for (std::string_view word : split(text, ' '))
+    if (!word.empty()) words.emplace_back(word);
+  return words;
 }
 
 }  // namespace
@@ -32,11 +39,19 @@ bool is_planted(const Probe& probe) {
   return (probe.flags & (probes::kPlanted | probes::kPlantedByRoot)) != 0;
 }
 
+Site Sites::limited_jail(const std::vector<std::string>& options, const Probe& probe) const {
+  const std::vector<std::string> limit = words_of(probe.limit);
+  if (limit.empty()) return jail(options, probe);
+  std::vector<std::string> limited = without(limit.front(), options);
+  limited.insert(limited.end(), limit.begin(), limit.end());
+  return jail(limited, probe);
+}
+
 Site Sites::jail(const std::vector<std::string>& options, const Probe& probe) const {
   Site site;
   site.planted = is_planted(probe);
   site.launcher = {trial_.immure, "run", "--json"};
-  const std::vector<std::string> own = site.planted ? without_root(options) : options;
+  const std::vector<std::string> own = site.planted ? without("--root", options) : options;
   site.launcher.insert(site.launcher.end(), own.begin(), own.end());
   if (site.planted) {
     site.launcher.insert(site.launcher.end(), {"--root", yard_.root(has_hard_links(probe))});
@@ -99,10 +114,7 @@ Site Sites::control(const Probe& probe) const {
       site.planted = true;
       return site;
     case probes::Control::Place::Jail: {
-      std::vector<std::string> words;
-      for (std::string_view word : split(probe.control.words, ' '))
-        if (!word.empty()) words.emplace_back(word);
-      return jail(words, probe);
+      return jail(words_of(probe.control.words), probe);
     }
   }
   return site;

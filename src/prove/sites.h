@@ -18,6 +18,8 @@ class Sites {
 
   // Of a trial that names a running process: looks at it. Nothing to do for the others.
   Status prepare();
+  // The same with the probe's own limit in the place of the options' one.
+  Site limited_jail(const std::vector<std::string>& options, const probes::Probe& probe) const;
   // immure's jail of these options; for a planted probe with the planted root in the place of theirs.
   Site jail(const std::vector<std::string>& options, const probes::Probe& probe) const;
   // The trial's command. {root} stands for the planted root; without it the program is at its place on the

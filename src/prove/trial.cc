@@ -45,6 +45,7 @@ Result<Verdicts> run_trial(const Trial& trial) {
   const bool as_root = geteuid() == 0, foreign = !trial.against.empty() || trial.like_process != 0;
   Yard yard;
   IMMURE_TRY(yard.make(trial.probe));
+  yard.set_amounts(foreign ? kMuch : kAboveLimits);
   Sites sites(trial, yard);
   IMMURE_TRY(sites.prepare());
   Seen inside, control;
@@ -63,7 +64,7 @@ Result<Verdicts> run_trial(const Trial& trial) {
       skipped.insert(probe);
       continue;
     }
-    add_to(jobs, foreign ? sites.foreign(*probe) : sites.jail(trial.run_options, *probe), probe, &inside);
+    add_to(jobs, foreign ? sites.foreign(*probe) : sites.limited_jail(trial.run_options, *probe), probe, &inside);
     add_to(jobs, sites.control(*probe), probe, &control);
   }
   if (!run_jobs(yard, std::move(jobs), trial.at_once))

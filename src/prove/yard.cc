@@ -178,6 +178,13 @@ std::vector<std::string> Yard::facts(bool planted, bool careless, std::string_vi
   return all;
 }
 
+void Yard::set_amounts(const Amounts& amounts) {
+  fact("memory", num_signed(amounts.memory));
+  fact("processes", num_signed(amounts.processes));
+  fact("file_size", num_signed(amounts.file_size));
+  fact("seconds", num_signed(amounts.seconds));
+}
+
 bool Yard::is_the_line(std::string_view text) const { return text.find(line_) != std::string_view::npos; }
 
 bool Yard::was_changed() {

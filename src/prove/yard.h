@@ -13,6 +13,14 @@
 
 namespace immure::prove {
 
+// What probes of resources take before they say that nothing stops them.
+struct Amounts {
+  int64_t memory, processes, file_size, seconds;
+};
+
+// Above the limits that the probes' rows set; and, where nobody sets any, what a host of today can still spare.
+inline constexpr Amounts kAboveLimits{160 << 20, 300, 16 << 20, 2}, kMuch{1 << 30, 2000, 1 << 30, 3};
+
 class Yard {
  public:
   Yard() = default;
@@ -23,6 +31,8 @@ class Yard {
   // `probe` is the program that goes inside, a path on the host: it is copied into the planted roots.
   Status make(const std::string& probe);
 
+  // How much is tried to be taken of everything. Call it before facts.
+  void set_amounts(const Amounts& amounts);
   // KEY=VALUE for immure-probe. `planted`: it runs in a planted root, or sees that root at `top`. `careless`: started by
   // be_careless.
   std::vector<std::string> facts(bool planted, bool careless, std::string_view top = {}) const;

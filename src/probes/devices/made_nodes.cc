@@ -106,91 +106,75 @@ constexpr Probe made(const char* id, const char* technique, const char* about, c
 
 constexpr Probe kRows[] = {
     made("mknod-null", "mknod of a harmless device",
-         "A copy of /dev/null, 1:3, does no harm. That mknod takes it, and that it opens, tells that nothing "
-         "but a "
-         "number stands between the program and every other device of the host.",
+         "A copy of /dev/null, 1:3, does no harm. That mknod takes it, and that it opens, tells that "
+         "nothing but a number stands between the program and every other device of the host.",
          "mknod(2)", "a second null", device_number(1, 3)),
     made("mknod-mem", "mknod of the physical memory",
-         "The program makes a character device 1:1 where it can write, and opens it. Root in a plain chroot "
-         "needs "
-         "nothing else to read and change the whole machine.",
+         "The program makes a character device 1:1 where it can write, and opens it. Root in a plain "
+         "chroot needs nothing else to read and change the whole machine.",
          "mem(4)", "mem", device_number(1, 1)),
     made("mknod-port", "mknod of the I/O ports",
-         "The program makes a character device 1:4 and opens it: from there each I/O port of the machine can "
-         "be read "
-         "and written.",
+         "The program makes a character device 1:4 and opens it: from there each I/O port of the machine "
+         "can be read and written.",
          "mem(4)", "port", device_number(1, 4)),
     made("mknod-kmsg", "mknod of the kernel log",
          "The program makes a character device 1:11 and opens it. It then reads the host's kernel log, and "
-         "can write "
-         "into it.",
+         "can write into it.",
          "mknod(2)", "kmsg", device_number(1, 11)),
     made("mknod-host-disk", "mknod of the disk that holds the host's files",
          "From stat of any file the program knows the number of the disk below it. A block device of that "
-         "number is "
-         "the host's file system as raw bytes: the classic way from root in a chroot to root outside.",
+         "number is the host's file system as raw bytes: the classic way from root in a chroot to root "
+         "outside.",
          "mknod(2), debugfs(8)", "the host's disk", 0, make_host_disk),
     made("mknod-sda", "mknod of the first disk",
-         "The program makes block device 8:0 and opens it to read. With a debugger for file systems it then "
-         "takes any "
-         "file of the host, whatever its mode.",
+         "The program makes block device 8:0 and opens it to read. With a debugger for file systems it "
+         "then takes any file of the host, whatever its mode.",
          "mknod(2), sd(4)", "sda", device_number(8, 0), make_block),
     made("mknod-loop0", "mknod of the first loop device",
-         "The program makes block device 7:0 and opens it: an image of the host's that is attached there, or "
-         "a device "
-         "to which it attaches an image of its own making.",
+         "The program makes block device 7:0 and opens it: an image of the host's that is attached there, "
+         "or a device to which it attaches an image of its own making.",
          "mknod(2), loop(4)", "loop0", device_number(7, 0), make_block),
-    made(
-        "mknod-loop-control", "mknod of the maker of loop devices",
-        "The program makes character device 10:237, by which loop devices of the host are added and removed. "
-        "An image of the program's own making is then a disk of the host's.",
-        "mknod(2), loop(4)", "loop-control", device_number(10, 237)),
+    made("mknod-loop-control", "mknod of the maker of loop devices",
+         "The program makes character device 10:237, by which loop devices of the host are added and "
+         "removed. An image of the program's own making is then a disk of the host's.",
+         "mknod(2), loop(4)", "loop-control", device_number(10, 237)),
     made("mknod-kvm", "mknod of the hypervisor",
          "The program makes character device 10:232 and has the kernel's hypervisor before it, a large "
-         "interface that "
-         "was not meant for a jail. "
-         "Access by mode is checked at the node, and the node is the program's own.",
+         "interface that was not meant for a jail. Access by mode is checked at the node, and the node is "
+         "the program's own.",
          "mknod(2)", "kvm", device_number(10, 232)),
     made("mknod-fuse", "mknod of file systems in programs",
          "The program makes character device 10:229. As a file system it answers the kernel when it likes, "
-         "and holds "
-         "up whoever comes across it.",
+         "and holds up whoever comes across it.",
          "mknod(2), fuse(4)", "fuse", device_number(10, 229)),
     made("mknod-tun", "mknod of network tunnels",
          "The program makes character device 10:200, with which it then adds network interfaces to the "
-         "namespace that "
-         "it is in. "
-         "By that it puts packets of any form before the kernel's network code.",
+         "namespace that it is in. By that it puts packets of any form before the kernel's network code.",
          "mknod(2)", "tun", device_number(10, 200)),
     made("mknod-uinput", "mknod of the maker of keyboards",
          "The program makes character device 10:223, with which it could type on the host as a keyboard "
-         "would. "
-         "Key strokes go to whatever has the focus, a root shell on the console too.",
+         "would. Key strokes go to whatever has the focus, a root shell on the console too.",
          "mknod(2)", "uinput", device_number(10, 223)),
     made("mknod-tty1", "mknod of a virtual console, then its paste call",
          "The program makes character device 4:1 and asks it by TIOCLINUX. That call selects and pastes "
-         "text, and by "
-         "that types commands into the shell of who is logged in there.",
+         "text, and by that types commands into the shell of who is logged in there.",
          "CVE-2023-28100", "tty1", device_number(4, 1), make_console),
     made("mknod-tty0", "mknod of the active console, then its modes",
          "The program makes character device 4:0 and asks for the mode of screen and keyboard. The same "
-         "family of "
-         "calls blanks the screen, remaps keys and locks the console.",
+         "family of calls blanks the screen, remaps keys and locks the console.",
          "console_ioctl(2)", "tty0", device_number(4, 0), make_screen),
     made("mknod-dma-latency", "mknod of the processor's sleep demands",
          "The program makes /dev/cpu_dma_latency by the number in /proc/misc. Held open, it keeps the "
-         "processors of "
-         "the whole host from sleeping.",
+         "processors of the whole host from sleeping.",
          "Documentation/power/pm_qos_interface.rst", "cpu_dma_latency", 0),
     made("mknod-userfaultfd", "mknod of user-space page faults",
-         "The program makes /dev/userfaultfd by the number in /proc/misc. Whoever has it handles page faults "
-         "of the "
-         "kernel too, and stops it for as long as an attack on a race needs. In the kernel since 6.1.",
+         "The program makes /dev/userfaultfd by the number in /proc/misc. Whoever has it handles page "
+         "faults of the kernel too, and stops it for as long as an attack on a race needs. In the kernel "
+         "since 6.1.",
          "Documentation/admin-guide/mm/userfaultfd.rst", "userfaultfd", 0),
     made("mknod-vsock", "mknod of the channel to the hypervisor",
-         "The program makes /dev/vsock by the number in /proc/misc, which tells the machine's address at its "
-         "hypervisor. "
-         "Services on the hypervisor's side that trust the machine can then be addressed.",
+         "The program makes /dev/vsock by the number in /proc/misc, which tells the machine's address at "
+         "its hypervisor. Services on the hypervisor's side that trust the machine can then be addressed.",
          "vsock(7)", "vsock", 0),
 };
 

@@ -155,62 +155,52 @@ constexpr long kAbove = 1L << 32;
 
 constexpr Probe kRows[] = {
     {"tty-controlling", Category::Devices, "the caller's terminal by /dev/tty",
-     "Opens /dev/tty and looks whether it is the terminal from which the jail was started. From it a program "
-     "reads "
-     "what is typed after it, and it is what every call below needs.",
+     "Opens /dev/tty and looks whether it is the terminal from which the jail was started. From it a "
+     "program reads what is typed after it, and it is what every call below needs.",
      "tty(4)", by(Layer::Terminal), Proof::None, kBare, open_controlling, kTerminal},
     {"tty-type", Category::Devices, "TIOCSTI types into the caller's terminal",
-     "Puts a key into the input of the caller's terminal. When the jail ends, the caller's shell reads it as "
-     "typed: "
-     "the program has a command line outside. bubblewrap, su and sudo had this hole; kernels since 6.2 can "
-     "refuse it.",
+     "Puts a key into the input of the caller's terminal. When the jail ends, the caller's shell reads it "
+     "as typed: the program has a command line outside. bubblewrap, su and sudo had this hole; kernels "
+     "since 6.2 can refuse it.",
      "CVE-2017-5226", by(Layer::Terminal, Layer::Seccomp), Proof::None, kBare, type_in, kTerminal},
     {"tty-type-high", Category::Devices, "TIOCSTI with bits above its 32",
      "The kernel takes 32 bits of an ioctl's number, a filter compares 64. With a bit set above them the "
-     "number is "
-     "none that the filter forbids, and the key is typed all the same. Flatpak and snapd fell to it.",
+     "number is none that the filter forbids, and the key is typed all the same. Flatpak and snapd fell to "
+     "it.",
      "CVE-2019-10063, CVE-2019-7303", by(Layer::Terminal, Layer::Seccomp), Proof::None, kBare, type_in,
      kTerminal, "", kAbove},
     {"tty-modes", Category::Devices, "modes of the caller's terminal",
      "Sets the modes of the caller's terminal, to what they are. A program could switch the echo off or "
-     "change what "
-     "keys mean, and they stay changed when the jail is gone.",
+     "change what keys mean, and they stay changed when the jail is gone.",
      "termios(3)", by(Layer::Terminal), Proof::None, kBare, change_modes, kTerminal},
     {"tty-flush", Category::Devices, "throws away what is typed ahead",
      "Flushes the input of the caller's terminal. What the caller has typed for his shell is lost.",
      "TCFLSH(2const)", by(Layer::Terminal), Proof::None, kBare, flush_input, kTerminal},
     {"tty-size", Category::Devices, "size of the caller's terminal",
-     "Sets the size of the caller's terminal, to what it is. Another size sends a signal to the programs in "
-     "the "
-     "foreground there, and makes them draw wrongly.",
+     "Sets the size of the caller's terminal, to what it is. Another size sends a signal to the programs "
+     "in the foreground there, and makes them draw wrongly.",
      "TIOCSWINSZ(2const)", by(Layer::Terminal), Proof::None, kBare, resize, kTerminal},
     {"tty-others", Category::Devices, "the host's terminals in /dev/pts",
      "Opens the caller's terminal by its name in /dev/pts. A jail that shows the host's instance shows the "
-     "terminals "
-     "of every session of the same user.",
+     "terminals of every session of the same user.",
      "pts(4)", by(Layer::Devices, Layer::UserNs), Proof::None, kBare, other_terminals, kTerminal},
     {"tty-discipline", Category::Devices, "line discipline of an own terminal",
      "Asks for a line discipline that does not exist, on a terminal of its own. With a number that exists, "
-     "drivers of "
-     "modems and buses load themselves, with errors such as CVE-2017-2636 in n_hdlc.",
+     "drivers of modems and buses load themselves, with errors such as CVE-2017-2636 in n_hdlc.",
      "CVE-2017-2636", by(Layer::Seccomp), Proof::None, loosened("--seccomp none"), set_discipline},
     {"tty-discipline-high", Category::Devices, "line discipline, with bits above the 32",
      "As before, with a bit set above the 32 that the kernel looks at, for filters that compare the whole "
-     "word with a "
-     "list of what they forbid. "
-     "It is the same way past a filter as with TIOCSTI.",
+     "word with a list of what they forbid. It is the same way past a filter as with TIOCSTI.",
      "CVE-2019-10063", by(Layer::Seccomp), Proof::None, loosened("--seccomp none"), set_discipline, kPlain,
      "", kAbove},
     {"tty-console", Category::Devices, "TIOCCONS takes the console's output",
-     "Asks to have the output of the system console on a terminal of its own, with a descriptor that is good "
-     "for "
-     "reading only, so that it is refused after the check. It needs CAP_SYS_ADMIN outside.",
+     "Asks to have the output of the system console on a terminal of its own, with a descriptor that is "
+     "good for reading only, so that it is refused after the check. It needs CAP_SYS_ADMIN outside.",
      "TIOCCONS(2const)", by(Layer::UserNs, Layer::Capabilities, Layer::Seccomp), Proof::None, kBare,
      take_console},
     {"tty-hangup", Category::Devices, "vhangup of the session's terminal",
      "Calls vhangup in a session without a terminal. With CAP_SYS_TTY_CONFIG it succeeds, and in a session "
-     "with one "
-     "it would cut everybody off who uses it.",
+     "with one it would cut everybody off who uses it.",
      "vhangup(2)", by(Layer::UserNs, Layer::Capabilities, Layer::Seccomp), Proof::None, kBare, hang_up},
 };
 

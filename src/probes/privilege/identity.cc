@@ -1,6 +1,7 @@
 // Whom the program can become, and who it is outside.
 #include <grp.h>
 #include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -63,43 +64,41 @@ Attempt kept_groups(const Yard& yard, const Probe&) {
   return stopped("getgroups", ENOENT);
 }
 
-// Who one's own id is in the map's outer column; that of the namespace above is all that can be seen.
-Attempt identity_outside(const char* path, unsigned inside) {
-  char map[1024];
-  if (read_text(path, map, sizeof map) <= 0) return stopped("read the map");
-  const char* line = map;
-  for (int used = 0; *line != '\0'; line += used) {
-    unsigned long from = 0, outside = 0, many = 0;
-    if (std::sscanf(line, " %lu %lu %lu%n", &from, &outside, &many, &used) != 3) break;
-    if (inside < from || inside - from >= many) continue;
-    if (inside - from + outside == 0) return exposed("the program's id is 0 outside: root's");
-    return stopped("read the map", EPERM);
-  }
-  return stopped("read the map", ENOENT);
+// The kernel's own settings belong to the host's root. The id under which they show here is root's in this
+// namespace, and nobody's where root has none; maps tell less, since their outer column counts in the
+// namespace above.
+int owner_of_settings(struct stat& settings) { return stat("/proc/sys/kernel", &settings); }
+constexpr unsigned kNobody = 65534;
+
+Attempt user_outside(const Yard&, const Probe&) {
+  struct stat settings {};
+  if (owner_of_settings(settings) != 0) return stopped("stat /proc/sys");
+  if (settings.st_uid == kNobody || settings.st_uid != geteuid())
+    return stopped("look whose they are", EPERM);
+  return exposed("the program is user 0 outside: root");
 }
-Attempt user_outside(const Yard&, const Probe&) { return identity_outside("/proc/self/uid_map", geteuid()); }
-Attempt group_outside(const Yard&, const Probe&) { return identity_outside("/proc/self/gid_map", getegid()); }
+Attempt group_outside(const Yard&, const Probe&) {
+  struct stat settings {};
+  if (owner_of_settings(settings) != 0) return stopped("stat /proc/sys");
+  if (settings.st_gid == kNobody || settings.st_gid != getegid())
+    return stopped("look whose they are", EPERM);
+  return exposed("the program's group is 0 outside: root's");
+}
 
 // With root among what the namespace maps, an id of the host's root is one call away.
 Attempt root_is_mapped(const Yard&, const Probe&) {
-  char map[1024];
-  if (read_text("/proc/self/uid_map", map, sizeof map) <= 0) return stopped("read the map");
-  const char* line = map;
-  for (int used = 0; *line != '\0'; line += used) {
-    unsigned long from = 0, outside = 0, many = 0;
-    if (std::sscanf(line, " %lu %lu %lu%n", &from, &outside, &many, &used) != 3) break;
-    if (outside == 0 && many > 0) return exposed("root of outside has an id here: %lu", from);
-  }
-  return stopped("read the map", ENOENT);
+  struct stat settings {};
+  if (owner_of_settings(settings) != 0) return stopped("stat /proc/sys");
+  if (settings.st_uid == kNobody) return stopped("look whose they are", EPERM);
+  return exposed("root of outside has an id here: %u", settings.st_uid);
 }
 
 constexpr uint32_t kChange = by(Layer::UserNs, Layer::Capabilities);
 
 constexpr Probe kRows[] = {
     {"become-user", Category::Privilege, "setuid to another user",
-     "Asks to be user 0, 1, 1000, 65534 and the caller, one after the other. A program that becomes another "
-     "user has "
-     "that one's files and processes, and a count of processes of its own for its limits.",
+     "Asks to be user 0, 1, 1000, 65534 and the caller, one after the other. A program that becomes "
+     "another user has that one's files and processes, and a count of processes of its own for its limits.",
      "setuid(2), setresuid(2)", kChange, Proof::None, loosened("--uid-range 10 --cap-add setuid"),
      become_user},
     {"become-group", Category::Privilege, "setgid to another group",
@@ -109,34 +108,29 @@ constexpr Probe kRows[] = {
      become_group},
     {"become-file-user", Category::Privilege, "setfsuid to another user",
      "Asks to be another user for files only. The call tells nothing of failure, and programs that filter "
-     "setuid "
-     "forget it.",
+     "setuid forget it.",
      "setfsuid(2)", kChange, Proof::None, loosened("--uid-range 10 --cap-add setuid"), become_file_user},
     {"take-groups", Category::Privilege, "setgroups to another group",
      "Asks for another list of groups. With it a program joins groups, or leaves one whose mode bits were "
-     "meant to "
-     "deny it a file, as in CVE-2014-8989.",
+     "meant to deny it a file, as in CVE-2014-8989.",
      "setgroups(2), CVE-2014-8989", kChange, Proof::None, loosened("--uid-range 10 --cap-add setgid"),
      take_groups},
     {"kept-groups", Category::Privilege, "supplementary groups of the caller",
-     "Looks whether a group of the caller's is still the program's. Such a group opens files, whether it has "
-     "a name "
-     "inside or is shown as nobody's. Rootless jails keep them "
-     "where nobody arranged otherwise.",
+     "Looks whether a group of the caller's is still the program's. Such a group opens files, whether it "
+     "has a name inside or is shown as nobody's. Rootless jails keep them where nobody arranged otherwise.",
      "getgroups(2), user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, kept_groups},
     {"root-outside", Category::Privilege, "user 0 outside",
-     "Reads in its id map who it is outside. A program that is the host's user 0 owns what root owns: with "
-     "no "
-     "capability at all it still writes files of root's that are shown to it, and settings below /proc/sys.",
+     "Looks whether what belongs to the host's root is its own. A program that is the host's user 0 owns "
+     "what root owns: with no capability at all it still writes files of root's that are shown to it, and "
+     "settings below /proc/sys.",
      "user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, user_outside},
     {"root-group-outside", Category::Privilege, "group 0 outside",
-     "Reads in its group map whether its group is root's outside. Many a file of the host is open to that "
-     "group.",
+     "Looks whether what belongs to root's group of the host is its group's. Many a file of the host is "
+     "open to that group.",
      "user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, group_outside},
     {"root-mapped", Category::Privilege, "the host's root among the mapped users",
      "Looks whether any id here means user 0 outside. Then files of root's are not nobody's, and a set-uid "
-     "bit or one "
-     "capability is enough to be root on the host.",
+     "bit or one capability is enough to be root on the host.",
      "user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, root_is_mapped},
 };
 

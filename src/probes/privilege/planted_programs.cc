@@ -71,20 +71,17 @@ constexpr Probe kRows[] = {
     {"set-uid-program", Category::Privilege, "set-uid program of root in the root",
      "Starts a program in the jail's root that belongs to uid 0 and has the set-uid bit. Where neither "
      "no_new_privs nor a nosuid mount nor the id mapping stops it, it runs as root; every set-uid tool of "
-     "the host "
-     "that a jail shows is such a program.",
+     "the host that a jail shows is such a program.",
      "execve(2), PR_SET_NO_NEW_PRIVS(2const)", by(Layer::NoNewPrivs, Layer::Mounts, Layer::UserNs),
      Proof::None, kChroot, start, kPlanted | kPlantedByRoot, kSetUid},
     {"set-gid-program", Category::Privilege, "set-gid program of root's group in the root",
      "Starts a program with the set-gid bit. Groups such as shadow, disk and docker are as good as root on "
-     "many "
-     "machines.",
+     "many machines.",
      "execve(2)", by(Layer::NoNewPrivs, Layer::Mounts, Layer::UserNs), Proof::None, kChroot, start,
      kPlanted | kPlantedByRoot, kSetGid},
     {"file-capability-program", Category::Privilege, "program with file capabilities in the root",
-     "Starts a program whose extended attribute grants it every capability. It needs no bit in its mode, so "
-     "that a "
-     "look at modes does not find it.",
+     "Starts a program whose extended attribute grants it every capability. It needs no bit in its mode, "
+     "so that a look at modes does not find it.",
      "capabilities(7)", by(Layer::NoNewPrivs, Layer::Mounts, Layer::UserNs, Layer::Capabilities), Proof::None,
      kChroot, start, kPlanted | kPlantedByRoot, kFileCapability},
 };

@@ -134,55 +134,48 @@ constexpr Probe own(const char* id, const char* technique, const char* about, co
 }
 
 constexpr Probe kRows[] = {
-    outside(
-        "affinity-other", "processors of a process outside",
-        "Sets on which processors a process outside may run, to those on which it does. All of the caller's "
-        "processes could be put on one.",
-        "sched_setaffinity(2)", 0),
+    outside("affinity-other", "processors of a process outside",
+            "Sets on which processors a process outside may run, to those on which it does. All of the "
+            "caller's processes could be put on one.",
+            "sched_setaffinity(2)", 0),
     outside(
         "scheduler-other", "scheduling policy of a process outside",
         "Sets the policy of a process outside, to the one that it has. With SCHED_IDLE it would hardly run.",
         "sched_setscheduler(2)", 1),
     outside("nice-other", "nice value of a process outside",
-            "Sets the nice value of a process outside, to the one that it has. A higher one cannot be taken "
-            "back by "
-            "the process itself.",
+            "Sets the nice value of a process outside, to the one that it has. A higher one cannot be "
+            "taken back by the process itself.",
             "setpriority(2)", 2),
     outside("io-priority-other", "disk priority of a process outside",
-            "Sets the I/O priority of a process outside, to the one that it has. "
-            "With the idle class it would wait at the disk for as long as anybody else is there.",
+            "Sets the I/O priority of a process outside, to the one that it has. With the idle class it "
+            "would wait at the disk for as long as anybody else is there.",
             "ioprio_set(2)", 3),
     outside("limits-other", "limits of a process outside",
             "Reads a limit of a process outside. The same call sets them: of open files to none, of "
-            "processor time to "
-            "a second.",
+            "processor time to a second.",
             "prlimit(2)", 4),
     own("real-time", "real-time scheduling for oneself",
         "Asks for SCHED_FIFO with the lowest priority, and gives it back. A real-time program that loops "
-        "leaves the "
-        "others what a throttle leaves them, a twentieth as it comes.",
+        "leaves the others what a throttle leaves them, a twentieth as it comes.",
         "sched(7)", real_time, SCHED_FIFO),
     own("real-time-round", "real-time scheduling in turns",
-        "Asks for SCHED_RR, the other real-time policy, and gives it back. "
-        "Programs of this policy take turns among themselves, and all others wait.",
+        "Asks for SCHED_RR, the other real-time policy, and gives it back. Programs of this policy take "
+        "turns among themselves, and all others wait.",
         "sched(7)", real_time, SCHED_RR),
     own("real-time-deadline", "a deadline for oneself",
-        "Asks for a millisecond of processor time in each tenth of a second before everybody else, and gives "
-        "it back. "
-        "In the kernel since 3.14.",
+        "Asks for a millisecond of processor time in each tenth of a second before everybody else, and "
+        "gives it back. In the kernel since 3.14.",
         "sched_setattr(2)", deadline),
     own("nice-own", "a lower nice value for oneself",
         "Asks for a nice value below its own. It stays with the probe's process, which ends.",
         "setpriority(2)", lower_nice),
     own("io-real-time", "real-time class at the disks",
         "Asks for the I/O class that is served before all others, where the scheduler of the disk knows "
-        "classes. "
-        "The others of the host wait at it, whatever their own share is.",
+        "classes. The others of the host wait at it, whatever their own share is.",
         "ioprio_set(2)", io_real_time),
     own("oom-score", "last to be ended when memory is short",
         "Lowers its own score by one and puts it back. With a low one the kernel ends others, the launcher "
-        "among them, "
-        "for the memory that the program takes.",
+        "among them, for the memory that the program takes.",
         "proc_pid_oom_score_adj(5)", not_first_to_die),
 };
 

@@ -266,8 +266,7 @@ constexpr Probe kRows[] = {
      "ptrace(2), kernel 4.8", kFilter, Proof::None, kNoFilter, trace, kPlain, "", 0},
     {"filter-tracer-suspend", Category::Filter, "a tracer that suspends the filter",
      "Made for saving and restoring processes: a tracer with CAP_SYS_ADMIN of the host that has no filter "
-     "itself switches "
-     "that of its child off.",
+     "itself switches that of its child off. The attempt does it to a child of its own.",
      "ptrace(2), PTRACE_O_SUSPEND_SECCOMP", by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs),
      Proof::None, kBare, trace, kPlain, "", 1},
     {"filter-tracer-read", Category::Filter, "read a filter by ptrace",
@@ -282,8 +281,7 @@ constexpr Probe kRows[] = {
      "seccomp_unotify(2)", kFilter, Proof::None, kNoFilter, flood},
     {"filter-interrupted", Category::Filter, "denied calls under a storm of signals",
      "A signal ends the wait for a supervisor's answer, and the call is made again: a gap if it were to slip "
-     "through at the "
-     "second time.",
+     "through at the second time. A thousand calls are made while a timer fires ten thousand times a second.",
      "seccomp_unotify(2), SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", kFilter, Proof::None, kNoFilter,
      interrupted},
 };

@@ -89,7 +89,7 @@ constexpr Probe kRows[] = {
           "Documentation/trace/ftrace.rst", "/sys/kernel/tracing/trace_marker"),
     list("sys-debug", "list debugfs",
          "Whatever developers of drivers found useful to see or to change, with no promise of any check. It "
-         "belongs to root alone since Linux 3.7 and should be in no jail.",
+         "belongs to root alone, and into no jail.",
          "Documentation/filesystems/debugfs.rst", "/sys/kernel/debug"),
     list("sys-tracing", "list tracefs",
          "Events of the whole kernel and of all processes, to read and to switch. From here to breakpoints "

@@ -60,14 +60,19 @@ Attempt after_exec(const Yard&, const Probe&) {
     _exit(1);
   }
   close(ends[1]);
-  char line[256];
+  char said[512];
+  size_t have = 0;
   pollfd wait_for{ends[0], POLLIN, 0};
-  ssize_t n = poll(&wait_for, 1, 1500) > 0 ? read(ends[0], line, sizeof line - 1) : 0;
+  while (have < sizeof said - 1 && poll(&wait_for, 1, 1500) > 0) {
+    ssize_t n = read(ends[0], said + have, sizeof said - 1 - have);
+    if (n <= 0) break;
+    have += static_cast<size_t>(n);
+  }
+  said[have] = '\0';
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  if (n <= 0) return stopped("execve", EACCES);
-  line[n] = '\0';
-  return std::strstr(line, "\texposed\t") != nullptr
+  if (have == 0) return stopped("execve", EACCES);
+  return std::strstr(said, "\texposed\t") != nullptr
              ? exposed("after execve the kernel answers a call that filters deny")
              : stopped("add_key", EPERM);
 }

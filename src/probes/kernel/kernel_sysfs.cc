@@ -115,6 +115,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> system_files() { return kRows; }
+std::span<const Probe> kernel_sysfs() { return kRows; }
 
 }  // namespace immure::probes

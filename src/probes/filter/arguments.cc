@@ -178,11 +178,12 @@ constexpr Probe kRows[] = {
             "socket(2), SOCK_CLOEXEC", "--allow-syscall socket", open_socket, "type",
             kHigh | SOCK_CLOEXEC | SOCK_NONBLOCK),
     allowed("socket-protocol-bits", "a denied socket, with bits above the protocol's 32",
-            "The same with the last argument, for filters that deny protocols by number.", "socket(2)",
-            "--allow-syscall socket", open_socket, "protocol", kHigh),
+            "The same with the last argument, for filters that deny protocols by number. The attempt asks "
+            "for generic netlink, whose number is an ordinary one but for them.",
+            "socket(2)", "--allow-syscall socket", open_socket, "protocol", kHigh),
     allowed("ioctl-extents", "ask where a file lies on the disk",
             "An ioctl on any file that can be read tells the physical place of its blocks, which belongs to "
-            "the host.",
+            "the host. With it an attacker who reaches the disk knows where to write.",
             "Documentation/filesystems/fiemap.rst", "--allow-syscall ioctl", extents),
     allowed("ioctl-high-bits", "a denied ioctl with bits above 32",
             "The kernel looks at the low half of the request. The filters of snapd and of Flatpak compared "
@@ -191,7 +192,7 @@ constexpr Probe kRows[] = {
             "CVE-2019-7303, CVE-2019-10063", "--allow-syscall ioctl", extents, "", kHigh),
     allowed("ioctl-disk-id", "ask for the id of the file system",
             "Tells the unique id of the host's file system through any of its files, by which a machine is "
-            "known again.",
+            "known again. No right is needed but to open the file.",
             "fs/ioctl.c, kernel 6.9", "--allow-syscall ioctl", disk_id),
     for_root(
         "prctl-program", "change what the own program is",
@@ -200,8 +201,8 @@ constexpr Probe kRows[] = {
         "prctl(2), PR_SET_MM", 0),
     allowed("prctl-memory", "rearrange the own memory's description",
             "The younger half of PR_SET_MM takes a whole description at once and needs less rights; the "
-            "attempt asks for its "
-            "size.",
+            "attempt asks for its size. With a description of its own a process looks like another in ps and "
+            "to those who examine it.",
             "prctl(2), PR_SET_MM_MAP", "--allow-syscall prctl", option, "", 1),
     for_root("prctl-flusher", "take part in writing the host's memory out",
              "A process that claims to be part of writing to disk gets memory that others do not. The "
@@ -214,33 +215,41 @@ constexpr Probe kRows[] = {
             "would listen to. The attempt asks for the own group.",
             "prctl(2), PR_SCHED_CORE", "--allow-syscall prctl", option, "", 3),
     allowed("prctl-merge", "have all own pages merged with those of others",
-            "Like madvise with MADV_MERGEABLE, for the whole process, by a call that filters let through.",
+            "Like madvise with MADV_MERGEABLE, for the whole process, by a call that filters let through. It "
+            "changes the own process alone, and what it learns is about others.",
             "prctl(2), PR_SET_MEMORY_MERGE", "--allow-syscall prctl", option, "", 4),
     allowed("lease", "hold up who opens a file",
             "With a lease on a file that is shared with the outside, whoever opens it there waits for up to "
-            "45 seconds, again "
-            "and again.",
+            "45 seconds, again and again. A file that is shared read-only is enough, where its owner is the "
+            "same user.",
             "fcntl(2), F_SETLEASE", "--allow-syscall fcntl", lease),
     marked("set-id-chmod", "a set-user-id file by chmod",
            "In a writable folder of the host such a file outlives the jail, and gives the jail's user to "
-           "anybody who starts "
-           "it; made by root inside it was the way from a container to the host for ordinary users.",
+           "anybody who starts it; made by root inside it was the way from a container to the host for "
+           "ordinary users. On a file system that only the jail sees the bit means nothing.",
            "chmod(2)", "chmod", kChmod),
-    marked("set-id-fchmod", "a set-user-id file by fchmod", "The same by a descriptor.", "fchmod(2)",
+    marked("set-id-fchmod", "a set-user-id file by fchmod",
+           "The same by a descriptor. A list of denied calls has to name each of them.", "fchmod(2)",
            "fchmod", kFchmod),
     marked("set-id-fchmodat2", "a set-user-id file by fchmodat2",
-           "The same by the newest of the calls, which came with Linux 6.6 and is missing in older filters.",
+           "The same by the newest of the calls, which came with Linux 6.6 and is missing in older filters. "
+           "Its mode is the third argument, where fchmod has it as the second.",
            "fchmodat(2), kernel 6.6", "fchmodat2", kFchmodat2),
-    marked("set-id-mknod", "a set-user-id file by mknod", "mknod makes ordinary files, too, with any mode.",
+    marked("set-id-mknod", "a set-user-id file by mknod",
+           "mknod makes ordinary files, too, with any mode. No right is needed for those, only for device "
+           "nodes.",
            "mknod(2)", "mknod", kMknod),
     marked("set-id-open", "a set-user-id file by open",
-           "The mode with which a file is made may carry the bit.", "open(2)", "openat", kOpen),
+           "The mode with which a file is made may carry the bit. openat is the same call with one more "
+           "argument, and the mode is another argument there.",
+           "open(2)", "openat", kOpen),
     marked("set-id-openat2", "a set-user-id file by openat2",
            "The mode stands in memory, where a filter cannot look: it has to refuse the call, or the rules "
-           "for all others "
-           "are for nothing.",
+           "for all others are for nothing. Programs fall back to openat where it is not there.",
            "openat2(2)", "openat2", kOpenat2),
-    marked("set-id-creat", "a set-user-id file by creat", "The oldest call for new files, often forgotten.",
+    marked("set-id-creat", "a set-user-id file by creat",
+           "The oldest call for new files, often forgotten. It takes the mode as its second argument, not as "
+           "its third.",
            "creat(2)", "creat", kCreat),
 };
 

@@ -60,14 +60,19 @@ Attempt after_exec(const Yard&, const Probe&) {
     _exit(1);
   }
   close(ends[1]);
-  char line[256];
+  char said[512];
+  size_t have = 0;
   pollfd wait_for{ends[0], POLLIN, 0};
-  ssize_t n = poll(&wait_for, 1, 1500) > 0 ? read(ends[0], line, sizeof line - 1) : 0;
+  while (have < sizeof said - 1 && poll(&wait_for, 1, 1500) > 0) {
+    ssize_t n = read(ends[0], said + have, sizeof said - 1 - have);
+    if (n <= 0) break;
+    have += static_cast<size_t>(n);
+  }
+  said[have] = '\0';
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  if (n <= 0) return stopped("execve", EACCES);
-  line[n] = '\0';
-  return std::strstr(line, "\texposed\t") != nullptr
+  if (have == 0) return stopped("execve", EACCES);
+  return std::strstr(said, "\texposed\t") != nullptr
              ? exposed("after execve the kernel answers a call that filters deny")
              : stopped("add_key", EPERM);
 }
@@ -266,8 +271,7 @@ constexpr Probe kRows[] = {
      "ptrace(2), kernel 4.8", kFilter, Proof::None, kNoFilter, trace, kPlain, "", 0},
     {"filter-tracer-suspend", Category::Filter, "a tracer that suspends the filter",
      "Made for saving and restoring processes: a tracer with CAP_SYS_ADMIN of the host that has no filter "
-     "itself switches "
-     "that of its child off.",
+     "itself switches that of its child off. The attempt does it to a child of its own.",
      "ptrace(2), PTRACE_O_SUSPEND_SECCOMP", by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs),
      Proof::None, kBare, trace, kPlain, "", 1},
     {"filter-tracer-read", Category::Filter, "read a filter by ptrace",
@@ -282,8 +286,7 @@ constexpr Probe kRows[] = {
      "seccomp_unotify(2)", kFilter, Proof::None, kNoFilter, flood},
     {"filter-interrupted", Category::Filter, "denied calls under a storm of signals",
      "A signal ends the wait for a supervisor's answer, and the call is made again: a gap if it were to slip "
-     "through at the "
-     "second time.",
+     "through at the second time. A thousand calls are made while a timer fires ten thousand times a second.",
      "seccomp_unotify(2), SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", kFilter, Proof::None, kNoFilter,
      interrupted},
 };

@@ -13,6 +13,8 @@
 // Runs from a low page, see through_segment: to a 32-bit segment, getpid there by int 0x80, and back.
 asm(R"(
   .pushsection .rodata
+  .hidden immure_segment_begin, immure_segment_back, immure_segment_64, immure_segment_end
+  .globl immure_segment_begin, immure_segment_back, immure_segment_64, immure_segment_end
   .code64
 immure_segment_begin:
   push %rbx
@@ -141,8 +143,7 @@ constexpr Probe kRows[] = {
      "seccomp(2), Caveats", kFilter, Proof::None, kNoFilter, run_apart, kPlain, "", 1},
     {"entry-int80-socket", Category::Filter, "a denied socket by the 32-bit socketcall",
      "socketcall has one number for all calls of sockets, and their arguments stand in memory: a filter "
-     "cannot tell which "
-     "family is asked for.",
+     "cannot tell which family is asked for. The attempt asks for one that tight filters deny by socket(2).",
      "socketcall(2)", kFilter, Proof::None, kNoFilter, run_apart, kPlain, "", 2},
     {"entry-segment", Category::Filter, "a far jump to a 32-bit segment, then int 0x80",
      "Changes the processor to 32 bits by loading the code segment that every kernel has ready. Sandboxes "
@@ -165,7 +166,8 @@ constexpr Probe kRows[] = {
      "misses the call.",
      "arch/x86/entry", kFilter, Proof::None, kNoFilter, high_bits, kPlain, "", 1L << 32},
     {"number-sign-bits", Category::Filter, "a denied number with all upper bits",
-     "The same with the whole upper half set, which looks like a negative number to who takes it for one.",
+     "The same with the whole upper half set, which looks like a negative number to who takes it for one. "
+     "The call behind it is one that filters deny.",
      "arch/x86/entry", kFilter, Proof::None, kNoFilter, high_bits, kPlain, "",
      static_cast<long>(0xffffffff00000000UL)},
 };

@@ -167,31 +167,37 @@ constexpr Probe kRows[] = {
      "works this way since Linux 3.17 gave it the means, to leave no file.",
      "memfd_create(2), execveat(2)", by(Layer::Mounts, Layer::PidNs), Proof::None, kMemory, from_memory},
     {"exec-memory-path", Category::Filter, "start a program from memory by its path in /proc",
-     "The same through /proc/self/fd, for jails that deny execveat.", "memfd_create(2)", by(Layer::PidNs),
-     Proof::None, kMemory, from_memory, kPlain, "path", 0},
+     "The same through /proc/self/fd, for jails that deny execveat. A noexec mount for /proc does not "
+     "matter: the file is not on it.",
+     "memfd_create(2)", by(Layer::Mounts, Layer::PidNs), Proof::None, kMemory, from_memory, kPlain, "path",
+     0},
     {"exec-memory-asked", Category::Filter, "start a program from memory that was asked to be executable",
      "With MFD_EXEC a memory file is executable although the default of the namespace says otherwise, unless "
-     "that is set to "
-     "insist.",
+     "that is set to insist. The attempt asks, and starts what it got.",
      "memfd_create(2), MFD_EXEC", by(Layer::Mounts, Layer::PidNs, Layer::Seccomp), Proof::None, kMemory,
      from_memory, kPlain, "", 0x10},
     in_folder("exec-tmp", "start a program from /tmp",
               "What was downloaded or unpacked is made executable and started. A noexec mount refuses that.",
               kTmp, "/tmp"),
     in_folder("exec-shared-memory", "start a program from /dev/shm",
-              "The place that is writable where /tmp has been thought of, and was forgotten.", kBare,
-              "/dev/shm"),
-    in_folder("exec-var-tmp", "start a program from /var/tmp",
-              "The other folder that every user may write to.", kTmp, "/var/tmp"),
+              "The place that is writable where /tmp has been thought of, and was forgotten. A copy of the "
+              "own program is started from there.",
+              kBare, "/dev/shm"),
+    in_folder(
+        "exec-var-tmp", "start a program from /var/tmp",
+        "The other folder that every user may write to. A copy of the own program is started from there.",
+        kTmp, "/var/tmp"),
     in_folder("exec-run", "start a program from /run",
-              "A file system in memory, writable where the program is root.", kBare, "/run"),
+              "A file system in memory, writable where the program is root. A copy of the own program is "
+              "started from there.",
+              kBare, "/run"),
     in_folder("exec-here", "start a program from the working directory",
               "Where the working directory is writable and files in it can be started, what the program "
-              "writes can run.",
+              "writes can run. The attempt copies its own program there.",
               kTmp, "."),
     {"exec-nameless", Category::Filter, "start a file that has no name",
      "A file made by O_TMPFILE is in no folder, where a scanner would see it, and is started by its "
-     "descriptor.",
+     "descriptor. It goes with its last descriptor, so that nothing is left to examine.",
      "open(2), O_TMPFILE", kNoExec, Proof::None, kTmp, from_nameless},
     {"exec-loader", Category::Filter, "start a program through the loader",
      "The loader is started from /lib64, where that is allowed, and maps the file that it is told. Kernels "
@@ -200,11 +206,12 @@ constexpr Probe kRows[] = {
      "ld.so(8), mount(8) noexec", kNoExec, Proof::None, kTmp, by_loader},
     {"exec-map", Category::Filter, "map code of a new file",
      "Nothing is started: the running program maps a file that it wrote and calls into it, as it does with a "
-     "library.",
+     "library. A noexec mount refuses such mappings, too.",
      "mmap(2), PROT_EXEC", kNoExec, Proof::None, kTmp, mapped},
     {"exec-map-later", Category::Filter, "map a new file, then make it executable",
-     "The same in two steps, for what looks at the mapping alone.", "mprotect(2)", kNoExec, Proof::None, kTmp,
-     mapped, kPlain, "", 1},
+     "The same in two steps, for what looks at the mapping alone. A noexec mount has to remember what it "
+     "refused the first time.",
+     "mprotect(2)", kNoExec, Proof::None, kTmp, mapped, kPlain, "", 1},
     {"exec-script", Category::Filter, "a script whose interpreter is outside",
      "A planted script names a program outside as its interpreter. The path is looked up in the root of "
      "whoever starts it, so "

@@ -136,19 +136,19 @@ constexpr uint32_t kOwn = by(Layer::Seccomp, Layer::Landlock);
 
 constexpr Probe kRows[] = {
     {"cgroup-tree", Category::Kernel, "list the host's tree of control groups",
-     "Names every service, session and container of the host, with what each uses of memory and processors.",
+     "Names every service, session and container of the host, with what each uses of memory and processors. "
+     "What is seen can be watched: a neighbour's work shows in its counters.",
      "cgroups(7)", by(Layer::Root, Layer::MountNs), Proof::None, kBare, list_some, kPlain, "/sys/fs/cgroup"},
     {"cgroup-leave", Category::Kernel, "leave the control group",
      "Whoever may write to cgroup.procs of another group moves there, and with that out of every limit of "
-     "the jail.",
+     "the jail. The attempt opens such a file in every mounted tree.",
      "cgroups(7)", kSeen, Proof::None, kBare, move},
     {"cgroup-limits", Category::Kernel, "raise the limits of a control group",
      "A group's limits are files. Where the tree is mounted writable inside, the jail sets its own.",
      "cgroups(7)", kSeen, Proof::None, kBare, limits},
     {"cgroup-devices", Category::Kernel, "allow devices in a control group of version 1",
      "The list of allowed devices is a file of version 1, which the owner of the tree rewrites; then mknod "
-     "and the host's "
-     "disk are next.",
+     "and the host's disk are next. The attempt opens it for writing and writes nothing.",
      "Documentation/admin-guide/cgroup-v1/devices.rst", kSeen, Proof::None, kBare, devices},
     {"release-agent", Category::Kernel, "write a release agent",
      "The release agent of a tree of version 1 is started by the kernel as root of the host when a group "
@@ -162,12 +162,12 @@ constexpr Probe kRows[] = {
      "CVE-2022-0492", kOwn | by(Layer::UserNs), Proof::None, kBare, mount_own, kPlain, "", 0},
     {"cgroup-own-mount", Category::Kernel, "mount the tree of control groups oneself",
      "With namespaces of one's own the tree can be mounted where no jail has shown it, and the own group's "
-     "files opened.",
+     "files opened. Whether they may be written depends on who owns them outside.",
      "cgroup_namespaces(7)", kOwn | by(Layer::UserNs), Proof::None, kBare, mount_own, kPlain, "", 1},
     {"binfmt-own-mount", Category::Kernel, "mount binfmt_misc oneself and open its register",
      "Since Linux 6.7 each user namespace has binary formats of its own, so that every user who can make one "
-     "reaches the "
-     "code that reads them.",
+     "reaches the code that reads them. The attempt opens the register of a mount of its own and writes "
+     "nothing.",
      "Documentation/admin-guide/binfmt-misc.rst", kOwn, Proof::None,
      loosened("--weaken nested-userns --allow-syscall unshare,@mount --need landlock=off"), mount_own, kPlain,
      "", 2},

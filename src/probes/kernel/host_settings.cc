@@ -112,7 +112,8 @@ constexpr Probe kRows[] = {
      "may adjust is told.",
      "adjtimex(2)", kHostRoot, Proof::None, kBare, adjust, kPlain, "adjtimex", SYS_adjtimex},
     {"clock-adjtime", Category::Kernel, "adjust the clock's rate by clock_adjtime",
-     "The same through the call that takes the clock's number; filters that name only adjtimex miss it.",
+     "The same through the call that takes the clock's number; filters that name only adjtimex miss it. The "
+     "tick of the attempt is out of range here, too.",
      "clock_adjtime(2)", kHostRoot, Proof::None, kBare, adjust, kPlain, "clock_adjtime", SYS_clock_adjtime},
     {"ports-all", Category::Kernel, "input and output privilege for every port",
      "iopl(3) opens all ports of the hardware to the process: disks, keyboard, PCI configuration, all "
@@ -129,12 +130,13 @@ constexpr Probe kRows[] = {
      "quotactl(2)", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall quotactl"), quota},
     {"quota-fd", Category::Kernel, "manage disk quotas by a descriptor",
      "The same by a descriptor of the file system, since Linux 5.14; lists of denied calls that are older do "
-     "not have it.",
+     "not have it. No descriptor is passed, which the kernel says to whom it lets that far.",
      "quotactl(2), kernel 5.14", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall quotactl_fd"),
      quota_fd},
     {"kernel-log-size", Category::Kernel, "ask for the size of the kernel's log",
      "Tells whether the log is open to the caller, which it is to every user unless kernel.dmesg_restrict is "
-     "set.",
+     "set. Only the size is asked for; what follows is reading the log, with addresses and names of others "
+     "in it.",
      "syslog(2)", kHostRoot, Proof::None, kBare, log_size},
     {"kernel-log-read", Category::Kernel, "read the kernel's log",
      "The log has kernel addresses, hardware, names of other programs and what the firewall dropped. Reading "

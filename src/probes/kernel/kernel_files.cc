@@ -54,33 +54,20 @@ Attempt read_page_frame(const Yard&, const Probe& row) {
   return frame == 0 ? nothing_there("pread") : exposed("the own page is frame %#lx", frame);
 }
 
-// A line of the file that is looked for.
-Attempt find_line(const char* path, bool (*is_it)(const char* line, const Yard& yard), const Yard& yard) {
-  FILE* file = std::fopen(path, "re");
+// Whoever is not this user.
+Attempt read_key_users(const Yard&, const Probe& row) {
+  FILE* file = std::fopen(row.word, "re");
   if (file == nullptr) return stopped("open");
   char line[512];
   Attempt attempt = nothing_there("read");
-  while (attempt.outcome == Outcome::Stopped && std::fgets(line, sizeof line, file) != nullptr)
-    if (is_it(line, yard)) attempt = exposed("%.*s", static_cast<int>(std::strcspn(line, "\n")), line);
+  while (attempt.outcome == Outcome::Stopped && std::fgets(line, sizeof line, file) != nullptr) {
+    char* end = nullptr;
+    unsigned long uid = std::strtoul(line, &end, 10);
+    if (end != line && *end == ':' && uid != getuid())
+      attempt = exposed("%.*s", static_cast<int>(std::strcspn(line, "\n")), line);
+  }
   std::fclose(file);
   return attempt;
-}
-
-// The key outside, which is the yard's.
-Attempt read_keys(const Yard& yard, const Probe& row) {
-  if (yard.key[0] == '\0') return not_applicable("no key could be made outside");
-  return find_line(
-      row.word, [](const char* line, const Yard& y) { return std::strstr(line, y.key) != nullptr; }, yard);
-}
-
-// Whoever is not this user.
-bool has_other_user(const char* line, const Yard&) {
-  char* end = nullptr;
-  unsigned long uid = std::strtoul(line, &end, 10);
-  return end != line && *end == ':' && uid != getuid();
-}
-Attempt read_key_users(const Yard& yard, const Probe& row) {
-  return find_line(row.word, has_other_user, yard);
 }
 
 constexpr uint32_t kRootsFile = by(Layer::UserNs, Layer::Root), kMasked = by(Layer::Mounts, Layer::Root);
@@ -109,15 +96,18 @@ constexpr Probe kRows[] = {
         "the file shows "
         "noughts at the usual settings.",
         "proc_kallsyms(5)", kAsked, kBare, read_addresses, "/proc/kallsyms"),
-    row("proc-modules", "addresses of loaded modules",
-        "Names every module of the host with its size, and to who has the right with its address.",
+    row("proc-module-addresses", "addresses of loaded modules",
+        "Names every module of the host with its size, and to who has the right with its address. With the "
+        "address of a module an exploit knows where to jump.",
         "proc_modules(5)", by(Layer::Capabilities, Layer::UserNs, Layer::Root, Layer::Mounts), kBare,
         read_addresses, "/proc/modules", 5),
     row("proc-iomem", "the map of physical memory",
-        "Where memory, the kernel and each device lie in physical addresses, for attacks on either.",
+        "Where memory, the kernel and each device lie in physical addresses, for attacks on either. Others "
+        "see noughts; the attempt looks for a number among them.",
         "proc_iomem(5)", kAsked, kBare, read_addresses, "/proc/iomem"),
     row("proc-ioports", "the map of the hardware's ports",
-        "Which device of the host answers at which port; noughts without CAP_SYS_ADMIN of the host.",
+        "Which device of the host answers at which port; noughts without CAP_SYS_ADMIN of the host. The "
+        "attempt looks for a number among them.",
         "proc_ioports(5)", kAsked, kBare, read_addresses, "/proc/ioports"),
     row("proc-timer-list", "timers of every process",
         "Lists all timers of the host with the names of the processes that set them. It is masked in "
@@ -130,25 +120,29 @@ constexpr Probe kRows[] = {
         "alone.",
         "kernel/sched/debug.c before 5.13", kMasked, kBare, read_some, "/proc/sched_debug"),
     row("proc-slabinfo", "the kernel's object caches",
-        "Counts of the kernel's objects are what exploits of the heap steer by.", "slabinfo(5)", kRootsFile,
-        kBare, read_some, "/proc/slabinfo"),
+        "Counts of the kernel's objects are what exploits of the heap steer by. The file is for root alone, "
+        "since it was used that way.",
+        "slabinfo(5)", kRootsFile, kBare, read_some, "/proc/slabinfo"),
     row("proc-vmallocinfo", "the kernel's large allocations",
         "Areas of the kernel's address space with sizes and callers, for privileged readers with their "
-        "addresses.",
+        "addresses. It is for root alone.",
         "proc_vmallocinfo(5)", kRootsFile, kBare, read_some, "/proc/vmallocinfo"),
     row("proc-pagetypeinfo", "free pages by kind",
         "How the host's memory is split up, which helps to place pages next to each other for attacks by "
-        "their cells.",
+        "their cells. It is for root alone since it was used so.",
         "proc_pagetypeinfo(5)", kRootsFile, kBare, read_some, "/proc/pagetypeinfo"),
     row("proc-kpagecount", "how often each page is mapped",
-        "A number for each physical page of the machine tells which of them are shared, and with whom.",
+        "A number for each physical page of the machine tells which of them are shared, and with whom. It is "
+        "for root of the host alone, which root of a container without a user namespace is.",
         "proc_kpagecount(5)", kRootsFile, kBare, read_some, "/proc/kpagecount"),
     row("proc-kpageflags", "what each page is used for",
-        "Flags for each physical page of the machine; with them an attacker finds the pages of others.",
+        "Flags for each physical page of the machine; with them an attacker finds the pages of others. It is "
+        "for root of the host alone, which root of a container without a user namespace is.",
         "proc_kpageflags(5)", kRootsFile, kBare, read_some, "/proc/kpageflags"),
     row("proc-kpagecgroup", "whose each page is",
-        "The control group of each physical page of the machine, of all jails.", "proc_kpagecgroup(5)",
-        kRootsFile, kBare, read_some, "/proc/kpagecgroup"),
+        "The control group of each physical page of the machine, of all jails. It is for root of the host "
+        "alone, which root of a container without a user namespace is.",
+        "proc_kpagecgroup(5)", kRootsFile, kBare, read_some, "/proc/kpagecgroup"),
     row("proc-page-frames", "physical addresses of the own memory",
         "pagemap told every user where his pages lie in the machine, until Rowhammer attacks used it in "
         "2015. Since Linux "
@@ -159,47 +153,39 @@ constexpr Probe kRows[] = {
         "for root of the "
         "host alone since it was found to race.",
         "proc_pid_stack(5)", kAsked, kBare, read_some, "/proc/self/stack"),
-    row("proc-keys", "a key of the host's in /proc/keys",
-        "Lists keys that the reader may view with their serial numbers, which is all that keyctl asks for. "
-        "The key looked "
-        "for was made outside, by the one who started the jail.",
-        "proc_keys(5)", by(Layer::UserNs, Layer::Root), kBare, read_keys, "/proc/keys"),
     row("proc-key-users", "who has keys in /proc/key-users",
         "Tells which users of the host have keys and how many, as far as their ids are mapped in the "
-        "reader's namespace.",
+        "reader's namespace. A line of another user than the own one is what the attempt looks for.",
         "proc_key-users(5)", by(Layer::UserNs, Layer::Root), kBare, read_key_users, "/proc/key-users"),
-    row("proc-config", "how the kernel was built",
-        "The complete configuration tells an attacker which drivers and defences this kernel has and which "
-        "it lacks.",
-        "proc_config.gz(5)", kMasked, kProcFull, read_some, "/proc/config.gz"),
     row("proc-latency", "where every process waits",
-        "Statistics of the whole host about what its processes wait for.", "kernel/latencytop.c", kMasked,
-        kBare, read_some, "/proc/latency_stats"),
+        "Statistics of the whole host about what its processes wait for. Kernels have it where they were "
+        "built with latencytop.",
+        "kernel/latencytop.c", kMasked, kBare, read_some, "/proc/latency_stats"),
     row("proc-acpi", "power management of the host",
         "The folder has switches for waking the machine and, with some drivers, for its keyboard's lights "
-        "and its Bluetooth "
-        "radio: CVE-2018-10892 is that Docker left it open to root inside.",
+        "and its Bluetooth radio: CVE-2018-10892 is that Docker left it open to root inside. An empty folder "
+        "is covered, or has nothing to tell.",
         "CVE-2018-10892", kMasked, kProcFull, list_some, "/proc/acpi"),
     row("proc-scsi", "the host's disks in /proc/scsi",
         "Here a disk of the host could be taken away by one line, CVE-2017-16539, wherever the folder was "
-        "left in "
-        "containers.",
+        "left in containers. An empty folder is covered, or has nothing to tell.",
         "CVE-2017-16539", kMasked, kBare, list_some, "/proc/scsi"),
     row("proc-bus", "the host's buses in /proc/bus",
-        "Configuration space of PCI devices stands here as files; root of the host can write to them.",
+        "Configuration space of PCI devices stands here as files; root of the host can write to them. "
+        "Whoever reads them has the list of the machine's devices.",
         "pci(5)", kMasked, kProcFull, list_some, "/proc/bus"),
-    row("proc-irq", "the host's interrupts in /proc/irq",
-        "Names the host's devices by their interrupts, and has a file for each that binds it to processors.",
-        "proc(5)", kMasked, kProcFull, list_some, "/proc/irq"),
     row("proc-driver", "drivers in /proc/driver",
-        "Drivers without a better place put their files here: clocks, graphics cards, storage.", "proc(5)",
-        kMasked, kProcFull, list_some, "/proc/driver"),
+        "Drivers without a better place put their files here: clocks, graphics cards, storage. What stands "
+        "there differs from host to host, and nobody has looked at all of it from inside a jail.",
+        "proc(5)", kMasked, kProcFull, list_some, "/proc/driver"),
     row("proc-fs", "file systems in /proc/fs",
-        "State and switches of the host's mounted file systems, with the names of its disks.", "proc(5)",
-        kMasked, kProcFull, list_some, "/proc/fs"),
+        "State and switches of the host's mounted file systems, with the names of its disks. Some of the "
+        "files change the mounted file system when they are written.",
+        "proc(5)", kMasked, kProcFull, list_some, "/proc/fs"),
     row("proc-sound", "sound cards in /proc/asound",
-        "Cards and their state tell whether somebody plays or records sound outside.", "proc(5)", kMasked,
-        kBare, list_some, "/proc/asound"),
+        "Cards and their state tell whether somebody plays or records sound outside. That says whether "
+        "somebody sits at the machine.",
+        "proc(5)", kMasked, kBare, list_some, "/proc/asound"),
 };
 
 }  // namespace

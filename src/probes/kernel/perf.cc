@@ -51,8 +51,7 @@ constexpr Probe kRows[] = {
      with_kernel},
     {"perf-processor", Category::Kernel, "count what a processor does for everybody",
      "A counter of a whole processor sees every process that runs there, of the host and of other jails, and "
-     "its samples "
-     "carry their addresses and registers.",
+     "its samples carry their addresses and registers. Opened for processor 0 and closed at once.",
      "perf_event_open(2)", by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs), Proof::None, kBare,
      of_processor},
 };

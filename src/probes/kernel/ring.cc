@@ -102,13 +102,13 @@ constexpr Control kWithRings = loosened("--allow-syscall @io-uring");
 constexpr Probe kRows[] = {
     {"ring-make", Category::Kernel, "make an io_uring",
      "io_uring is the part of the kernel that brought most exploits of recent years, among them "
-     "CVE-2021-41073 and "
-     "CVE-2022-29582; every user may make a ring unless a sysctl or a filter says no.",
+     "CVE-2021-41073 and CVE-2022-29582; every user may make a ring unless a sysctl or a filter says no. The "
+     "attempt makes one and closes it.",
      "io_uring_setup(2), CVE-2022-29582", by(Layer::Seccomp), Proof::None, kWithRings, set_up, kPlain, "", 0},
     {"ring-kernel-thread", Category::Kernel, "make an io_uring with a kernel thread",
      "With IORING_SETUP_SQPOLL a thread of the kernel works for the program without a single further system "
-     "call, out of "
-     "sight of filters, tracers and audit.",
+     "call, out of sight of filters, tracers and audit. The thread ends with the ring, which is closed at "
+     "once.",
      "io_uring_setup(2), IORING_SETUP_SQPOLL", by(Layer::Seccomp), Proof::None, kWithRings, set_up, kPlain,
      "", IORING_SETUP_SQPOLL},
     {"ring-socket", Category::Kernel, "a denied socket by way of an io_uring",

@@ -186,18 +186,16 @@ constexpr Probe kRows[] = {
               "userfaultfd(2)", "--allow-syscall userfaultfd", faults, "", 1),
     for_root("fault-kernel", "handle page faults of the kernel",
              "Holds the kernel up in the middle of copying from the program's memory, for as long as wanted: "
-             "this made races "
-             "in the kernel into reliable exploits for years, until vm.unprivileged_userfaultfd.",
+             "this made races in the kernel into reliable exploits for years, until "
+             "vm.unprivileged_userfaultfd. The attempt makes such a descriptor and closes it.",
              "userfaultfd(2)", kHostRoot, faults),
     open_call("personality-randomize", "switch address randomization off",
               "A personality without randomization is inherited by every program that is started from then "
-              "on, so that an "
-              "attack on them needs no guessing.",
+              "on, so that an attack on them needs no guessing. The attempt changes its own process alone.",
               "personality(2)", "--allow-syscall personality", persona, "", ADDR_NO_RANDOMIZE),
     open_call("personality-executable", "make all readable memory executable",
               "With READ_IMPLIES_EXEC each mapping that can be read can be executed, so that data becomes "
-              "code in the next "
-              "program.",
+              "code in the next program. The attempt changes its own process alone.",
               "personality(2)", "--allow-syscall personality", persona, "", READ_IMPLIES_EXEC),
     open_call("vmsplice", "give memory pages to a pipe",
               "vmsplice hands pages of the program to the kernel by reference. In 2008 a missing check of "
@@ -210,7 +208,8 @@ constexpr Probe kRows[] = {
               "of there. Only very old 16- and 32-bit programs need them.",
               "modify_ldt(2), CVE-2015-5157", "--allow-syscall modify_ldt", segment),
     open_call("remap-file-pages", "rearrange pages of a mapping",
-              "An obsolete way to map a file out of order, which the kernel imitates since Linux 4.0.",
+              "An obsolete way to map a file out of order, which the kernel imitates since Linux 4.0. No "
+              "program of today needs it, and what nothing needs is a way into the kernel for nothing.",
               "remap_file_pages(2)", "--allow-syscall remap_file_pages", remap),
     open_call("secret-memory", "memory that the host cannot look into",
               "memfd_secret takes pages out of the kernel's own map. What is there escapes whoever examines "
@@ -225,23 +224,25 @@ constexpr Probe kRows[] = {
               "The attempt asks about a file of its own.",
               "mm/filemap.c, kernel 6.5", "--allow-syscall cachestat", cached),
     open_call("security-modules", "list the host's security modules",
-              "Says which security modules the host has in force, for an attacker to choose by.",
+              "Says which security modules the host has in force, for an attacker to choose by. Which of "
+              "them are there decides which way out is worth trying.",
               "security/lsm_syscalls.c, kernel 6.8", "--allow-syscall lsm_list_modules", security_modules),
     open_call("memory-policy", "choose the nodes of the own memory",
-              "The parsing of masks of nodes leaked kernel memory (CVE-2017-7616); few programs need it.",
+              "The parsing of masks of nodes leaked kernel memory (CVE-2017-7616); few programs need it. The "
+              "attempt sets the policy that its process has anyway.",
               "set_mempolicy(2), CVE-2017-7616", "--allow-syscall set_mempolicy", place_memory,
               "set_mempolicy", SYS_set_mempolicy),
-    open_call("memory-bind", "bind a range of memory to nodes", "The same for a range of addresses.",
-              "mbind(2)", "--allow-syscall mbind", place_memory, "mbind", SYS_mbind),
+    open_call("memory-bind", "bind a range of memory to nodes",
+              "The same for a range of addresses. The attempt names a range of no length.", "mbind(2)",
+              "--allow-syscall mbind", place_memory, "mbind", SYS_mbind),
     open_call("memory-move", "move pages between nodes",
               "Moves pages of a process, or only tells where each is, and did so for processes of others "
-              "until 2017: "
-              "CVE-2017-14140 undid their randomization.",
+              "until 2017: CVE-2017-14140 undid their randomization. The attempt moves nothing.",
               "move_pages(2), CVE-2017-14140", "--allow-syscall move_pages", place_memory, "move_pages",
               SYS_move_pages),
     open_call("memory-migrate", "migrate a process between nodes",
               "Moves all memory of a process; for processes of the same user id outside, too, where their "
-              "ids can be named.",
+              "ids can be named. The attempt moves nothing.",
               "migrate_pages(2)", "--allow-syscall migrate_pages", place_memory, "migrate_pages",
               SYS_migrate_pages),
     open_call(
@@ -250,8 +251,7 @@ constexpr Probe kRows[] = {
         "io_setup(2), CVE-2014-0206", "--allow-syscall @aio", asynchronous),
     open_call("watch-files", "watch files by fanotify",
               "Since Linux 5.13 every user may have a group that reports files by handles; it sees what "
-              "others do to files "
-              "that the jail shares.",
+              "others do to files that the jail shares. The attempt makes a group and watches nothing.",
               "fanotify_init(2)", "--allow-syscall fanotify_init", watch, "", 0x200),
     for_root("watch-and-decide", "decide who may open files, by fanotify",
              "A group of class content is asked before files are opened, and can hold everybody up, or let "
@@ -270,8 +270,7 @@ constexpr Probe kRows[] = {
              "madvise(2), MADV_HWPOISON", by(Layer::Capabilities, Layer::UserNs), poison, "", 100),
     open_call("memory-merge", "have pages merged with pages of others",
               "Equal pages become one, and a write to such a page takes longer: by that a program finds out "
-              "what others have "
-              "in memory.",
+              "what others have in memory. The attempt offers one page of its own.",
               "madvise(2), MADV_MERGEABLE", "--allow-syscall madvise", merge),
     open_call(
         "advise-other", "advise about memory of another process",
@@ -283,8 +282,7 @@ constexpr Probe kRows[] = {
               "sysfs(2)", "--allow-syscall sysfs", old_numbers),
     open_call("obsolete-ustat", "statistics of a file system by device number",
               "Takes a number in place of a path, so that it tells about every mounted device of the host, "
-              "also such that no "
-              "path inside leads to.",
+              "also such that no path inside leads to. The attempt asks for the device of its own root.",
               "ustat(2)", "--allow-syscall ustat", old_statistics),
     open_call("obsolete-uselib", "load a library by uselib",
               "The loader of a.out times; CVE-2004-1235 gave root through it. Kernels of today are built "
@@ -292,12 +290,12 @@ constexpr Probe kRows[] = {
               "uselib(2), CVE-2004-1235", "--allow-syscall uselib", old_library),
     for_root("schedule-deadline", "a process with a deadline",
              "A deadline task runs before everything else, its share of the processor is taken from the "
-             "host, and a deadlock "
-             "of it is the host's.",
+             "host, and a deadlock of it is the host's. The attempt is a process that asks for a thousandth "
+             "of the time and ends at once.",
              "sched(7)", by(Layer::Capabilities, Layer::UserNs), urgent, "", 6),
     for_root("schedule-real-time", "a process with real-time priority",
              "A real-time task that does not sleep leaves ordinary processes of its processor a twentieth of "
-             "the time.",
+             "the time. The attempt is a process that ends as soon as it has the priority.",
              "sched(7)", by(Layer::Capabilities, Layer::UserNs, Layer::Rlimits), urgent, "", SCHED_FIFO),
 };
 

@@ -12,13 +12,13 @@ std::span<const Probe> modules();
 std::span<const Probe> perf_events();
 std::span<const Probe> rings();
 std::span<const Probe> seldom_calls();
-std::span<const Probe> system_files();
+std::span<const Probe> kernel_sysfs();
 std::span<const Probe> tunables();
 
 std::span<const std::span<const Probe>> kernel_probes() {
   static const std::span<const Probe> kTechniques[] = {
       modules(),      bpf_programs(), perf_events(),  rings(),        host_settings(), key_calls(),
-      seldom_calls(), tunables(),     kernel_files(), system_files(), control_groups()};
+      seldom_calls(), tunables(),     kernel_files(), kernel_sysfs(), control_groups()};
   return kTechniques;
 }
 

@@ -23,6 +23,8 @@ Attempt make(const Yard& yard, const Probe& row) {
   return exposed("a socket of %s was made", row.word);
 }
 
+constexpr long kUnmapped = 65534;  // what a group is shown as that the reader's namespace does not have
+
 // Where the range of groups is empty, as kernels have it when nobody sets it, it is for nobody at all.
 Attempt make_ping(const Yard& yard, const Probe& row) {
   Attempt attempt = make(yard, row);
@@ -30,7 +32,8 @@ Attempt make_ping(const Yard& yard, const Probe& row) {
   char text[64];
   long first = 0, last = 0;
   if (read_text("/proc/sys/net/ipv4/ping_group_range", text, sizeof text) >= 0 &&
-      std::sscanf(text, "%ld %ld", &first, &last) == 2 && first > last)
+      std::sscanf(text, "%ld %ld", &first, &last) == 2 &&
+      (first > last || (first == kUnmapped && last == kUnmapped)))
     return not_applicable("the administrator lets nobody ping without rights (ping_group_range)");
   return attempt;
 }

@@ -130,8 +130,9 @@ constexpr Probe kRows[] = {
      "clock_gettime(2), CLOCK_MONOTONIC_RAW", kBy, Proof::None, kOff, by_clock, kPlain, "CLOCK_MONOTONIC_RAW",
      CLOCK_MONOTONIC_RAW},
     {"uptime-sysinfo", Category::Information, "the host's start by sysinfo",
-     "Asks the call that tools ask for the time since the start.", "sysinfo(2)", kBy, Proof::None, kOff,
-     by_sysinfo},
+     "Asks the call that tools ask for the time since the start. "
+     "The same call tells the load and the memory, and has no file that could be masked.",
+     "sysinfo(2)", kBy, Proof::None, kOff, by_sysinfo},
     {"uptime-times", Category::Information, "the host's start by the value of times",
      "Takes the number that times(2) returns: ticks since a point in the past. Linux counts them from "
      "shortly before the "
@@ -139,7 +140,9 @@ constexpr Probe kRows[] = {
      "clock hides it.",
      "times(2), NOTES; kernel/sys.c", by(Layer::Seccomp), Proof::None, kBare, by_times},
     {"uptime-file", Category::Information, "the host's start in /proc/uptime",
-     "Reads the file that tools show.", "proc(5), /proc/uptime", kBy, Proof::None, kOff, by_uptime},
+     "Reads the file that tools show. "
+     "Old jails masked the file and left the clocks, or the other way round.",
+     "proc(5), /proc/uptime", kBy, Proof::None, kOff, by_uptime},
     {"uptime-stat", Category::Information, "the host's start in /proc/stat",
      "Reads the line btime, which says the second in which the machine was started. The first kernels with "
      "time namespaces "

@@ -113,8 +113,9 @@ constexpr Probe kRows[] = {
      "proc(5), /proc/pid/environ; ptrace(2)", by(Layer::PidNs, Layer::Mounts, Layer::UserNs), Proof::Line,
      kBare, secret_of_launcher},
     {"user-variable", Category::Information, "the caller's name in the environment",
-     "Looks for the name of the caller in the variables that hold it.", "environ(7)", kByFds, Proof::None,
-     kBare, user_variable},
+     "Looks for the name of the caller in the variables that hold it. "
+     "A name is half of a login, and leads to a home.",
+     "environ(7)", kByFds, Proof::None, kBare, user_variable},
     {"session-variable", Category::Information, "the way to the caller's session",
      "Looks for variables that lead to agents, displays and buses of the caller's session, or are "
      "credentials themselves. "

@@ -93,8 +93,9 @@ constexpr Probe kRows[] = {
      "meant.",
      "setpriority(2)", kBy, Proof::None, kBare, niceness},
     {"kept-io-priority", Category::Information, "the launcher's priority at the disk",
-     "Looks whether it has the launcher's class and level at the disk.", "ioprio_set(2)", kBy, Proof::None,
-     kBare, io_priority},
+     "Looks whether it has the launcher's class and level at the disk. "
+     "The class for real time comes before everybody else's reading and writing.",
+     "ioprio_set(2)", kBy, Proof::None, kBare, io_priority},
     {"kept-timer-slack", Category::Information, "the launcher's timer slack",
      "Looks whether its timers may be late by as much as those of the launcher. A mark that goes through "
      "everything "

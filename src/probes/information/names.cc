@@ -65,6 +65,7 @@ Attempt resolver(const Yard&, const Probe&) {
 }
 
 Attempt home_of_account(const Yard& yard, const Probe&) {
+  if (yard.account[0] == '\0') return unknown();
   DIR* folder = opendir("/home");
   if (folder == nullptr) return stopped("opendir");
   Attempt attempt = stopped("readdir", ENOMSG);
@@ -86,7 +87,8 @@ constexpr Probe kRows[] = {
      "to it.",
      "uname(2), uts_namespaces(7)", by(Layer::UtsNs), Proof::None, loosened("--need uts-ns=off"), by_uname},
     {"host-name-sysctl", Category::Information, "the host's name in /proc/sys",
-     "Reads the name as a setting of the kernel, which is another way to the same namespace.",
+     "Reads the name as a setting of the kernel, which is another way to the same namespace. "
+     "A jail that answers uname with another name must not tell the true one here.",
      "proc(5), /proc/sys/kernel/hostname", by(Layer::UtsNs), Proof::None, loosened("--need uts-ns=off"),
      host_name_in, kPlain, "/proc/sys/kernel/hostname"},
     {"host-name-file", Category::Information, "the host's name in /etc/hostname",
@@ -94,7 +96,8 @@ constexpr Probe kRows[] = {
      "hostname(5)", kByRoot, Proof::None, kBare, host_name_in, kPlain, "/etc/hostname"},
     {"host-name-hosts", Category::Information, "the host's name in /etc/hosts",
      "Reads the table of names, where the machine's own stands beside its address, and those of its "
-     "neighbours.",
+     "neighbours. "
+     "A bound /etc shows it however the jail is called.",
      "hosts(5)", kByRoot, Proof::None, kBare, host_name_in, kPlain, "/etc/hosts"},
     {"boot-id", Category::Information, "the id of this start of the host",
      "Reads the number that the kernel draws at each start. It is the same in every container of a machine, "
@@ -107,8 +110,10 @@ constexpr Probe kRows[] = {
      "machine-id(5)", kByRoot, Proof::None, loosened("--ro-bind /etc/machine-id:/etc/machine-id"),
      machine_id_in, kPlain, "/etc/machine-id"},
     {"machine-id-bus", Category::Information, "the host's machine id in the bus's folder",
-     "Reads the same id where the message bus keeps it.", "machine-id(5), dbus-uuidgen(1)", kByRoot,
-     Proof::None, kBare, machine_id_in, kPlain, "/var/lib/dbus/machine-id"},
+     "Reads the same id where the message bus keeps it. "
+     "Who hides the first place often forgets this one.",
+     "machine-id(5), dbus-uuidgen(1)", kByRoot, Proof::None, kBare, machine_id_in, kPlain,
+     "/var/lib/dbus/machine-id"},
     {"hardware-id", Category::Information, "the names of the hardware in /sys",
      "Reads what the firmware calls the machine. The maker, the model and, for root, the serial number "
      "identify it through "
@@ -127,14 +132,16 @@ constexpr Probe kRows[] = {
      "who works here.",
      "passwd(5)", kByRoot, Proof::None, kBare, account_in, kPlain, "/etc/passwd"},
     {"groups", Category::Information, "the host's groups in /etc/group",
-     "Reads the table of groups, which says who may administer the machine and use its containers.",
+     "Reads the table of groups, which says who may administer the machine and use its containers. "
+     "Who is in the groups of containers and disks is root for the asking.",
      "group(5)", kByRoot, Proof::None, kBare, account_in, kPlain, "/etc/group"},
     {"passwords", Category::Information, "the host's passwords in /etc/shadow",
      "Opens the table of encrypted passwords. It is what root in a careless jail reads first.", "shadow(5)",
      by(Layer::Root, Layer::UserNs), Proof::None, kBare, can_be_read, kPlain, "/etc/shadow", 1},
     {"file-systems", Category::Information, "the host's disks in /etc/fstab",
-     "Reads which disks and network folders the machine mounts, sometimes with passwords.", "fstab(5)",
-     kByRoot, Proof::None, kBare, can_be_read, kPlain, "/etc/fstab"},
+     "Reads which disks and network folders the machine mounts, sometimes with passwords. "
+     "The names of servers in it are the next targets.",
+     "fstab(5)", kByRoot, Proof::None, kBare, can_be_read, kPlain, "/etc/fstab"},
     {"resolver", Category::Information, "the name servers of the host's network",
      "Reads which name servers the machine asks. They are addresses of its network, and its search list "
      "names the owner.",

@@ -122,7 +122,8 @@ constexpr Probe kRows[] = {
      "Documentation/networking/phonet.rst", kByRightsToo, Proof::None, kModem, make, kPlain, "phonet",
      of(35, 2, 0)},
     {"family-caif", Category::Network, "a socket of CAIF, to modems",
-     "Makes a socket of another protocol to modems, of telephones that are no longer sold.",
+     "Makes a socket of another protocol to modems, of telephones that are no longer sold. "
+     "Its module stays in most kernels and is loaded for the asking.",
      "net/caif/caif_socket.c", kByRightsToo, Proof::None, kModem, make, kPlain, "caif", of(37, 1, 0)},
     {"family-mctp", Category::Network, "a socket of MCTP, between chips of a board",
      "Makes a socket of the protocol by which the chips of a server's board are managed. Behind it are "

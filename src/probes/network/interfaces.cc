@@ -203,7 +203,8 @@ constexpr Probe kRows[] = {
     {"interface-flags", Category::Network, "switch a network interface by ioctl",
      "Asks to change the flags of an interface that does not exist, which the kernel notices only after it "
      "has looked for "
-     "the capability.",
+     "the capability. "
+     "An interface that is switched off is a network that is gone.",
      "netdevice(7), SIOCSIFFLAGS", by(Layer::UserNs, Layer::Capabilities, Layer::Seccomp), Proof::None,
      loosened("--cap-add net_admin --allow-syscall ioctl"), set_flags},
     {"route-ioctl", Category::Network, "add a route by ioctl",
@@ -220,7 +221,8 @@ constexpr Probe kRows[] = {
      "CVE-2021-22555; net/ipv4/netfilter/ip_tables.c", kByRights, Proof::None,
      loosened("--cap-add net_admin"), packet_filter, kPlain, "", AF_INET},
     {"ip6-tables", Category::Network, "the packet filter's IPv6 tables by socket option",
-     "The same question for the second address family, which has a module of its own.",
+     "The same question for the second address family, which has a module of its own. "
+     "Its parser is a copy of the first one, with the same mistakes.",
      "CVE-2021-22555; net/ipv6/netfilter/ip6_tables.c", kByRights, Proof::None,
      loosened("--cap-add net_admin"), packet_filter, kPlain, "", AF_INET6},
     {"nf-tables", Category::Network, "ask nf_tables by netlink",

@@ -66,11 +66,13 @@ constexpr Probe kRows[] = {
      "what, and as which user. It is the first thing to read before an attack on the loopback.",
      "proc(5), /proc/net/tcp", kBy, Proof::None, kOff, look, kPlain, "/proc/net/tcp", kTcpPort},
     {"proc-net-tcp6", Category::Network, "the host's IPv6 TCP sockets in /proc/net/tcp6",
-     "Reads the table of the second address family, where servers stand that listen on both.",
+     "Reads the table of the second address family, where servers stand that listen on both. "
+     "Who masks the first table only shows the more interesting one.",
      "proc(5), /proc/net/tcp6", kBy, Proof::None, kOff, look, kPlain, "/proc/net/tcp6", kTcp6Port},
     {"proc-net-udp", Category::Network, "the host's UDP sockets in /proc/net/udp",
      "Reads the table of datagram sockets and looks for a server of the host, with its owner and the length "
-     "of its queue.",
+     "of its queue. "
+     "Name servers and time servers are found that way.",
      "proc(5), /proc/net/udp", kBy, Proof::None, kOff, look, kPlain, "/proc/net/udp", kUdpPort},
     {"proc-net-unix", Category::Network, "the host's unix sockets in /proc/net/unix",
      "Reads the table of unix sockets with their paths and abstract names. Names that were chosen at random "
@@ -83,10 +85,12 @@ constexpr Probe kRows[] = {
      "others send.",
      "proc(5), /proc/net/dev", kBy, Proof::None, kOff, look, kPlain, "/proc/net/dev", kInterface},
     {"proc-net-route", Category::Network, "the host's routes in /proc/net/route",
-     "Reads the routing table as text, without any socket.", "proc(5), /proc/net/route", kBy, Proof::None,
-     kOff, any_entry, kPlain, "/proc/net/route", kAnyEntry},
+     "Reads the routing table as text, without any socket. "
+     "A gateway's address is the way to the next machine.",
+     "proc(5), /proc/net/route", kBy, Proof::None, kOff, any_entry, kPlain, "/proc/net/route", kAnyEntry},
     {"proc-net-arp", Category::Network, "the host's neighbours in /proc/net/arp",
-     "Reads the ARP table as text: addresses and hardware addresses of the machines nearby.",
+     "Reads the ARP table as text: addresses and hardware addresses of the machines nearby. "
+     "They are the next targets, found without sending a packet.",
      "proc(5), /proc/net/arp; arp(7)", kBy, Proof::None, kOff, any_entry, kPlain, "/proc/net/arp", kAnyEntry},
     {"sys-class-net", Category::Network, "the host's interfaces in /sys/class/net",
      "Reads an interface's hardware address from /sys. The file system shows the network namespace of who "

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "probes/network/ask.h"
 
@@ -20,6 +21,21 @@ Attempt make(const Yard& yard, const Probe& row) {
   if (fd < 0) return attempt;
   close(fd);
   return exposed("a socket of %s was made", row.word);
+}
+
+constexpr long kUnmapped = 65534;  // what a group is shown as that the reader's namespace does not have
+
+// Where the range of groups is empty, as kernels have it when nobody sets it, it is for nobody at all.
+Attempt make_ping(const Yard& yard, const Probe& row) {
+  Attempt attempt = make(yard, row);
+  if (attempt.outcome != Outcome::Stopped || attempt.error != EACCES) return attempt;
+  char text[64];
+  long first = 0, last = 0;
+  if (read_text("/proc/sys/net/ipv4/ping_group_range", text, sizeof text) >= 0 &&
+      std::sscanf(text, "%ld %ld", &first, &last) == 2 &&
+      (first > last || (first == kUnmapped && last == kUnmapped)))
+    return not_applicable("the administrator lets nobody ping without rights (ping_group_range)");
+  return attempt;
 }
 
 constexpr uint32_t kBy = by(Layer::Seccomp);
@@ -49,8 +65,9 @@ constexpr Probe kRows[] = {
      "ports. In the host's network it reads what others receive.",
      "raw(7)", kByRightsToo, Proof::None, kRaw, make, kPlain, "raw packets of IPv4", of(2, 3, 255)},
     {"raw-ipv6", Category::Network, "a socket of raw packets of IPv6",
-     "The same for the second address family, which has an implementation of its own.", "raw(7), ipv6(7)",
-     kByRightsToo, Proof::None, kRaw, make, kPlain, "raw packets of IPv6", of(10, 3, 255)},
+     "The same for the second address family, which has an implementation of its own. "
+     "Rules that name the first family only leave it open.",
+     "raw(7), ipv6(7)", kByRightsToo, Proof::None, kRaw, make, kPlain, "raw packets of IPv6", of(10, 3, 255)},
     {"raw-icmp", Category::Network, "a socket of raw ICMP",
      "Makes a raw socket of the protocol of control messages. It is what a ping with a set-id bit opens, and "
      "tunnels have been dug through it.",
@@ -58,7 +75,7 @@ constexpr Probe kRows[] = {
     {"ping-socket", Category::Network, "a socket of ICMP echo without rights",
      "Makes the socket that pings without a right, where the administrator allows it. It reached freed "
      "memory in 2015, and packets of this protocol pass many a firewall.",
-     "CVE-2015-3636; icmp(7), ping_group_range", kBy, Proof::None, kOff, make, kPlain,
+     "CVE-2015-3636; icmp(7), ping_group_range", kBy, Proof::None, kOff, make_ping, kPlain,
      "ICMP echo without rights", of(2, 2, 1)},
     {"netlink-netfilter", Category::Network, "a netlink socket to the packet filter",
      "Opens the way to the packet filter, to its log, its queues and its table of connections. What may be "
@@ -77,7 +94,8 @@ constexpr Probe kRows[] = {
      "netlink to events of devices", netlink(15)},
     {"netlink-xfrm", Category::Network, "a netlink socket to IPsec",
      "Opens the way to the rules and keys of encrypted networks, a large parser that gave root from user "
-     "namespaces.",
+     "namespaces. "
+     "The one of 2017 was found at a contest, and was six years old.",
      "CVE-2017-7184; netlink(7), NETLINK_XFRM", kBy, Proof::None, kOff, make, kPlain, "netlink to IPsec",
      netlink(6)},
     {"netlink-crypto", Category::Network, "a netlink socket to the cryptographic algorithms",
@@ -87,12 +105,14 @@ constexpr Probe kRows[] = {
      "netlink to the cryptographic algorithms", netlink(21)},
     {"netlink-connector", Category::Network, "a netlink socket to the kernel's connector",
      "Opens the way by which the kernel tells of processes that start and end, and by which some drivers are "
-     "told things.",
+     "told things. "
+     "Messages to it could use up the kernel's memory in 2010.",
      "CVE-2010-0410; netlink(7), NETLINK_CONNECTOR", kBy, Proof::None, kOff, make, kPlain,
      "netlink to the kernel's connector", netlink(11)},
     {"netlink-selinux", Category::Network, "a netlink socket to SELinux",
-     "Opens the way by which SELinux tells that its policy changes.", "netlink(7), NETLINK_SELINUX", kBy,
-     Proof::None, kOff, make, kPlain, "netlink to SELinux", netlink(7)},
+     "Opens the way by which SELinux tells that its policy changes. "
+     "A program that is confined learns by it when its bounds move.",
+     "netlink(7), NETLINK_SELINUX", kBy, Proof::None, kOff, make, kPlain, "netlink to SELinux", netlink(7)},
     {"netlink-generic", Category::Network, "a netlink socket to families by name",
      "Opens the way to some dozens of interfaces that have no number of their own: wireless networks, "
      "tunnels, quotas, task statistics, control of disks. A single number in a filter opens them all.",
@@ -104,19 +124,24 @@ constexpr Probe kRows[] = {
      "CVE-2013-1763; sock_diag(7)", kBy, Proof::None, kOff, make, kPlain, "netlink to the tables of sockets",
      netlink(4)},
     {"netlink-scsi", Category::Network, "a netlink socket to disks",
-     "Opens the way by which disk adapters tell of events.", "netlink(7), NETLINK_SCSITRANSPORT", kBy,
-     Proof::None, kOff, make, kPlain, "netlink to disks", netlink(18)},
+     "Opens the way by which disk adapters tell of events. "
+     "Nothing but a tool for such adapters listens there.",
+     "netlink(7), NETLINK_SCSITRANSPORT", kBy, Proof::None, kOff, make, kPlain, "netlink to disks",
+     netlink(18)},
     {"netlink-iscsi", Category::Network, "a netlink socket to disks in the network",
      "Opens the way to disks over the network. Every user could tell it addresses in the kernel until 2021, "
      "and its module was loaded for the asking.",
      "CVE-2021-27364, CVE-2021-27365; drivers/scsi/scsi_transport_iscsi.c", kBy, Proof::None, kOff, make,
      kPlain, "netlink to disks in the network", netlink(8)},
     {"netlink-rdma", Category::Network, "a netlink socket to remote memory",
-     "Opens the way to adapters that read and write memory of other machines.", "netlink(7), NETLINK_RDMA",
-     kBy, Proof::None, kOff, make, kPlain, "netlink to remote memory", netlink(20)},
+     "Opens the way to adapters that read and write memory of other machines. "
+     "Machines without such adapters have the module all the same.",
+     "netlink(7), NETLINK_RDMA", kBy, Proof::None, kOff, make, kPlain, "netlink to remote memory",
+     netlink(20)},
     {"netlink-fib-lookup", Category::Network, "a netlink socket to questions to the routing table",
      "Opens a second way into the routing table, for questions of single addresses, that nearly no program "
-     "uses.",
+     "uses. "
+     "Code that nobody uses is code that nobody tests.",
      "netlink(7), NETLINK_FIB_LOOKUP", kBy, Proof::None, kOff, make, kPlain,
      "netlink to questions to the routing table", netlink(10)},
 };

@@ -128,7 +128,8 @@ constexpr Probe kRows[] = {
      "Reads the kernel's list of semaphores. It tells which programs run and how they wait for each other.",
      "proc(5), /proc/sysvipc", kBy, Proof::None, kOff, list_of_proc, kPlain, "/proc/sysvipc/sem", 1},
     {"sysv-proc-msg", Category::Network, "the host's message queues in /proc/sysvipc",
-     "Reads the kernel's list of message queues, with the process ids of who sent and received last.",
+     "Reads the kernel's list of message queues, with the process ids of who sent and received last. "
+     "Numbers of processes outside are otherwise hidden.",
      "proc(5), /proc/sysvipc", kBy, Proof::None, kOff, list_of_proc, kPlain, "/proc/sysvipc/msg", 2},
 };
 

@@ -93,8 +93,10 @@ constexpr Probe kRows[] = {
      "tmpfs(5), nr_inodes", by(Layer::Mounts, Layer::Cgroup), Proof::None,
      loosened("--memory none --tmp-size 16G"), many_files, kSolo, "/tmp", kInodes},
     {"inodes-shm", Category::Resources, "very many files in /dev/shm",
-     "The same in the folder for shared memory, which is easily forgotten.", "tmpfs(5), nr_inodes",
-     by(Layer::Mounts, Layer::Cgroup), Proof::None, kBare, many_files, kSolo, "/dev/shm", kInodes},
+     "The same in the folder for shared memory, which is easily forgotten. "
+     "A size in bytes does not bound it.",
+     "tmpfs(5), nr_inodes", by(Layer::Mounts, Layer::Cgroup), Proof::None, kBare, many_files, kSolo,
+     "/dev/shm", kInodes},
     {"open-files", Category::Resources, "very many open files",
      "Opens a file over and over, with its own limit raised as far as it goes. The kernel has a table for "
      "all that is "

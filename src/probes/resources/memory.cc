@@ -177,7 +177,8 @@ constexpr Probe kRows[] = {
      "getrlimit(2), RLIMIT_AS", kBy, Proof::None, kOff, of_eight, kSolo},
     {"memory-shared", Category::Resources, "memory that is shared",
      "Takes memory of a kind that belongs to no process alone, and is not in what programs are said to use "
-     "of their own.",
+     "of their own. "
+     "Sums of what each process has for itself miss it.",
      "mmap(2), MAP_SHARED", kBy, Proof::None, kOff, shared, kSolo},
     {"memory-file", Category::Resources, "memory in a file without a name",
      "Writes to a file that is in memory alone. No map shows it, and no file system's size bounds it.",
@@ -212,7 +213,8 @@ constexpr Probe kRows[] = {
      "bounds it. It has no name any more while it is filled.",
      "tmpfs(5), size", kByBoth, Proof::None, loosened("--memory none --tmp-size 16G"), folder, kSolo, "/tmp"},
     {"memory-shm", Category::Resources, "memory by a file in /dev/shm",
-     "Fills a file in /dev/shm, whose size is half of the machine's memory when nobody says another one.",
+     "Fills a file in /dev/shm, whose size is half of the machine's memory when nobody says another one. "
+     "Who bounds /tmp and forgets this one has bounded nothing.",
      "shm_overview(7), tmpfs(5)", kByBoth, Proof::None, kBare, folder, kSolo, "/dev/shm"},
 };
 

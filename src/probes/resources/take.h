@@ -1,4 +1,5 @@
-// What the files of this folder have in common: how it is said that something was taken, or no more was given.
+// What the files of this folder have in common: how it is said that something was taken, or no more was
+// given.
 #pragma once
 
 #include <sys/types.h>
@@ -17,8 +18,8 @@ inline constexpr int64_t kMiB = 1 << 20;
 
 // Maps and touches so many bytes, a MiB at a time; the bytes that were had. Errno when it is less.
 int64_t touch(int64_t bytes);
-// Starts `count` processes, each of which runs `body` and then sleeps until all are ended; how many said that they have
-// what they wanted. With errno when one could not be started, ENOMEM when one failed or was killed.
+// Starts `count` processes, each of which runs `body` and then sleeps until all are ended; how many said that
+// they have what they wanted. With errno when one could not be started, ENOMEM when one failed or was killed.
 int64_t together(int count, bool (*body)(int64_t), int64_t argument);
 
 }  // namespace immure::probes

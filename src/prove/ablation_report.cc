@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "prove/ablation.h"
+#include "prove/markup.h"
 
 namespace immure::prove {
 namespace {
@@ -104,6 +105,18 @@ std::string ablation_svg(const Ablation& ablation) {
     }
   }
   return out + "</svg>\n";
+}
+
+std::string ablation_section(const Ablation& ablation) {
+  const std::string text = ablation_text(ablation);
+  std::string table;
+  for (std::string_view line : split(text, '\n')) table += markup_text(line) + "\n";
+  return "<h2>Layer by layer</h2>\n<ul class=\"legend\">"
+         "<li class=\"exposed\">carries alone: without it the attack gets through</li>"
+         "<li class=\"blocked\">holds alone: it stops the attack by itself</li>"
+         "<li>neither</li></ul>\n<div class=\"wide\">" +
+         ablation_svg(ablation) + "</div>\n<details><summary>as text</summary><pre>" + table +
+         "</pre></details>\n";
 }
 
 }  // namespace immure::prove

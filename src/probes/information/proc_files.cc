@@ -63,10 +63,10 @@ constexpr Probe kRows[] = {
      "now and then "
      "a password.",
      "proc(5), /proc/cmdline", kBy, Proof::None, kFull, tells, kPlain, "/proc/cmdline"},
-    {"proc-config", Category::Information, "the kernel's configuration",
+    {"kernel-config", Category::Information, "the kernel's configuration",
      "Reads how the kernel was built. An attacker learns which of his exploits are worth trying.",
      "proc(5), /proc/config.gz", kBy, Proof::None, kFull, tells, kPlain, "/proc/config.gz", 1},
-    {"proc-modules", Category::Information, "the kernel's modules",
+    {"kernel-modules", Category::Information, "the kernel's modules",
      "Reads which modules are loaded, which is hardware and services in one list.", "proc(5), /proc/modules",
      kBy, Proof::None, kFull, tells, kPlain, "/proc/modules"},
     {"proc-interrupts", Category::Information, "the interrupts, by device and processor",
@@ -89,7 +89,7 @@ constexpr Probe kRows[] = {
      "Reads the state of the memory's zones, page by page kind. Attacks on memory use it to see what their "
      "allocations do.",
      "proc(5), /proc/zoneinfo", kBy, Proof::None, kFull, tells, kPlain, "/proc/zoneinfo"},
-    {"proc-keys", Category::Information, "the keys that the program may see",
+    {"keys-listed", Category::Information, "the keys that the program may see",
      "Reads the list of keys in the kernel, those of the caller's session among them where the id is the "
      "caller's.",
      "proc(5), /proc/keys; keyrings(7)", by(Layer::Mounts, Layer::UserNs, Layer::Keyring), Proof::None, kBare,
@@ -97,7 +97,7 @@ constexpr Probe kRows[] = {
     {"proc-buses", Category::Information, "the devices on the buses",
      "Reads the list of devices on the machine's buses, with the addresses of their memory.",
      "proc(5), /proc/bus", kBy, Proof::None, kFull, tells, kPlain, "/proc/bus/pci/devices"},
-    {"proc-irq", Category::Information, "which processor serves interrupts",
+    {"interrupt-affinity", Category::Information, "which processor serves interrupts",
      "Reads from /proc/irq, where root decides which processor serves which device.", "proc(5), /proc/irq",
      kBy, Proof::None, kFull, tells, kPlain, "/proc/irq/default_smp_affinity"},
     {"proc-pressure", Category::Information, "alarms on the machine's memory pressure",

@@ -75,7 +75,7 @@ std::string ablation_text(const Ablation& ablation) {
 // An attack a row, a part a column: open without it (it carries alone), holds alone, neither.
 std::string ablation_svg(const Ablation& ablation) {
   if (ablation.attacks.empty()) return {};
-  constexpr size_t kCell = 14, kNames = 230, kHead = 150;
+  constexpr size_t kCell = 14, kNames = 230, kHead = 200;
   const size_t width = kNames + (ablation.parts.size() + 1) * kCell + 40,
                height = kHead + ablation.attacks.size() * kCell + 10;
   std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"" + num(width) +

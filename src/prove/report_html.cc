@@ -178,11 +178,14 @@ std::string report_html(const Verdicts& verdicts, const Subject& subject, std::s
   out += "<dl>" + term("jail", subject.jail) + term("caller", subject.caller) +
          term("kernel", subject.kernel) + term("immure", IMMURE_VERSION) + term("it took", seconds) +
          "</dl>\n";
-  out += "<p class=\"conclusion\">" + markup_text(trim(conclusion(verdicts))) + "</p>\n";
-  out += bar(verdicts) + counts_table(verdicts) + got_through(verdicts);
-  if (!ablation.empty()) out += "<section id=\"ablation\">\n" + std::string(ablation) + "</section>\n";
+  out += "<p class=\"conclusion\">" + markup_text(conclusion(verdicts)) + "</p>\n";
+  out += bar(verdicts) + counts_table(verdicts);
+  if (!ablation.empty())
+    out += "<p><a href=\"#ablation\">Layer by layer</a>: which layers carry, and which hold alone</p>\n";
+  out += got_through(verdicts);
   for (int c = 0; c < probes::kCategoryCount; ++c)
     out += category_section(verdicts, static_cast<Category>(c));
+  if (!ablation.empty()) out += "<section id=\"ablation\">\n" + std::string(ablation) + "</section>\n";
   return out + "</body></html>\n";
 }
 

@@ -66,7 +66,7 @@ std::string conclusion(const Verdicts& verdicts) {
   out += ": of " + num(verdicts.all.size()) + " attacks " + num_signed(verdicts.of(Verdict::Blocked)) +
          " were blocked, each of them succeeded in its control";
   if (unsure > 0) out += "; " + num_signed(unsure) + " showed nothing, for their controls failed, too";
-  return out + ".\n";
+  return out + ".";
 }
 
 std::string layers_text(uint32_t mask) {
@@ -96,7 +96,7 @@ std::string report_text(const Verdicts& verdicts, const Subject& subject, bool c
   out += counts_line("all", all);
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.1f s", static_cast<double>(verdicts.milliseconds) / 1000);
-  return out + "\n" + conclusion(verdicts) + "It took " + seconds +
+  return out + "\n" + conclusion(verdicts) + "\nIt took " + seconds +
          ". What an attack is: immure prove --explain ID\n";
 }
 

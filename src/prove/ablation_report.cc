@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "prove/ablation.h"
+#include "prove/markup.h"
 
 namespace immure::prove {
 namespace {
@@ -74,7 +75,7 @@ std::string ablation_text(const Ablation& ablation) {
 // An attack a row, a part a column: open without it (it carries alone), holds alone, neither.
 std::string ablation_svg(const Ablation& ablation) {
   if (ablation.attacks.empty()) return {};
-  constexpr size_t kCell = 14, kNames = 230, kHead = 150;
+  constexpr size_t kCell = 14, kNames = 230, kHead = 200;
   const size_t width = kNames + (ablation.parts.size() + 1) * kCell + 40,
                height = kHead + ablation.attacks.size() * kCell + 10;
   std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"" + num(width) +
@@ -104,6 +105,18 @@ std::string ablation_svg(const Ablation& ablation) {
     }
   }
   return out + "</svg>\n";
+}
+
+std::string ablation_section(const Ablation& ablation) {
+  const std::string text = ablation_text(ablation);
+  std::string table;
+  for (std::string_view line : split(text, '\n')) table += markup_text(line) + "\n";
+  return "<h2>Layer by layer</h2>\n<ul class=\"legend\">"
+         "<li class=\"exposed\">carries alone: without it the attack gets through</li>"
+         "<li class=\"blocked\">holds alone: it stops the attack by itself</li>"
+         "<li>neither</li></ul>\n<div class=\"wide\">" +
+         ablation_svg(ablation) + "</div>\n<details><summary>as text</summary><pre>" + table +
+         "</pre></details>\n";
 }
 
 }  // namespace immure::prove

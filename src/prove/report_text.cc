@@ -14,7 +14,7 @@ constexpr const char* kShown[] = {"blocked", "ESCAPED", "EXPOSED", "n/a", "unsur
 constexpr const char* kColours[] = {"\x1b[32m", "\x1b[31;1m", "\x1b[33;1m", "\x1b[2m", "\x1b[33m"};
 
 std::string coloured(Verdict verdict, bool colour) {
-  std::string word = kShown[static_cast<int>(verdict)];
+  std::string word = shown(verdict);
   std::string gap(8 - word.size(), ' ');
   return colour ? kColours[static_cast<int>(verdict)] + word + "\x1b[0m" + gap : word + gap;
 }
@@ -31,12 +31,7 @@ std::string line_of(const Judged& one, bool colour) {
   pad(line, 28);
   line += one.probe->technique;
   pad(line, 82);
-  if (one.verdict == Verdict::Blocked) {
-    std::string layers = layers_text(one.layers);
-    line += one.by + (layers.empty() ? "" : "  [" + layers + "]");
-  } else {
-    line += one.why;
-  }
+  line += outcome_text(one);
   return "  " + coloured(one.verdict, colour) + printable(line) + "\n";
 }
 
@@ -52,6 +47,16 @@ std::string counts_line(const char* name, const Counts& counts) {
   return line;
 }
 
+}  // namespace
+
+const char* shown(Verdict verdict) { return kShown[static_cast<int>(verdict)]; }
+
+std::string outcome_text(const Judged& judged) {
+  if (judged.verdict != Verdict::Blocked) return judged.why;
+  std::string layers = layers_text(judged.layers);
+  return judged.by + (layers.empty() ? "" : "  [" + layers + "]");
+}
+
 std::string conclusion(const Verdicts& verdicts) {
   int escaped = verdicts.of(Verdict::Escaped), exposed = verdicts.of(Verdict::Exposed),
       unsure = verdicts.of(Verdict::Inconclusive);
@@ -61,10 +66,8 @@ std::string conclusion(const Verdicts& verdicts) {
   out += ": of " + num(verdicts.all.size()) + " attacks " + num_signed(verdicts.of(Verdict::Blocked)) +
          " were blocked, each of them succeeded in its control";
   if (unsure > 0) out += "; " + num_signed(unsure) + " showed nothing, for their controls failed, too";
-  return out + ".\n";
+  return out + ".";
 }
-
-}  // namespace
 
 std::string layers_text(uint32_t mask) {
   std::string out;
@@ -93,7 +96,7 @@ std::string report_text(const Verdicts& verdicts, const Subject& subject, bool c
   out += counts_line("all", all);
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.1f s", static_cast<double>(verdicts.milliseconds) / 1000);
-  return out + "\n" + conclusion(verdicts) + "It took " + seconds +
+  return out + "\n" + conclusion(verdicts) + "\nIt took " + seconds +
          ". What an attack is: immure prove --explain ID\n";
 }
 
@@ -109,21 +112,21 @@ std::string list_text(const std::vector<const Probe*>& chosen) {
   return out;
 }
 
-std::string explain_text(const Probe& probe) {
-  std::string control;
+std::string control_text(const Probe& probe) {
   switch (probe.control.place) {
-    case probes::Control::Place::Bare: control = "no jail at all"; break;
+    case probes::Control::Place::Bare: return "no jail at all";
     case probes::Control::Place::Namespaced:
-      control = "root of namespaces of its own, with every capability and no filter";
-      break;
-    case probes::Control::Place::Chroot: control = "root in a plain chroot"; break;
-    case probes::Control::Place::Jail:
-      control = std::string("the default jail with ") + probe.control.words;
-      break;
+      return "root of namespaces of its own, with every capability and no filter";
+    case probes::Control::Place::Chroot: return "root in a plain chroot";
+    case probes::Control::Place::Jail: return std::string("the default jail with ") + probe.control.words;
   }
+  return {};
+}
+
+std::string explain_text(const Probe& probe) {
   return std::string(probe.id) + ": " + probe.technique + "\n\n" + probe.about + "\n\ncategory    " +
          name(probe.category) + "\nsource      " + probe.reference + "\nstopped by  " +
-         layers_text(probe.stopped_by) + "\ncontrol     " + control + "\n";
+         layers_text(probe.stopped_by) + "\ncontrol     " + control_text(probe) + "\n";
 }
 
 }  // namespace immure::prove

@@ -120,7 +120,7 @@ constexpr Probe kRows[] = {
      "every installation; in clouds they tell which one it is.",
      "sysfs(5); Documentation/ABI/testing/sysfs-firmware-dmi-entries", by(Layer::Root, Layer::Mounts),
      Proof::None, loosened("--ro-bind /sys:/sys"), can_be_read, kPlain, "/sys/class/dmi/id/modalias"},
-    {"sys-kernel", Category::Information, "the kernel's parts in /sys/kernel",
+    {"kernel-parts", Category::Information, "the kernel's parts in /sys/kernel",
      "Reads /sys, by the number of events that the kernel has told of. Nothing in an ordinary program needs "
      "it, and behind it "
      "are the machine's devices, drivers and their settings.",

@@ -63,13 +63,6 @@ constexpr Probe kRows[] = {
      "now and then "
      "a password.",
      "proc(5), /proc/cmdline", kBy, Proof::None, kFull, tells, kPlain, "/proc/cmdline"},
-    {"proc-config", Category::Information, "the kernel's configuration",
-     "Reads how the kernel was built. An attacker learns which of his exploits are worth trying.",
-     "proc(5), /proc/config.gz", kBy, Proof::None, kFull, tells, kPlain, "/proc/config.gz", 1},
-    {"proc-modules", Category::Information, "the kernel's modules",
-     "Reads which modules are loaded, which is hardware and services in one list. "
-     "For root it also holds the addresses at which they lie.",
-     "proc(5), /proc/modules", kBy, Proof::None, kFull, tells, kPlain, "/proc/modules"},
     {"proc-interrupts", Category::Information, "the interrupts, by device and processor",
      "Reads how often each device interrupted. Keystrokes of others can be timed by it, as was shown in "
      "2016.",
@@ -91,20 +84,10 @@ constexpr Probe kRows[] = {
      "Reads the state of the memory's zones, page by page kind. Attacks on memory use it to see what their "
      "allocations do.",
      "proc(5), /proc/zoneinfo", kBy, Proof::None, kFull, tells, kPlain, "/proc/zoneinfo"},
-    {"proc-keys", Category::Information, "the keys that the program may see",
-     "Reads the list of keys in the kernel, those of the caller's session among them where the id is the "
-     "caller's. "
-     "Names of keys tell of encrypted folders, tickets and mounted networks.",
-     "proc(5), /proc/keys; keyrings(7)", by(Layer::Mounts, Layer::UserNs, Layer::Keyring), Proof::None, kBare,
-     keys, kPlain, "/proc/keys"},
     {"proc-buses", Category::Information, "the devices on the buses",
      "Reads the list of devices on the machine's buses, with the addresses of their memory. "
      "The numbers say which drivers, and so which of their bugs, are there.",
      "proc(5), /proc/bus", kBy, Proof::None, kFull, tells, kPlain, "/proc/bus/pci/devices"},
-    {"proc-irq", Category::Information, "which processor serves interrupts",
-     "Reads from /proc/irq, where root decides which processor serves which device. "
-     "The files show how many processors the machine has and which are busy.",
-     "proc(5), /proc/irq", kBy, Proof::None, kFull, tells, kPlain, "/proc/irq/default_smp_affinity"},
     {"proc-pressure", Category::Information, "alarms on the machine's memory pressure",
      "Opens the measure of the machine's pressure for writing, which sets an alarm. Anybody could since 6.3; "
      "the memory and "

@@ -138,6 +138,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> system_files() { return kRows; }
+std::span<const Probe> hosts_files() { return kRows; }
 
 }  // namespace immure::probes

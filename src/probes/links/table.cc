@@ -5,10 +5,10 @@ namespace immure::probes {
 // One a file of this folder.
 std::span<const Probe> planted_ways();
 std::span<const Probe> root_changes();
-std::span<const Probe> system_files();
+std::span<const Probe> hosts_files();
 
 std::span<const std::span<const Probe>> link_probes() {
-  static const std::span<const Probe> kTechniques[] = {planted_ways(), root_changes(), system_files()};
+  static const std::span<const Probe> kTechniques[] = {planted_ways(), root_changes(), hosts_files()};
   return kTechniques;
 }
 

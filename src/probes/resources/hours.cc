@@ -134,7 +134,7 @@ constexpr Probe kRows[] = {
      "Asks for a better priority than it has. Every program of the machine waits for one that has the best.",
      "setpriority(2), capabilities(7), CAP_SYS_NICE", by(Layer::Capabilities, Layer::UserNs, Layer::Rlimits),
      Proof::None, kBare, priority},
-    {"real-time", Category::Resources, "to run before everything",
+    {"run-before-all", Category::Resources, "to run before everything",
      "Asks for a real-time priority. A program that computes with one keeps a processor for itself, the "
      "kernel's own "
      "threads waiting.",

@@ -90,7 +90,7 @@ constexpr Probe kRows[] = {
      "them, block devices included, to a jail whose /dev shows three.",
      "drivers/base/devtmpfs.c", kWalls | by(Layer::UserNs), Proof::None, kNamespaced, as_it_is, kPlain,
      "devtmpfs"},
-    {"userns-mount", Category::Root, "mount in a new user and mount namespace",
+    {"mount-userns", Category::Root, "mount in a new user and mount namespace",
      "Whoever may make a user namespace has every capability in it, and with a mount namespace of its own "
      "may mount. It leads out of no jail by itself, but most holes in the kernel's file systems since 2013 "
      "were reached by this door.",

@@ -1,0 +1,86 @@
+#include "cli/prove_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/verbs.h"
+
+namespace immure::cli {
+namespace {
+
+tl::unexpected<Error> cannot_write(std::string_view option, const std::string& path, std::string why,
+                                   int err) {
+  return fail(Code::kBadValue, "cannot write " + quoted(path), std::move(why), "name another file",
+              std::string(option), err);
+}
+
+// Where a name leads; the name itself when nothing is there yet, and for a link to nothing.
+std::string real_path(const std::string& path) {
+  std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
+  return real == nullptr ? path : std::string(real.get());
+}
+
+std::string folder_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status check_named(std::string_view option, const std::string& path) {
+  if (path.empty() || path == "-") return {};
+  const std::string real = real_path(path);
+  struct stat there {};
+  const bool exists = stat(real.c_str(), &there) == 0;
+  if (exists && S_ISDIR(there.st_mode)) return cannot_write(option, path, "it is a folder", 0);
+  if (exists && !S_ISREG(there.st_mode)) return {};
+  const std::string folder = folder_of(real);
+  if (access(folder.c_str(), W_OK | X_OK) != 0)
+    return cannot_write(option, path, "the folder " + quoted(folder), errno);
+  return {};
+}
+
+mode_t mode_of_new_files() {
+  mode_t mask = umask(0);
+  umask(mask);
+  return 0666 & ~mask;
+}
+
+}  // namespace
+
+Status write_named(const std::string& path, std::string_view text) {
+  const std::string real = real_path(path);
+  struct stat there {};
+  const bool exists = stat(real.c_str(), &there) == 0;
+  if (!exists || S_ISREG(there.st_mode))
+    return write_file_atomic(real, text, exists ? there.st_mode & 0777 : mode_of_new_files());
+  UniqueFd fd(open(real.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return fail(Code::kSystem, "cannot open " + quoted(path), {}, {}, {}, errno);
+  return write_fd(fd.get(), text, path);
+}
+
+Status check_report_files(const Wish& wish) {
+  IMMURE_TRY(check_named("--sarif", wish.sarif));
+  IMMURE_TRY(check_named("--junit", wish.junit));
+  return check_named("--html", wish.html);
+}
+
+Status write_report_files(const Wish& wish, const prove::Verdicts& verdicts, const prove::Subject& subject,
+                          std::string_view ablation) {
+  auto write = [](const std::string& file, const std::string& text) {
+    return file == "-" ? say(text) : write_named(file, text);
+  };
+  if (!wish.sarif.empty()) IMMURE_TRY(write(wish.sarif, prove::report_sarif(verdicts, subject)));
+  if (!wish.junit.empty()) IMMURE_TRY(write(wish.junit, prove::report_junit(verdicts, subject)));
+  if (!wish.html.empty()) IMMURE_TRY(write(wish.html, prove::report_html(verdicts, subject, ablation)));
+  return {};
+}
+
+}  // namespace immure::cli

@@ -101,15 +101,15 @@ struct Yard;
 
 struct Probe {
   const char* id;  // "chroot-walk": lower case, digits, hyphens; unique, never reused
-  Category category;
-  const char* technique;  // one line, at most 60 characters: "second chroot, then chdir .. to the top"
+  Category category = Category::Root;
+  const char* technique = "";  // one line, at most 60 characters: "second chroot, then chdir .. to the top"
   const char*
       about;  // two to four sentences: what it does, what it would give, since when or in which programs
-  const char* reference;  // "chroot(2)", "CVE-2019-5736", "kernel/ptrace.c since 5.6"
-  uint32_t stopped_by;    // by(Layer::Root, Layer::Seccomp)
-  Proof proof;
-  Control control;
-  Attempt (*run)(const Yard& yard, const Probe& row);
+  const char* reference = "";  // "chroot(2)", "CVE-2019-5736", "kernel/ptrace.c since 5.6"
+  uint32_t stopped_by = 0;    // by(Layer::Root, Layer::Seccomp)
+  Proof proof = Proof::None;
+  Control control = {};
+  Attempt (*run)(const Yard& yard, const Probe& row) = nullptr;
   uint32_t flags = kPlain;
   // Data of this row, for a technique that has several. With kPlantedByRoot and a number: the yard plants a
   // device node of this number (makedev) under planted.h's kNode and the word.

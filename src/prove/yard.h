@@ -19,7 +19,7 @@ struct Amounts {
 };
 
 // Above the limits that the probes' rows set; and, where nobody sets any, what a host of today can still spare.
-inline constexpr Amounts kAboveLimits{160 << 20, 300, 16 << 20, 2}, kMuch{1 << 30, 2000, 1 << 30, 3};
+inline constexpr Amounts kAboveLimits{160 << 20, 300, 16 << 20, 1}, kMuch{1 << 30, 2000, 1 << 30, 2};
 
 class Yard {
  public:

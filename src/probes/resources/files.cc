@@ -85,7 +85,7 @@ constexpr Probe kRows[] = {
      "or stores it "
      "elsewhere, takes all of it.",
      "getrlimit(2), RLIMIT_FSIZE", by(Layer::Rlimits, Layer::Mounts), Proof::None,
-     loosened("--file-size none"), large_file, kSolo},
+     loosened("--file-size none"), large_file, kSolo, "", 0, "--file-size 8M"},
     {"inodes-tmp", Category::Resources, "very many files in /tmp",
      "Makes empty files. They take no room that a size would bound, but an inode of some hundred bytes each, "
      "of the "
@@ -102,7 +102,7 @@ constexpr Probe kRows[] = {
      "all that is "
      "open on the machine, and a place in it for nobody when it is full.",
      "getrlimit(2), RLIMIT_NOFILE; proc(5), /proc/sys/fs/file-max", by(Layer::Rlimits, Layer::Cgroup),
-     Proof::None, loosened("--open-files 16384"), open_files, kSolo, "", 4000},
+     Proof::None, loosened("--open-files 16384"), open_files, kSolo, "", 4000, "--open-files 1000"},
 };
 
 }  // namespace

@@ -105,7 +105,7 @@ Attempt real_time(const Yard&, const Probe& row) {
 constexpr uint32_t kBy = by(Layer::Cgroup, Layer::Rlimits);
 constexpr Control kOff = loosened("--cpu-time none --wall-time none");
 
-constexpr Probe kRows[] = {
+constexpr auto kRows = limited("--cpu-time 300ms", {
     {"processor-one", Category::Resources, "the time of a processor",
      "Computes for as long as the yard says. Programs that never end are the commonest of all attacks on a "
      "judge of "
@@ -124,12 +124,12 @@ constexpr Probe kRows[] = {
     {"wall-time", Category::Resources, "to stay for as long as it likes",
      "Sleeps, which no limit of the processor ends. A place for a jail is taken all the while.",
      "nanosleep(2)", by(Layer::Cgroup, Layer::PidNs), Proof::None, loosened("--wall-time none"), sleep_long,
-     kSolo},
+     kSolo, "", 0, "--wall-time 300ms"},
     {"wall-time-deaf", Category::Resources, "to stay in spite of every signal",
      "Ignores every signal that can be ignored, and sleeps. Who ends a program by asking it to end waits for "
      "ever.",
      "signal(7), kill(2)", by(Layer::Cgroup, Layer::PidNs), Proof::None, loosened("--wall-time none"),
-     ignore_all, kSolo},
+     ignore_all, kSolo, "", 0, "--wall-time 300ms"},
     {"priority-raise", Category::Resources, "to run before others",
      "Asks for a better priority than it has. Every program of the machine waits for one that has the best.",
      "setpriority(2), capabilities(7), CAP_SYS_NICE", by(Layer::Capabilities, Layer::UserNs, Layer::Rlimits),
@@ -140,7 +140,7 @@ constexpr Probe kRows[] = {
      "threads waiting.",
      "sched(7), SCHED_FIFO", by(Layer::Capabilities, Layer::UserNs, Layer::Rlimits, Layer::Seccomp),
      Proof::None, kBare, real_time, kPlain, "", SCHED_FIFO},
-};
+});
 
 }  // namespace
 

@@ -164,7 +164,7 @@ constexpr uint32_t kBy = by(Layer::Cgroup);
 constexpr uint32_t kByBoth = by(Layer::Cgroup, Layer::Mounts);
 constexpr Control kOff = loosened("--memory none");
 
-constexpr Probe kRows[] = {
+constexpr auto kRows = limited("--memory 96M", {
     {"memory-one", Category::Resources, "memory in one process",
      "Takes memory and touches every page of it. Without a limit the kernel ends, when nothing is left, a "
      "process that it "
@@ -211,12 +211,14 @@ constexpr Probe kRows[] = {
      "Fills a file in /tmp. In a jail that is memory or a part of the disk, and either is full for everybody "
      "when nothing "
      "bounds it. It has no name any more while it is filled.",
-     "tmpfs(5), size", kByBoth, Proof::None, loosened("--memory none --tmp-size 16G"), folder, kSolo, "/tmp"},
+     "tmpfs(5), size", kByBoth, Proof::None, loosened("--memory none --tmp-size 16G"), folder, kSolo, "/tmp", 0,
+     "--tmp-size 32M"},
     {"memory-shm", Category::Resources, "memory by a file in /dev/shm",
      "Fills a file in /dev/shm, whose size is half of the machine's memory when nobody says another one. "
      "Who bounds /tmp and forgets this one has bounded nothing.",
-     "shm_overview(7), tmpfs(5)", kByBoth, Proof::None, kBare, folder, kSolo, "/dev/shm"},
-};
+     "shm_overview(7), tmpfs(5)", kByBoth, Proof::None, kBare, folder, kSolo, "/dev/shm", 0,
+     "--tmp-size 32M"},
+});
 
 }  // namespace
 

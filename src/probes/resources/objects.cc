@@ -210,7 +210,8 @@ constexpr Probe kRows[] = {
      "inotify(7), max_user_watches", by(Layer::Rlimits, Layer::UserNs), Proof::None, kOff, watches, kSolo},
     {"epoll-instances", Category::Resources, "very many epoll instances",
      "Takes instances of waiting for events. They are open files with a tree of the kernel's behind them.",
-     "epoll(7)", kByRlimits, Proof::None, loosened("--open-files 16384"), many, kSolo, "", kEpoll},
+     "epoll(7)", kByRlimits, Proof::None, loosened("--open-files 16384"), many, kSolo, "", kEpoll,
+     "--open-files 1000"},
     {"timers", Category::Resources, "very many timers",
      "Makes timers. Each takes the place of a signal that waits beforehand, of which a user has a number for "
      "all his "
@@ -226,7 +227,8 @@ constexpr Probe kRows[] = {
      "getrlimit(2), RLIMIT_MSGQUEUE; mq_overview(7)", kByRlimits, Proof::None, kBare, queues, kSolo},
     {"sockets", Category::Resources, "very many sockets",
      "Makes pairs of sockets until its descriptors are used up. Each is kernel memory that no map shows.",
-     "socketpair(2)", kByRlimits, Proof::None, loosened("--open-files 16384"), many, kSolo, "", kSocketPair},
+     "socketpair(2)", kByRlimits, Proof::None, loosened("--open-files 16384"), many, kSolo, "", kSocketPair,
+     "--open-files 1000"},
     {"keys", Category::Resources, "very many keys",
      "Adds keys to a keyring of its own. A user has 200 for all his programs, and services fail to log in "
      "without one.",

@@ -90,7 +90,7 @@ Attempt dead_many(const Yard& yard, const Probe&) {
 constexpr uint32_t kBy = by(Layer::Cgroup, Layer::Rlimits);
 constexpr Control kOff = loosened("--pids none");
 
-constexpr Probe kRows[] = {
+constexpr auto kRows = limited("--pids 200", {
     {"fork-bomb", Category::Resources, "as many processes as it likes",
      "Makes processes that sleep until no more are given, or the yard's number is reached. A machine whose "
      "processes are "
@@ -107,7 +107,7 @@ constexpr Probe kRows[] = {
      "and take their "
      "numbers, of which a machine has 32768 or some millions.",
      "wait(2), NOTES", kBy, Proof::None, kOff, dead_many, kSolo},
-};
+});
 
 }  // namespace
 

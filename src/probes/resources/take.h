@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <array>
+
 #include "probes/inside.h"
 
 namespace immure::probes {
@@ -15,6 +17,17 @@ Attempt refused(const char* where, long long amount, const char* unit);
 Attempt refused(const char* where, int error, long long amount, const char* unit);
 
 inline constexpr int64_t kMiB = 1 << 20;
+
+// The rows with a limit that is small enough to be gone beyond, those that have none of their own.
+template <size_t N>
+constexpr std::array<Probe, N> limited(const char* limit, const Probe (&rows)[N]) {
+  std::array<Probe, N> all{};
+  for (size_t i = 0; i < N; ++i) {
+    all[i] = rows[i];
+    if (all[i].limit[0] == '\0') all[i].limit = limit;
+  }
+  return all;
+}
 
 // Maps and touches so many bytes, a MiB at a time; the bytes that were had. Errno when it is less.
 int64_t touch(int64_t bytes);

@@ -47,7 +47,7 @@ std::string reason_of(const Launch& launch) {
 struct Running {
   Job job;
   std::unique_ptr<Launch> launch;
-  uint32_t signals, connections;
+  uint32_t signals, connections, changes;
 };
 
 class Runner {
@@ -67,7 +67,8 @@ class Runner {
       solo = solo || (probe->flags & probes::kSolo) != 0;
     }
     auto launch = std::make_unique<Launch>(yard_, job.site, arguments, solo ? kSoloPatience : kPatience);
-    return {std::move(job), std::move(launch), yard_.witness().signals(), yard_.witness().connections()};
+    return {std::move(job), std::move(launch), yard_.witness().signals(), yard_.witness().connections(),
+            yard_.changes()};
   }
 
   // Writes down what came; what is left of the job to run, with nothing left when it is done.
@@ -76,7 +77,7 @@ class Runner {
     const Launch& launch = *running.launch;
     std::set<const probes::Probe*> open(job.probes.begin(), job.probes.end());
     std::set<std::string> denied = denied_calls(launch.errors);
-    bool changed = yard_.was_changed();
+    bool changed = yard_.changes() > running.changes;
     for (std::string_view text : split(launch.output, '\n')) {
       Line line;
       if (!read_line(text, line)) continue;

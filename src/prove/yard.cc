@@ -187,6 +187,11 @@ void Yard::set_amounts(const Amounts& amounts) {
 
 bool Yard::is_the_line(std::string_view text) const { return text.find(line_) != std::string_view::npos; }
 
+uint32_t Yard::changes() {
+  if (was_changed()) ++changes_;
+  return changes_;
+}
+
 bool Yard::was_changed() {
   bool changed = false;
   const std::string wanted = line_ + "\n";

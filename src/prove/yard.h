@@ -41,8 +41,9 @@ class Yard {
   // Does the text hold the line that only stands outside?
   bool is_the_line(std::string_view text) const;
   const Witness& witness() const { return witness_; }
-  // Has a canary file changed since this was asked last? It is put right again.
-  bool was_changed();
+  // How often a canary file was found changed, and put right again. Jobs that run side by side share the files:
+  // the first that asks must not take the change from the one that made it.
+  uint32_t changes();
 
   // In the process that becomes a jail's launcher, after fork: leaves the descriptors open that a careless
   // one leaves open, with the environment's secret, the keyring's key, a supplementary group and a
@@ -50,6 +51,7 @@ class Yard {
   void be_careless() const;
 
  private:
+  bool was_changed();
   Status make_files();
   Status make_sockets();
   Status make_ipc();
@@ -68,6 +70,7 @@ class Yard {
     int flags;  // to open it anew with, or -1: the same open file
   };
   std::vector<Leak> leaks_;
+  uint32_t changes_ = 0;
   Ears ears_;
   Witness witness_;
   int shm_ = -1, sem_ = -1, msg_ = -1;

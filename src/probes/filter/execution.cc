@@ -146,7 +146,8 @@ Attempt mapped(const Yard& yard, const Probe& row) {
 Attempt script(const Yard& yard, const Probe&) {
   char path[256];
   std::snprintf(path, sizeof path, "%s/%s", yard.planted, kScript);
-  if (yard.planted[0] == '\0' || access(path, F_OK) != 0) return not_applicable("no script is planted here");
+  if (yard.planted[0] == '\0' || access(path, F_OK) != 0)
+    return not_applicable("no script at %s: %s", path, strerror(errno));
   char* const words[] = {path, nullptr};
   return start(by_path, -1, path, words, "execve", true);
 }

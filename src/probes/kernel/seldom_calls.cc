@@ -118,6 +118,7 @@ Attempt poison(const Yard&, const Probe& row) {
   void* page = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED || munmap(page, 4096) != 0) return stopped("mmap");
   int result = madvise(page, 4096, static_cast<int>(row.number));
+  if (result != 0 && errno == EINVAL) return not_applicable("this kernel does not know of broken pages");
   if (result != 0 && errno != EFAULT && errno != ENOMEM) return stopped("madvise");
   return exposed("madvise looks for the page to poison: %s", strerror(errno));
 }

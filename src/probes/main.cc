@@ -79,7 +79,7 @@ struct LongFact {
 constexpr LongFact kLongs[] = {
     {"boot_time", &Yard::boot_time}, {"device", &Yard::device},       {"inode", &Yard::inode},
     {"memory", &Yard::memory},       {"processes", &Yard::processes}, {"file_size", &Yard::file_size},
-    {"seconds", &Yard::seconds},
+    {"milliseconds", &Yard::milliseconds},
     {"terminal", &Yard::terminal},   {"terminal_device", &Yard::terminal_device},
 };
 

@@ -92,7 +92,7 @@ struct Yard {
   int64_t memory = 0;  // bytes
   int64_t processes = 0;
   int64_t file_size = 0;  // bytes of one file
-  int64_t seconds = 0;    // of processor or wall time
+  int64_t milliseconds = 0;  // of processor or wall time
 };
 
 }  // namespace immure::probes

@@ -5,12 +5,16 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -26,6 +30,7 @@ using namespace probes;  // the numbers of the leaked descriptors
 namespace {
 
 constexpr int kSameFile = -1;
+constexpr int kThisProcess = 1;  // IOPRIO_WHO_PROCESS
 constexpr unsigned kKeySeconds = 600;
 constexpr unsigned kReadableKey = 0x3f3f0000;  // everything to its possessor and to its user
 
@@ -98,6 +103,19 @@ void Yard::be_careless() const {
   }
   auto group = kSupplementary;
   if (geteuid() == 0) (void)setgroups(1, &group);
+  // What is handed on to whoever is started, unless somebody puts it right.
+  setenv("SSH_AUTH_SOCK", (folder_ + "/no-agent").c_str(), 1);
+  setenv("LD_LIBRARY_PATH", (folder_ + "/no-libraries").c_str(), 1);
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, kCarelessBlocked);
+  sigprocmask(SIG_BLOCK, &blocked, nullptr);
+  signal(kCarelessIgnored, SIG_IGN);
+  umask(kCarelessUmask);
+  (void)setpriority(PRIO_PROCESS, 0, kCarelessNice);
+  (void)syscall(SYS_ioprio_set, kThisProcess, 0, kCarelessIoPriority);
+  prctl(PR_SET_TIMERSLACK, kCarelessTimerSlack, 0, 0, 0);
+  personality(kCarelessPersonality);
 }
 
 }  // namespace immure::prove

@@ -30,14 +30,49 @@ std::string all_namespaces() {
   return out;
 }
 
-// The name of a network interface besides lo.
+bool is_up(const std::string& interface) {
+  return first_line("/sys/class/net/" + interface + "/operstate") == "up";
+}
+
+// The name of a network interface besides lo, one that is up if there is one.
 std::string an_interface() {
   std::string found;
   struct if_nameindex* all = if_nameindex();
-  for (auto* one = all; one != nullptr && one->if_index != 0 && found.empty(); ++one)
-    if (std::strcmp(one->if_name, "lo") != 0) found = one->if_name;
+  for (auto* one = all; one != nullptr && one->if_index != 0; ++one) {
+    if (std::strcmp(one->if_name, "lo") == 0) continue;
+    if (found.empty() || is_up(one->if_name)) found = one->if_name;
+  }
   if_freenameindex(all);
   return found;
+}
+
+// An account that no jail would make up: neither root nor one of those that every system has.
+std::string an_account() {
+  auto text = read_file("/etc/passwd", 1U << 20);
+  if (!text) return {};
+  for (std::string_view line : split(*text, '\n')) {
+    std::vector<std::string_view> parts = split(line, ':');
+    if (parts.size() < 3) continue;
+    auto uid = parse_u64(parts[2]);
+    if (uid && *uid >= 1000 && *uid < 60000) return std::string(parts[0]);
+  }
+  return {};
+}
+
+// Aliases of socket families for which the kernel would load a module that is not there yet.
+std::string unloaded_families(const std::string& release) {
+  auto aliases = read_file("/lib/modules/" + release + "/modules.alias", 8U << 20);
+  if (!aliases) return {};
+  auto loaded = read_file("/proc/modules", 1U << 20);
+  const std::string modules = "\n" + (loaded ? *loaded : std::string());
+  std::string out;
+  for (std::string_view line : split(*aliases, '\n')) {
+    std::vector<std::string_view> words = split(line, ' ');
+    if (words.size() != 3 || words[0] != "alias" || !words[1].starts_with("net-pf-")) continue;
+    if (modules.find("\n" + std::string(words[2]) + " ") == std::string::npos)
+      out += (out.empty() ? "" : " ") + std::string(words[1]);
+  }
+  return out;
 }
 
 }  // namespace
@@ -60,6 +95,8 @@ void add_host_facts(std::vector<std::string>& facts, const std::string& yard) {
   fact("namespaces", all_namespaces());
   fact("user_name", user == nullptr ? "" : user->pw_name);
   fact("interface", an_interface());
+  fact("account", an_account());
+  fact("unloaded", unloaded_families(name.release));
   fact("cgroup", first_line("/proc/self/cgroup"));
   fact("boot_time", num_signed(now.tv_sec - up.tv_sec));
   fact("uid", num(geteuid()));

@@ -172,6 +172,7 @@ std::vector<std::string> Yard::facts(bool planted, bool careless, std::string_vi
   if (careless) {
     all.push_back(std::string("variable=") + kVariable);
     all.push_back(std::string("key=") + kKeyName);
+    all.emplace_back("careless=1");
     if (geteuid() == 0) all.push_back("supplementary=" + num(kSupplementary));
   }
   if (planted) all.push_back("planted=" + std::string(top) + probes::kPlantedFolder);
@@ -182,7 +183,7 @@ void Yard::set_amounts(const Amounts& amounts) {
   fact("memory", num_signed(amounts.memory));
   fact("processes", num_signed(amounts.processes));
   fact("file_size", num_signed(amounts.file_size));
-  fact("seconds", num_signed(amounts.seconds));
+  fact("milliseconds", num_signed(amounts.milliseconds));
 }
 
 bool Yard::is_the_line(std::string_view text) const { return text.find(line_) != std::string_view::npos; }

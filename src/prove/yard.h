@@ -15,11 +15,12 @@ namespace immure::prove {
 
 // What probes of resources take before they say that nothing stops them.
 struct Amounts {
-  int64_t memory, processes, file_size, seconds;
+  int64_t memory, processes, file_size, milliseconds;
 };
 
 // Above the limits that the probes' rows set; and, where nobody sets any, what a host of today can still spare.
-inline constexpr Amounts kAboveLimits{160 << 20, 300, 16 << 20, 1}, kMuch{1 << 30, 2000, 1 << 30, 2};
+inline constexpr Amounts kAboveLimits{160 << 20, 300, 16 << 20, 500},
+    kMuch{1 << 30, 2000, 1 << 30, 2000};
 
 class Yard {
  public:

@@ -133,12 +133,6 @@ constexpr Probe kRows[] = {
      "Asks the call that tools ask for the time since the start. "
      "The same call tells the load and the memory, and has no file that could be masked.",
      "sysinfo(2)", kBy, Proof::None, kOff, by_sysinfo},
-    {"uptime-times", Category::Information, "the host's start by the value of times",
-     "Takes the number that times(2) returns: ticks since a point in the past. Linux counts them from "
-     "shortly before the "
-     "start, and no namespace moves them, so that a subtraction gives the machine's start although every "
-     "clock hides it.",
-     "times(2), NOTES; kernel/sys.c", by(Layer::Seccomp), Proof::None, kBare, by_times},
     {"uptime-file", Category::Information, "the host's start in /proc/uptime",
      "Reads the file that tools show. "
      "Old jails masked the file and left the clocks, or the other way round.",
@@ -157,11 +151,6 @@ constexpr Probe kRows[] = {
      "Reads the statistics of the scheduler, whose second line is the kernel's counter of ticks. No "
      "namespace moves it.",
      "Documentation/scheduler/sched-stats.rst", by(Layer::Mounts), Proof::None, kBare, by_schedstat},
-    {"uptime-sched", Category::Information, "the host's start in /proc/self/sched",
-     "Reads the scheduler's account of the program itself. Its time stamps are in milliseconds of a clock "
-     "that begins with "
-     "the machine and is in no namespace. Kernels without debugging of the scheduler do not have the file.",
-     "kernel/sched/debug.c, proc_sched_show_task", by(Layer::Mounts), Proof::None, kBare, by_sched},
 };
 
 }  // namespace

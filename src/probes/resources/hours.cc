@@ -38,44 +38,44 @@ bool burn(int64_t milliseconds) {
 }
 
 Attempt one_burns(const Yard& yard, const Probe&) {
-  if (yard.seconds == 0) return unknown();
-  burn(yard.seconds * 1000);
-  return took(yard.seconds, "s of a processor");
+  if (yard.milliseconds == 0) return unknown();
+  burn(yard.milliseconds);
+  return took(yard.milliseconds, "ms of a processor");
 }
 
 // Each of four stays below what one of them may have.
 Attempt four_burn(const Yard& yard, const Probe&) {
   constexpr int kProcesses = 4;
-  if (yard.seconds == 0) return unknown();
-  int64_t have = together(kProcesses, burn, yard.seconds * 1000 / kProcesses);
-  if (have == kProcesses) return took(yard.seconds, "s of processors in 4 processes");
-  return refused("burn", have * yard.seconds / kProcesses, "s of processors");
+  if (yard.milliseconds == 0) return unknown();
+  int64_t have = together(kProcesses, burn, yard.milliseconds / kProcesses);
+  if (have == kProcesses) return took(yard.milliseconds, "ms of processors in 4 processes");
+  return refused("burn", have * yard.milliseconds / kProcesses, "ms of processors");
 }
 
 // One after the other: what those used who have ended is easily forgotten.
 Attempt heirs_burn(const Yard& yard, const Probe&) {
   constexpr int kChildren = 20;
-  if (yard.seconds == 0) return unknown();
+  if (yard.milliseconds == 0) return unknown();
   for (int i = 0; i < kChildren; ++i) {
     pid_t child = fork();
-    if (child < 0) return refused("fork", i * yard.seconds / kChildren, "s of a processor");
+    if (child < 0) return refused("fork", i * yard.milliseconds / kChildren, "ms of a processor");
     if (child == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      burn(yard.seconds * 1000 / kChildren);
+      burn(yard.milliseconds / kChildren);
       _exit(0);
     }
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-    if (!WIFEXITED(status)) return refused("burn", EINTR, i * yard.seconds / kChildren, "s of a processor");
+    if (!WIFEXITED(status)) return refused("burn", EINTR, i * yard.milliseconds / kChildren, "ms of a processor");
   }
-  return took(yard.seconds, "s of a processor, in 20 processes one after the other");
+  return took(yard.milliseconds, "ms of a processor, in 20 processes one after the other");
 }
 
 Attempt sleep_long(const Yard& yard, const Probe&) {
-  if (yard.seconds == 0) return unknown();
-  timespec wish{static_cast<time_t>(yard.seconds), 0};
+  if (yard.milliseconds == 0) return unknown();
+  timespec wish{static_cast<time_t>(yard.milliseconds / 1000), static_cast<long>(yard.milliseconds % 1000 * 1'000'000)};
   while (nanosleep(&wish, &wish) != 0 && errno == EINTR) continue;
-  return took(yard.seconds, "s");
+  return took(yard.milliseconds, "ms");
 }
 
 // Every signal that can be ignored is.
@@ -105,7 +105,7 @@ Attempt real_time(const Yard&, const Probe& row) {
 constexpr uint32_t kBy = by(Layer::Cgroup, Layer::Rlimits);
 constexpr Control kOff = loosened("--cpu-time none --wall-time none");
 
-constexpr auto kRows = limited("--cpu-time 300ms", {
+constexpr auto kRows = limited("--cpu-time 150ms", {
     {"processor-one", Category::Resources, "the time of a processor",
      "Computes for as long as the yard says. Programs that never end are the commonest of all attacks on a "
      "judge of "
@@ -124,12 +124,12 @@ constexpr auto kRows = limited("--cpu-time 300ms", {
     {"wall-time", Category::Resources, "to stay for as long as it likes",
      "Sleeps, which no limit of the processor ends. A place for a jail is taken all the while.",
      "nanosleep(2)", by(Layer::Cgroup, Layer::PidNs), Proof::None, loosened("--wall-time none"), sleep_long,
-     kSolo, "", 0, "--wall-time 300ms"},
+     kSolo, "", 0, "--wall-time 150ms"},
     {"wall-time-deaf", Category::Resources, "to stay in spite of every signal",
      "Ignores every signal that can be ignored, and sleeps. Who ends a program by asking it to end waits for "
      "ever.",
      "signal(7), kill(2)", by(Layer::Cgroup, Layer::PidNs), Proof::None, loosened("--wall-time none"),
-     ignore_all, kSolo, "", 0, "--wall-time 300ms"},
+     ignore_all, kSolo, "", 0, "--wall-time 150ms"},
     {"priority-raise", Category::Resources, "to run before others",
      "Asks for a better priority than it has. Every program of the machine waits for one that has the best.",
      "setpriority(2), capabilities(7), CAP_SYS_NICE", by(Layer::Capabilities, Layer::UserNs, Layer::Rlimits),

@@ -69,7 +69,7 @@ void Yard::prepare_leaks() {
 
 // A key that all sessions of the caller's user reach. It goes by itself should nobody be left to take it away.
 void Yard::share_key() {
-  user_key_ = syscall(SYS_add_key, "user", kKeyName, line_.data(), line_.size(), KEY_SPEC_USER_KEYRING);
+  user_key_ = syscall(SYS_add_key, "user", key_.c_str(), line_.data(), line_.size(), KEY_SPEC_USER_KEYRING);
   if (user_key_ < 0) return;
   (void)syscall(SYS_keyctl, KEYCTL_SETPERM, user_key_, kReadableKey);
   (void)syscall(SYS_keyctl, KEYCTL_SET_TIMEOUT, user_key_, kKeySeconds);
@@ -96,9 +96,9 @@ void Yard::be_careless() const {
     int own = open(("/proc/self/fd/" + num_signed(leak.from)).c_str(), leak.flags | O_CLOEXEC);
     if (own >= 0 && own != leak.number) dup2(own, leak.number), close(own);
   }
-  setenv(kVariable, line_.c_str(), 1);
+  setenv(variable_.c_str(), line_.c_str(), 1);
   if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "immure-prove") >= 0) {
-    long key = syscall(SYS_add_key, "user", kKeyName, line_.data(), line_.size(), KEY_SPEC_SESSION_KEYRING);
+    long key = syscall(SYS_add_key, "user", key_.c_str(), line_.data(), line_.size(), KEY_SPEC_SESSION_KEYRING);
     if (key >= 0) (void)syscall(SYS_keyctl, KEYCTL_SETPERM, key, kReadableKey);
   }
   auto group = kSupplementary;

@@ -57,6 +57,8 @@ Status Yard::make(const std::string& probe) {
     return cannot(immure::quoted(name));
   }
   line_ = probes::kCanaryPrefix + random_hex();
+  variable_ = "IMMURE_PROVE_" + random_hex().substr(0, 8);
+  key_ = "immure-prove-" + random_hex().substr(0, 8);
   IMMURE_TRY(make_files());
   IMMURE_TRY(make_sockets());
   IMMURE_TRY(make_ipc());
@@ -170,13 +172,23 @@ Status Yard::make_ipc() {
 std::vector<std::string> Yard::facts(bool planted, bool careless, std::string_view top) const {
   std::vector<std::string> all = facts_;
   if (careless) {
-    all.push_back(std::string("variable=") + kVariable);
-    all.push_back(std::string("key=") + kKeyName);
+    all.push_back("variable=" + variable_);
+    all.push_back("key=" + key_);
     all.emplace_back("careless=1");
-    if (geteuid() == 0) all.push_back("supplementary=" + num(kSupplementary));
+    if (int64_t group = supplementary(); group >= 0) all.push_back("supplementary=" + num_signed(group));
   }
   if (planted) all.push_back("planted=" + std::string(top) + probes::kPlantedFolder);
   return all;
+}
+
+// A group besides the first that the launcher has: one that nobody has where root may take it, else one of the user's.
+int64_t Yard::supplementary() {
+  if (geteuid() == 0) return kSupplementary;
+  gid_t groups[256];
+  const int n = getgroups(std::size(groups), groups);
+  for (int i = 0; i < n; ++i)
+    if (groups[i] != getegid()) return groups[i];
+  return -1;
 }
 
 void Yard::set_amounts(const Amounts& amounts) {

@@ -57,6 +57,7 @@ class Yard {
   Status make_sockets();
   Status make_ipc();
   void prepare_leaks();
+  static int64_t supplementary();
   void share_key();
   void take_key_away() const;
   void fact(const char* key, std::string value) {
@@ -78,12 +79,12 @@ class Yard {
   std::string queue_, shm_file_;
   UniqueFd asker_;        // the jail's end of the socket that the witness answers at
   std::string terminal_;  // the launcher's, by path
+  std::string variable_, key_;  // names that no other battery has
   long user_key_ = -1;    // in the user's keyring, for as long as the yard is there
 };
 
 // What be_careless gives away under fixed names.
 inline constexpr char kLauncherFact[] = "launcher=?";  // the number is put in by the process that becomes it
-inline constexpr char kVariable[] = "IMMURE_PROVE_SECRET", kKeyName[] = "immure-prove-canary";
 inline constexpr unsigned kSupplementary = 4712;  // a group that nobody has
 
 }  // namespace immure::prove

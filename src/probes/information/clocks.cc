@@ -15,6 +15,8 @@
 namespace immure::probes {
 namespace {
 
+// Not here: times(2) and /proc/self/sched, which tell it too. The processor's own counter does so without asking anybody,
+// and nothing takes that from a program.
 constexpr int64_t kTolerance = 10;  // seconds, of rounding and of a wall clock that is put right
 
 Attempt judge(const Yard& yard, const char* where, double up, int64_t tolerance = kTolerance) {
@@ -54,13 +56,6 @@ Attempt by_ticks(const Yard& yard, const char* where, double ticks, double unit)
   return attempt;
 }
 
-Attempt by_times(const Yard& yard, const Probe&) {
-  char buffer[64] = {};  // struct tms, which nobody reads
-  long ticks = syscall(SYS_times, buffer);
-  if (ticks == -1 && errno != 0) return stopped("times");
-  return by_ticks(yard, "times", static_cast<double>(static_cast<unsigned long>(ticks)), 100);
-}
-
 Attempt by_schedstat(const Yard& yard, const Probe&) {
   static char text[8192];
   if (read_text("/proc/schedstat", text, sizeof text) < 0 && errno != EINVAL) return stopped("open");
@@ -69,15 +64,6 @@ Attempt by_schedstat(const Yard& yard, const Probe&) {
   return by_ticks(yard, "/proc/schedstat", std::strtod(at + std::strlen("timestamp "), nullptr), 0);
 }
 
-// Milliseconds of the scheduler's clock, which begins some seconds after the start and is in no namespace.
-Attempt by_sched(const Yard& yard, const Probe&) {
-  static char text[8192];
-  if (read_text("/proc/self/sched", text, sizeof text) < 0) return stopped("open");
-  const char* at = std::strstr(text, "se.exec_start");
-  if (at == nullptr) return stopped("read", ENOMSG);
-  at += strcspn(at, "0123456789\n");
-  return judge(yard, "/proc/self/sched", std::strtod(at, nullptr) / 1000, 60);
-}
 
 Attempt by_uptime(const Yard& yard, const Probe&) {
   char text[128];

@@ -65,6 +65,10 @@ void Yard::prepare_leaks() {
   held_.emplace_back(master);
   if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0)
     terminal_ = name;
+  struct stat node {};
+  if (terminal_.empty() || stat(name, &node) != 0) return;
+  fact("terminal", num(node.st_rdev));
+  fact("terminal_device", num(node.st_dev));
 }
 
 // A key that all sessions of the caller's user reach. It goes by itself should nobody be left to take it away.

@@ -24,14 +24,6 @@ Attempt tells(const Yard&, const Probe& row) {
   return exposed("%s begins: %.60s", row.word, row.number != 0 ? "(bytes)" : text);
 }
 
-Attempt keys(const Yard& yard, const Probe& row) {
-  if (yard.key[0] == '\0') return not_applicable("the caller has no key of the yard's");
-  static char text[1 << 17];
-  if (read_text(row.word, text, sizeof text) < 0) return stopped("open");
-  if (std::strstr(text, yard.key) == nullptr) return stopped("read", ENOMSG);
-  return exposed("%s shows the key %s of the caller's session", row.word, yard.key);
-}
-
 // The counters of single interrupts on the line "intr", behind their sum.
 Attempt interrupts_in_stat(const Yard&, const Probe&) {
   static char text[1 << 17];

@@ -44,7 +44,7 @@ size_t sentences(std::string_view text) {
 }
 
 // One that says what is done and what it gives is enough for the variants of a technique.
-constexpr size_t kFewestSentences = 1, kShortestAbout = 30;
+constexpr size_t kFewestSentences = 1, kShortestAbout = 20;
 
 TEST(ProbesTable, CountsSentences) {
   EXPECT_EQ(sentences("One. Two (of 2.6). Three \"so.\" /proc is the fourth. Five?"), 5u);

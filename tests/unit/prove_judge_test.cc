@@ -1,0 +1,128 @@
+// From what was seen to a verdict, row by row.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "prove_made_up.h"
+
+namespace immure::prove {
+namespace {
+
+using probes::Outcome;
+
+const Observation kStopped = said(Outcome::Stopped, EPERM, "chroot");
+const Observation kWorks = proven_escape();
+
+struct Row {
+  const char* name;
+  const probes::Probe* probe;
+  Observation inside, control;
+  bool as_root;
+  Verdict verdict;
+  const char* words;  // a part of `by` or `why`
+};
+
+TEST(Judge, EveryRow) {
+  const Row rows[] = {
+      {"stopped, and the control works", &kOne, kStopped, kWorks, true, Verdict::Blocked, "EPERM at chroot"},
+      {"an exposed control works, too", &kOne, kStopped, said(Outcome::Exposed, 0, {}, "x"), true,
+       Verdict::Blocked, "EPERM at chroot"},
+      {"a proven escape", &kOne, proven_escape("line"), kWorks, true, Verdict::Escaped, "line"},
+      {"a proven escape needs no control", &kOne, proven_escape("line"), ended(Ending::NotRun), true,
+       Verdict::Escaped, "line"},
+      {"an unproven escape", &kOne, said(Outcome::Escaped, 0, {}, "ha"), kWorks, true, Verdict::Inconclusive,
+       "the proof is missing: ha"},
+      {"exposed", &kOne, said(Outcome::Exposed, 0, {}, "answers"), kWorks, true, Verdict::Exposed, "answers"},
+      {"exposed, and the control failed", &kOne, said(Outcome::Exposed, 0, {}, "answers"), kStopped, true,
+       Verdict::Exposed, "answers"},
+      {"not applicable inside", &kOne, said(Outcome::NotApplicable, 0, {}, "no such thing"), kWorks, true,
+       Verdict::NotApplicable, "no such thing"},
+      {"not applicable by the control", &kOne, kStopped, said(Outcome::NotApplicable, 0, {}, "no kvm"), true,
+       Verdict::NotApplicable, "no kvm"},
+      {"absent by the control", &kOne, kStopped, said(Outcome::Stopped, ENOSYS, "kexec_load"), true,
+       Verdict::NotApplicable, "ENOSYS at kexec_load"},
+      {"absent file", &kOne, kStopped, said(Outcome::Stopped, ENOENT, "open"), false, Verdict::NotApplicable,
+       "this host has none"},
+      {"absent inside says nothing", &kOne, said(Outcome::Stopped, ENOENT, "open"), kWorks, true,
+       Verdict::Blocked, "ENOENT at open"},
+      {"a user without the right", &kOne, kStopped, said(Outcome::Stopped, EPERM, "open"), false,
+       Verdict::NotApplicable, "this user may not"},
+      {"a user without the right to the file", &kOne, kStopped, said(Outcome::Stopped, EACCES, "open"), false,
+       Verdict::NotApplicable, "EACCES at open"},
+      {"root without the right", &kOne, kStopped, said(Outcome::Stopped, EPERM, "open"), true,
+       Verdict::Inconclusive, "the control failed, too: EPERM at open"},
+      {"a user's control that failed otherwise", &kOne, kStopped, said(Outcome::Stopped, EBUSY, "mount"),
+       false, Verdict::Inconclusive, "EBUSY at mount"},
+      {"a control without proof", &kOne, kStopped, said(Outcome::Escaped, 0, {}, "ha"), true,
+       Verdict::Inconclusive, "an escape without proof"},
+      {"a control that found nothing", &kOne, kStopped, said(Outcome::Stopped), true, Verdict::Inconclusive,
+       "nothing to find"},
+      {"no control", &kOne, kStopped, ended(Ending::NotRun), true, Verdict::Inconclusive, "no control"},
+      {"the control did not start", &kOne, kStopped, ended(Ending::NotStarted, 0, 125, "no namespaces"), true,
+       Verdict::Inconclusive, "the control did not start: no namespaces"},
+      {"the control was killed", &kOne, kStopped, ended(Ending::Killed, SIGSEGV), true, Verdict::Inconclusive,
+       "SIGSEGV"},
+      {"killed", &kOne, ended(Ending::Killed, SIGSYS), kWorks, true, Verdict::Blocked, "SIGSYS"},
+      {"killed, and so was the control", &kOne, ended(Ending::Killed, SIGSYS), ended(Ending::Killed, SIGSYS),
+       true, Verdict::Inconclusive, "SIGSYS"},
+      {"killed by a number without a name", &kOne, ended(Ending::Killed, 4000), kWorks, true,
+       Verdict::Blocked, "signal 4000"},
+      {"hangs", &kOne, ended(Ending::Hangs), kWorks, true, Verdict::Inconclusive, "it hung"},
+      {"without a word", &kOne, ended(Ending::Lost), kWorks, true, Verdict::Inconclusive, "without a word"},
+      {"was not tried", &kOne, ended(Ending::NotRun), kWorks, true, Verdict::Inconclusive, "not tried"},
+      {"all ended by a limit", &kSoloOne, ended(Ending::EndedAll, 0, 137), kWorks, true, Verdict::Blocked,
+       "all ended by SIGKILL"},
+      {"all ended with a status", &kSoloOne, ended(Ending::EndedAll, 0, 124), kWorks, true, Verdict::Blocked,
+       "all ended with status 124"},
+      {"all ended, and no limit was asked", &kOne, ended(Ending::EndedAll, 0, 137), kWorks, true,
+       Verdict::Inconclusive, "SIGKILL"},
+      {"refused for what was planted", &kLinked, ended(Ending::NotStarted, 0, 125, "a hard link to outside"),
+       kWorks, true, Verdict::Blocked, "a hard link to outside"},
+      {"did not start", &kOne, ended(Ending::NotStarted, 0, 125, "no memory"), kWorks, true,
+       Verdict::Inconclusive, "did not start: no memory"},
+  };
+  for (const Row& row : rows) {
+    Judged judged = judge(*row.probe, row.inside, row.control, row.as_root);
+    EXPECT_STREQ(key(judged.verdict), key(row.verdict)) << row.name;
+    const std::string& words = row.verdict == Verdict::Blocked ? judged.by : judged.why;
+    EXPECT_NE(words.find(row.words), std::string::npos) << row.name << ": " << words;
+    EXPECT_EQ(judged.probe, row.probe);
+    EXPECT_EQ(judged.inside.ending, row.inside.ending) << row.name;
+    EXPECT_EQ(judged.control.ending, row.control.ending) << row.name;
+  }
+}
+
+// Whatever is seen, no attack counts as blocked without a control that succeeded, and none as escaped without
+// proof.
+TEST(Judge, NothingIsBlockedWithoutAControlNorEscapedWithoutProof) {
+  std::vector<Observation> all = {proven_escape()};
+  for (Ending ending :
+       {Ending::NotRun, Ending::Killed, Ending::Hangs, Ending::Lost, Ending::EndedAll, Ending::NotStarted})
+    all.push_back(ended(ending, ending == Ending::Killed ? SIGKILL : 0, 137, "text"));
+  for (Outcome outcome : {Outcome::Stopped, Outcome::Escaped, Outcome::Exposed, Outcome::NotApplicable})
+    for (int error : {0, EPERM, EACCES, ENOENT, ENOSYS, EINVAL, EFAULT})
+      all.push_back(said(outcome, error, "call", "text"));
+  for (const probes::Probe* probe : {&kOne, &kSoloOne, &kLinked})
+    for (const Observation& inside : all)
+      for (const Observation& control : all)
+        for (bool as_root : {false, true}) {
+          const Judged judged = judge(*probe, inside, control, as_root);
+          const bool works =
+              control.ending == Ending::Said && (control.outcome == Outcome::Exposed ||
+                                                 (control.outcome == Outcome::Escaped && control.proven));
+          EXPECT_TRUE(judged.verdict != Verdict::Blocked || works);
+          EXPECT_TRUE(judged.verdict != Verdict::Escaped || inside.proven);
+          EXPECT_TRUE(judged.verdict == Verdict::Blocked ? !judged.by.empty() : !judged.why.empty());
+        }
+}
+
+TEST(Judge, VerdictsHaveWords) {
+  EXPECT_STREQ(key(Verdict::Blocked), "blocked");
+  EXPECT_STREQ(key(Verdict::Escaped), "escaped");
+  EXPECT_STREQ(key(Verdict::Exposed), "exposed");
+  EXPECT_STREQ(key(Verdict::NotApplicable), "not-applicable");
+  EXPECT_STREQ(key(Verdict::Inconclusive), "inconclusive");
+}
+
+}  // namespace
+}  // namespace immure::prove

@@ -36,9 +36,11 @@ bool succeeded(const Observation& seen) {
   return seen.outcome == Outcome::Exposed || (seen.outcome == Outcome::Escaped && seen.proven);
 }
 
+// Where nothing of a jail holds it, a refusal is the host's own: this caller may not do it.
 Judged without_success(Judged judged, bool as_root) {
   const Observation& control = judged.control;
   const bool said = control.ending == Ending::Said;
+  const bool is_jail = judged.probe->control.place == probes::Control::Place::Jail;
   judged.verdict = Verdict::Inconclusive;
   if (said && control.outcome == Outcome::NotApplicable) {
     judged.verdict = Verdict::NotApplicable;
@@ -46,9 +48,12 @@ Judged without_success(Judged judged, bool as_root) {
   } else if (said && means_absent(control.error)) {
     judged.verdict = Verdict::NotApplicable;
     judged.why = "this host has none: without the protection it ends with " + ended_by(control);
-  } else if (said && !as_root && (control.error == EPERM || control.error == EACCES)) {
+  } else if (said && (!as_root || !is_jail) && (control.error == EPERM || control.error == EACCES)) {
     judged.verdict = Verdict::NotApplicable;
     judged.why = "this user may not do it outside either: " + ended_by(control);
+  } else if (said && !is_jail && judged.probe->category == probes::Category::Resources) {
+    judged.verdict = Verdict::NotApplicable;
+    judged.why = "limits of this host's own end it without a jail, too: " + ended_by(control);
   } else if (control.ending == Ending::NotRun) {
     judged.why = "there is no control to compare with";
   } else if (control.ending == Ending::NotStarted) {

@@ -195,7 +195,7 @@ constexpr Probe kRows[] = {
     in_folder("exec-here", "start a program from the working directory",
               "Where the working directory is writable and files in it can be started, what the program "
               "writes can run. The attempt copies its own program there.",
-              kTmp, "."),
+              loosened("--weaken tmp-exec --cwd /tmp"), "."),
     {"exec-nameless", Category::Filter, "start a file that has no name",
      "A file made by O_TMPFILE is in no folder, where a scanner would see it, and is started by its "
      "descriptor. It goes with its last descriptor, so that nothing is left to examine.",

@@ -39,6 +39,7 @@ Attempt mask_of_modes(const Yard& yard, const Probe&) {
   return judge(yard, "umask", mask == static_cast<mode_t>(kCarelessUmask), static_cast<long>(mask));
 }
 Attempt niceness(const Yard& yard, const Probe&) {
+  if (yard.uid != 0) return not_applicable("only root's launcher can have a higher priority to hand on");
   errno = 0;
   int value = getpriority(PRIO_PROCESS, 0);
   if (errno != 0) return stopped("getpriority");

@@ -60,7 +60,7 @@ constexpr Probe kRows[] = {
     {"scratch-device", Category::Information, "the folder for temporary files is the host's",
      "Asks for the device of /tmp. What is written there then lies on the host's disk, beside the files of "
      "everybody else.",
-     "stat(2)", by(Layer::Root, Layer::Mounts), Proof::None, loosened("--bind /tmp:/tmp"), root_device,
+     "stat(2)", by(Layer::Root, Layer::Mounts), Proof::None, loosened("--bind /var/tmp:/tmp"), root_device,
      kPlain, "/tmp"},
     {"mount-paths", Category::Information, "paths outside in the table of mounts",
      "Looks in the table of mounts for the folder outside that the root is made of. Binds show it, and "

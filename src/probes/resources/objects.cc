@@ -22,13 +22,6 @@
 namespace immure::probes {
 namespace {
 
-void raise_open_files() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 // Each takes one more and says whether it could; what it took goes with the process.
 bool terminal(long) { return open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC) >= 0; }
 bool instance(long) { return inotify_init1(IN_CLOEXEC) >= 0; }

@@ -16,6 +16,9 @@ Attempt took(long long amount, const char* unit);
 Attempt refused(const char* where, long long amount, const char* unit);
 Attempt refused(const char* where, int error, long long amount, const char* unit);
 
+// As many open files as the hard limit allows.
+void raise_open_files();
+
 inline constexpr int64_t kMiB = 1 << 20;
 
 // The rows with a limit that is small enough to be gone beyond, those that have none of their own.

@@ -164,7 +164,7 @@ Result<int> demo(const Invocation& call) {
   for (const Demo* one : *chosen) {
     auto replay = demo::replay(*one, programs);
     if (!replay) {
-      replay.error().what = "the demo " + std::string(one->name) + ": " + replay.error().what;
+      replay.error().what = "demo " + std::string(one->name) + ": " + replay.error().what;
       return tl::unexpected<Error>(replay.error());
     }
     all.push_back({one, std::move(*replay)});

@@ -33,6 +33,8 @@ namespace fs = std::filesystem;
 
 constexpr int kPatience = 15000;  // milliseconds, for one act
 constexpr size_t kMostOutput = 1U << 16;
+// The first line of immure-probe, for the battery that waits for it.
+constexpr std::string_view kProbeBegins(probes::kReady, sizeof probes::kReady - 2);
 constexpr std::array kEnds = {SIGINT, SIGTERM, SIGHUP};
 
 volatile std::sig_atomic_t g_interrupted = 0;
@@ -181,15 +183,19 @@ Act Stage::play(Part& part, std::string command, const std::function<int()>& bod
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   act.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   while (act.output.ends_with('\n')) act.output.pop_back();
-  if (g_interrupted != 0) return give_up("it was interrupted"), act;
+  if (g_interrupted != 0) {
+    trouble_ = fail(Code::kSystem, "it was interrupted");
+    return act;
+  }
   if (!ended) return give_up("'" + act.command + "' does not end"), act;
   if (act.status == kNotHere) {
     give_up(std::string(split(act.output, '\n').back()));
     return act;
   }
   std::string shown;
-  for (std::string_view text : split(act.output, '\n')) shown += readable(text) + "\n";
-  shown.pop_back();
+  for (std::string_view text : split(act.output, '\n'))
+    if (text != kProbeBegins) shown += readable(text) + "\n";
+  if (!shown.empty()) shown.pop_back();
   act.output = std::move(shown);
   part.acts.push_back(act);
   return act;

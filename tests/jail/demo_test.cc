@@ -10,7 +10,8 @@ class Demo : public JailTest {
  protected:
   void SetUp() override {
     const std::string immure = immure_path();
-    if (!exists(immure.substr(0, immure.rfind('/')) + "/immure-probe")) GTEST_SKIP() << "immure-probe is not here";
+    if (!exists(immure.substr(0, immure.rfind('/')) + "/immure-probe"))
+      GTEST_SKIP() << "immure-probe is not here";
     SKIP_UNLESS(can_make_user_namespaces());
   }
 };
@@ -43,6 +44,24 @@ TEST_F(Demo, Fchdir) { goes_as_told("fchdir"); }
 TEST_F(Demo, HardLink) { goes_as_told("hard-link"); }
 TEST_F(Demo, CapshOrder) { goes_as_told("capsh-order"); }
 TEST_F(Demo, SeccompExample) { goes_as_told("seccomp-example"); }
+
+// What calls itself immure here is chroot and nothing else: no demo may say that it holds.
+TEST_F(Demo, AnImmureThatHoldsNothingIsFoundOut) {
+  TempDir dir;
+  const std::string folder = immure_path().substr(0, immure_path().rfind('/'));
+  for (const char* name : {"immure-full", "immure-probe"})
+    ASSERT_TRUE(copy_file(folder + "/" + name, dir / name, 0755));
+  dir.file("immure",
+           "#!/bin/sh\nshift\nwhile [ \"$1\" != -- ]; do [ \"$1\" = --root ] && root=$2; shift; done\nshift\n"
+           "[ -z \"$root\" ] || exec chroot \"$root\" \"$@\"\nexec \"$@\"\n",
+           0755);
+  for (const std::string& name : names()) {
+    Outcome told = Command({dir / "immure-full", "demo", name}).run();
+    if (told.status == 125 && name == "ldd-copy") continue;  // linked statically
+    EXPECT_EQ(told.status, 1) << name << "\n" << told.out << told.err;
+    EXPECT_NE(told.out.find("  NOT   "), std::string::npos) << name << "\n" << told.out;
+  }
+}
 
 // A user's own default profile that gives a capability: the demo does not say what it does not see.
 TEST_F(Demo, WhatIsOtherwiseHereIsSaid) {

@@ -21,8 +21,9 @@ Replayed made_up(bool held) {
 
 TEST(Demo, AllOfItIsShownAndNothingWritesToTheTerminal) {
   const std::string page = demo_text(made_up(true), false);
-  for (const char* part : {"made-up: a title", "line two", "    (calls of: x)\n", "    more\n", "[status 159]",
-                           "    $ immure run -- x\n", "  seen  it dies", "  seen  it lives", "Because."})
+  for (const char* part :
+       {"made-up: a title", "line two", "    (calls of: x)\n", "    more\n", "[status 159]",
+        "    $ immure run -- x\n", "  seen  it dies", "  seen  it lives", "Because."})
     EXPECT_NE(page.find(part), std::string::npos) << part << "\n" << page;
   EXPECT_EQ(page.find('\x1b'), std::string::npos);
   EXPECT_EQ(page.find("otherwise"), std::string::npos);
@@ -47,7 +48,8 @@ TEST(Demo, JsonHoldsTheSame) {
 
 TEST(Demo, NamesAreCompletedInEveryShell) {
   for (const std::string& script : {bash_completion(), zsh_completion(), fish_completion()})
-    for (const demo::Demo* one : demo::demos()) EXPECT_NE(script.find(one->name), std::string::npos) << one->name;
+    for (const demo::Demo* one : demo::demos())
+      EXPECT_NE(script.find(one->name), std::string::npos) << one->name;
 }
 
 }  // namespace

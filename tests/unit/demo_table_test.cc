@@ -43,7 +43,8 @@ TEST(Demos, EveryRowIsWhole) {
   for (const Demo* demo : demos()) {
     const std::string_view name = demo->name, recipe = demo->mistake, why = demo->why;
     EXPECT_TRUE(names.insert(name).second) << name;
-    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-"), std::string_view::npos) << name;
+    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-"), std::string_view::npos)
+        << name;
     EXPECT_LE(name.size(), 18u) << name;
     EXPECT_LE(std::string_view(demo->title).size(), 60u) << name;
     EXPECT_TRUE(recipe.ends_with('\n')) << name;
@@ -124,7 +125,7 @@ TEST_F(Place, ASignalEndsItAndNothingStays) {
                          }),
                          programs());
   ASSERT_FALSE(replayed);
-  EXPECT_EQ(replayed.error().why, "it was interrupted");
+  EXPECT_EQ(replayed.error().what, "it was interrupted");
   struct sigaction after {};
   sigaction(SIGTERM, nullptr, &after);
   EXPECT_EQ(before.sa_handler, after.sa_handler);

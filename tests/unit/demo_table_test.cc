@@ -1,6 +1,7 @@
 // The table of demos, and what a stage leaves: without a jail.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -116,6 +117,7 @@ TEST_F(Place, AFolderWithOddCharactersIsRefused) {
 
 TEST_F(Place, ASignalEndsItAndNothingStays) {
   struct sigaction before {};
+  const auto begun = std::chrono::steady_clock::now();
   sigaction(SIGTERM, nullptr, &before);
   auto replayed = replay(made_of([](Stage& stage, Replay& replay) {
                            stage.play(replay.mistake, "(waits)", [] {
@@ -126,6 +128,8 @@ TEST_F(Place, ASignalEndsItAndNothingStays) {
                          programs());
   ASSERT_FALSE(replayed);
   EXPECT_EQ(replayed.error().what, "it was interrupted");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5))
+      << "at once, not at the end of patience";
   struct sigaction after {};
   sigaction(SIGTERM, nullptr, &after);
   EXPECT_EQ(before.sa_handler, after.sa_handler);

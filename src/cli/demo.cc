@@ -107,6 +107,10 @@ std::string demo_text(const Replayed& replayed, bool colour) {
   const Demo& demo = *replayed.demo;
   Page page(colour);
   page.heading(std::string(demo.name) + ": " + demo.title);
+  if (!replayed.not_here.empty()) {
+    page.line("Cannot be replayed here: " + replayed.not_here);
+    return page.str();
+  }
   page.heading("The recipe");
   show_lines(page, demo.mistake);
   show_part(page, "What happens", replayed.replay.mistake);
@@ -130,6 +134,7 @@ std::string demos_json(const std::vector<Replayed>& all) {
     json.begin_object();
     json.text("name", one.demo->name).text("title", one.demo->title).text("recipe", one.demo->mistake);
     json.text("why", one.demo->why).boolean("as_told", one.replay.as_told());
+    if (!one.not_here.empty()) json.text("not_here", one.not_here);
     part_json(json, "mistake", one.replay.mistake);
     part_json(json, "with_immure", one.replay.with_immure);
     json.end_object();
@@ -160,19 +165,26 @@ Result<int> demo(const Invocation& call) {
     *place = std::move(*path);
   }
   std::vector<Replayed> all;
-  bool as_told = true;
+  bool as_told = true, all_here = true;
   for (const Demo* one : *chosen) {
     auto replay = demo::replay(*one, programs);
-    if (!replay) {
+    // One of several that this host does not allow keeps none of the others.
+    if (!replay && replay.error().code == Code::kLayer && chosen->size() > 1) {
+      const Error& error = replay.error();
+      all.push_back({one, {}, error.why + (error.sys_errno == 0 ? "" : ": " + errno_text(error.sys_errno))});
+      all_here = false;
+    } else if (!replay) {
       replay.error().what = "demo " + std::string(one->name) + ": " + replay.error().what;
       return tl::unexpected<Error>(replay.error());
+    } else {
+      all.push_back({one, std::move(*replay)});
+      as_told = as_told && all.back().replay.as_told();
     }
-    all.push_back({one, std::move(*replay)});
-    as_told = as_told && all.back().replay.as_told();
     if (!as_json) IMMURE_TRY(say((all.size() > 1 ? "\n" : "") + demo_text(all.back(), run::use_colour(1))));
   }
   if (as_json) IMMURE_TRY(say(demos_json(all)));
-  return as_told ? 0 : 1;
+  if (!as_told) return 1;
+  return all_here ? 0 : exit_status(Code::kLayer);
 }
 
 }  // namespace immure::cli

@@ -16,6 +16,7 @@ Result<int> demo(const Invocation& call);
 struct Replayed {
   const demo::Demo* demo;
   demo::Replay replay;
+  std::string not_here = {};  // why it cannot be replayed here; then there is no replay
 };
 std::string demo_text(const Replayed& replayed, bool colour);
 std::string demos_json(const std::vector<Replayed>& all);  // schema immure.demo/1

@@ -36,6 +36,18 @@ TEST(Demo, WhatWasNotSeenIsSaid) {
   EXPECT_NE(page.find("This host behaved otherwise"), std::string::npos) << page;
 }
 
+TEST(Demo, WhatCannotBeReplayedHereHasNoResult) {
+  Replayed one = made_up(true);
+  one.replay = {};
+  one.not_here = "a user namespace cannot be made";
+  const std::string page = demo_text(one, false);
+  EXPECT_NE(page.find("Cannot be replayed here: a user namespace"), std::string::npos) << page;
+  EXPECT_EQ(page.find("With immure"), std::string::npos) << page;
+  auto document = nlohmann::json::parse(demos_json({made_up(true), one}));
+  EXPECT_EQ(document["as_told"], false);
+  EXPECT_EQ(document["demos"][1]["not_here"], one.not_here);
+}
+
 TEST(Demo, JsonHoldsTheSame) {
   auto document = nlohmann::json::parse(demos_json({made_up(true), made_up(false)}));
   EXPECT_EQ(document["schema"], "immure.demo/1");

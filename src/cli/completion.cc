@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/explain.h"
+#include "demo/demo.h"
 #include "filter/filter.h"
 #include "input/options.h"
 #include "kernel/capabilities.h"
@@ -75,6 +76,12 @@ std::string verb_names() {
   return out;
 }
 
+std::string demo_names() {
+  std::string out;
+  for (const demo::Demo* one : demo::demos()) out += (out.empty() ? "" : " ") + std::string(one->name);
+  return out;
+}
+
 std::string terms() {
   std::string out;
   for (std::string_view term : glossary_terms()) {
@@ -112,6 +119,7 @@ std::string bash_verb(const Verb& verb) {
     case Completes::Shells: return "_immure_words 'bash zsh fish'";
     case Completes::Terms: return "_immure_words '" + terms() + "'";
     case Completes::Verbs: return "_immure_words '" + verb_names() + "'";
+    case Completes::Demos: return "_immure_words '" + std::string(verb.flags) + " " + demo_names() + "'";
   }
   return flags;
 }
@@ -150,6 +158,7 @@ std::string zsh_verb(const Verb& verb) {
     case Completes::Shells: return "compadd -- bash zsh fish";
     case Completes::Terms: return "compadd -- " + terms();
     case Completes::Verbs: return "compadd -- " + verb_names();
+    case Completes::Demos: return "compadd --" + flags + " " + demo_names();
   }
   return ":";
 }
@@ -174,6 +183,7 @@ std::string fish_verb(const Verb& verb) {
     case Completes::Shells: return "bash zsh fish";
     case Completes::Terms: return terms();
     case Completes::Verbs: return verb_names();
+    case Completes::Demos: return demo_names();
   }
   return "";
 }

@@ -115,6 +115,8 @@ void Page::whole(std::string_view label, std::string_view text) {
   out_ += std::string(label) + ": " + printable(text) + "\n";
 }
 
+void Page::verbatim(std::string_view text) { out_ += "    " + printable(text) + "\n"; }
+
 void Page::line(std::string_view text) {
   out_ += "  ";
   wrapped(text, 2, 2);

@@ -25,6 +25,8 @@ class Page {
   // The same for what is to be copied: never broken, however long.
   void whole(std::string_view label, std::string_view text);
   void line(std::string_view text);
+  // A line as it is, indented and never broken: commands and what they said.
+  void verbatim(std::string_view text);
   void blank() { out_ += '\n'; }
   const std::string& str() const { return out_; }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/completion.h"
+#include "cli/demo.h"
 #include "cli/doctor.h"
 #include "cli/exec.h"
 #include "cli/explain.h"
@@ -41,6 +42,8 @@ constexpr Verb kVerbs[] = {
     {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw},
     {"prove", "[OPTION]… [option of run]…", "attack the jail, and show what holds",
      "--against --only --skip --ablate --sarif --junit --html --baseline --list --explain --json --jsonl --colour --no-colour", Completes::RunOptions, prove},
+    {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
+     Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
      "--syscall", Completes::RunOptions, explain},
     {"policy", "show NAME|FILE [--resolved] [--why] | list", "what a profile says, and what it comes to",
@@ -93,7 +96,7 @@ namespace {
 
 // These have a longer page of their own.
 bool has_own_help(const Verb& verb) {
-  constexpr std::string_view kOwn[] = {"run", "exec", "prove", "explain", "doctor", "inspect"};
+  constexpr std::string_view kOwn[] = {"run", "exec", "prove", "demo", "explain", "doctor", "inspect"};
   return std::find(std::begin(kOwn), std::end(kOwn), verb.name) != std::end(kOwn);
 }
 

@@ -20,7 +20,7 @@ struct Invocation {
 };
 
 // What completion offers behind a verb, besides its flags.
-enum class Completes : uint8_t { Nothing, RunOptions, Jails, Profiles, Shells, Terms, Verbs };
+enum class Completes : uint8_t { Nothing, RunOptions, Jails, Profiles, Shells, Terms, Verbs, Demos };
 
 struct Verb {
   std::string_view name;

@@ -12,7 +12,7 @@ import house
 SINGLE_HEADERS = {"child": {"plan/step.h", "kernel/sys.h", "spec/layers.h"},
                   "probes": {"spec/layers.h"}}
 
-ROOM = re.compile(r"^immure_room\((?P<words>[^)]*)\)", re.M)
+ROOM = re.compile(r"^ *immure_room\((?P<words>[^)]*)\)", re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(?P<room>[a-z]+)/(?P<file>[^"]+)"', re.M)
 ARROW = re.compile(r"(?<![\w/.])(?P<room>[a-z]+) +→ +(?P<used>[a-z/.]+(?:,? [a-z/.]+)*)")
 

@@ -42,7 +42,7 @@ constexpr Verb kVerbs[] = {
     {"prove", "[OPTION]… [option of run]…", "attack the jail, and show what holds",
      "--against --only --skip --ablate --sarif --junit --html --baseline --list --explain --json --jsonl "
      "--colour --no-colour",
-     Completes::RunOptions, prove},
+     Completes::RunOptions, prove, {}, "--sarif --junit --html --baseline", "--against --only --skip --explain"},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
      "--syscall", Completes::RunOptions, explain},
     {"policy", "show NAME|FILE [--resolved] [--why] | list", "what a profile says, and what it comes to",

@@ -12,7 +12,7 @@ import house
 SINGLE_HEADERS = {"child": {"plan/step.h", "kernel/sys.h", "spec/layers.h"},
                   "probes": {"spec/layers.h"}}
 
-ROOM = re.compile(r"^immure_room\((?P<words>[^)]*)\)", re.M)
+ROOM = re.compile(r"^ *immure_room\((?P<words>[^)]*)\)", re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(?P<room>[a-z]+)/(?P<file>[^"]+)"', re.M)
 ARROW = re.compile(r"(?<![\w/.])(?P<room>[a-z]+) +→ +(?P<used>[a-z/.]+(?:,? [a-z/.]+)*)")
 
@@ -92,7 +92,7 @@ def check(top):
 
 def self_test():
     rooms = rooms_of("immure_room(base)\nimmure_room(plan USES base FULL x.cc)  # immure_room(no USES plan)\n"
-                     "immure_room(child USES base)\n")
+                     "if(FULL)\n  immure_room(child USES base)\nendif()\n")
     bad = []
     if rooms != {"base": set(), "plan": {"base"}, "child": {"base"}}:
         bad.append(f"arrows: reads the rooms as {rooms}")

@@ -45,6 +45,12 @@ Values call_sets() {
   return values;
 }
 
+bool has_word(std::string_view words, std::string_view word) {
+  for (std::string_view one : split(words, ' '))
+    if (one == word) return true;
+  return false;
+}
+
 // "none|host" is a list of words, "SRC[:DST]" is a shape.
 bool is_list(std::string_view shape) {
   for (char c : shape)
@@ -112,7 +118,9 @@ std::string bash_verb(const Verb& verb) {
   std::string flags = "_immure_words '" + std::string(verb.flags) + "'";
   switch (verb.completes) {
     case Completes::Nothing: return flags;
-    case Completes::RunOptions: return "_immure_run '" + std::string(verb.flags) + "'";
+    case Completes::RunOptions:
+      return "_immure_run '" + std::string(verb.flags) + "' '" + std::string(verb.file_flags) + "' '" +
+             std::string(verb.value_flags) + "'";
     case Completes::Jails: return "_immure_words \"" + std::string(verb.flags) + " $(immure ps --names 2>/dev/null)\"";
     case Completes::Profiles:
       return "_immure_words \"" + std::string(verb.flags) + " $(immure policy list --names 2>/dev/null)\"; _immure_more_files";
@@ -204,10 +212,14 @@ std::string bash_completion() {
          "_immure_words() { COMPREPLY=($(compgen -W \"$1\" -- \"$cur\")); }\n"
          "_immure_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); }\n"
          "_immure_more_files() { compopt -o filenames; COMPREPLY+=($(compgen -f -- \"$cur\")); }\n"
+         "# $1: flags of the verb; $2: those that a file follows; $3: those that something else follows\n"
          "_immure_run() {\n"
          "  local i\n"
+         "  case \" $2 \" in *\" $prev \"*) _immure_files; return ;; esac\n"
+         "  case \" $3 \" in *\" $prev \"*) COMPREPLY=(); return ;; esac\n"
          "  # Has the command begun? Then it is completed as one.\n"
          "  for ((i = 2; i < COMP_CWORD; i++)); do\n"
+         "    if [[ \" $2 $3 \" == *\" ${COMP_WORDS[i]} \"* ]]; then ((i++)); continue; fi\n"
          "    case ${COMP_WORDS[i]} in\n"
          "    --) ((i++)); break ;;\n"
          "    " + takes + ") ((i++)) ;;\n"
@@ -271,7 +283,12 @@ std::string fish_completion() {
     std::string seen = "complete -c immure -n '__fish_seen_subcommand_from " + std::string(verb.name) + "'";
     if (std::string words = fish_verb(verb); !words.empty()) out += seen + " -a '" + shell(words) + "'\n";
     for (std::string_view flag : split(verb.flags, ' ')) {
-      if (flag.starts_with("--")) out += seen + " -l " + std::string(flag.substr(2)) + "\n";
+      if (flag.starts_with("--"))
+        out += seen + " -l " + std::string(flag.substr(2)) +
+               (has_word(verb.file_flags, flag)    ? " -r -F"
+                : has_word(verb.value_flags, flag) ? " -x"
+                                                   : "") +
+               "\n";
       else if (!flag.empty()) out += seen + " -a " + std::string(flag) + "\n";
     }
   }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "probes/probe.h"
+#include "prove/report.h"
 
 namespace immure::cli {
 

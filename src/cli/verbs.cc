@@ -41,7 +41,9 @@ constexpr Verb kVerbs[] = {
      "SIGCONT from inside can undo. immure thaw lets them go on.\n"},
     {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw},
     {"prove", "[OPTION]… [option of run]…", "attack the jail, and show what holds",
-     "--against --only --skip --ablate --sarif --junit --html --baseline --list --explain --json --jsonl --colour --no-colour", Completes::RunOptions, prove},
+     "--against --only --skip --ablate --sarif --junit --html --baseline --list --explain --json --jsonl "
+     "--colour --no-colour",
+     Completes::RunOptions, prove, {}, "--sarif --junit --html --baseline", "--against --only --skip --explain"},
     {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
      Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",

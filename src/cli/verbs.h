@@ -30,6 +30,8 @@ struct Verb {
   Completes completes;
   Result<int> (*run)(const Invocation&);  // the exit status
   std::string_view details = {};          // further lines of its page
+  std::string_view file_flags = {};       // those of `flags` that a file follows
+  std::string_view value_flags = {};      // those that something else follows
 };
 
 std::span<const Verb> verbs();

@@ -141,7 +141,8 @@ Result<Ablation> run_ablation(const Trial& trial, const Verdicts& verdicts) {
     if ((one.probe->flags & probes::kSolo) != 0 && !is_limit(*one.probe)) continue;
     ablation.attacks.emplace_back().probe = one.probe;
     for (size_t i = 0; i < parts; ++i) {
-      add_to(jobs, sites.limited_jail(with(trial.run_options, ablation.parts[i]), *one.probe), one.probe, &seen[i]);
+      add_to(jobs, sites.limited_jail(with(trial.run_options, ablation.parts[i]), *one.probe), one.probe,
+             &seen[i]);
       if (ablation.parts[i].of_frame) continue;
       std::vector<std::string> alone = trial.run_options;
       for (const Part& other : ablation.parts)

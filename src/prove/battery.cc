@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -56,7 +57,8 @@ class Runner {
 
   Running start(Job job) const {
     const Site& site = job.site;
-    const std::string_view top = site.place == Place::Chroot ? std::string_view() : std::string_view(site.root);
+    const std::string_view top =
+        site.place == Place::Chroot ? std::string_view() : std::string_view(site.root);
     std::vector<std::string> arguments = yard_.facts(site.planted, site.place != Place::Process, top);
     arguments.emplace_back("--");
     bool solo = false;
@@ -83,7 +85,9 @@ class Runner {
       if (!read_line(text, line)) continue;
       const probes::Probe* probe = probes::find(std::string(line.id).c_str());
       if (probe == nullptr || open.erase(probe) == 0) continue;
-      line.seen.denied = denied.contains(line.seen.where.substr(0, line.seen.where.find(' ')));
+      // The record is of all that ran there: what the kernel refused for another reason is not the filter's.
+      const bool like_the_filter = line.seen.error == EPERM || line.seen.error == ENOSYS;
+      line.seen.denied = like_the_filter && denied.contains(line.seen.where.substr(0, line.seen.where.find(' ')));
       line.seen.proven =
           line.seen.outcome == probes::Outcome::Escaped && is_proven(*probe, line.seen, running, changed);
       (*job.seen)[probe] = std::move(line.seen);

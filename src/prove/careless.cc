@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -34,7 +35,30 @@ constexpr int kThisProcess = 1;  // IOPRIO_WHO_PROCESS
 constexpr unsigned kKeySeconds = 600;
 constexpr unsigned kReadableKey = 0x3f3f0000;  // everything to its possessor and to its user
 
+// A connection to the witness, or -1.
+int connected(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || path.size() >= sizeof address.sun_path) return fd;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
 }  // namespace
+
+Terminal::Terminal() {
+  master.reset(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  char name[64] = {};
+  struct stat node {};
+  if (!master || grantpt(master.get()) != 0 || unlockpt(master.get()) != 0 ||
+      ptsname_r(master.get(), name, sizeof name) != 0 || stat(name, &node) != 0)
+    return;
+  path = name;
+  facts = {"terminal=" + num(node.st_rdev), "terminal_device=" + num(node.st_dev)};
+}
 
 void Yard::prepare_leaks() {
   // Kept above all the numbers that they will have, so that putting one into its place closes no other.
@@ -57,21 +81,10 @@ void Yard::prepare_leaks() {
   keep(memory, kLeakedMemory, O_RDONLY);
   char parameters[120] = {};
   keep(static_cast<int>(syscall(SYS_io_uring_setup, 4, parameters)), kLeakedRing);
-  keep(asker_.release(), kLeakedSocket);
-
-  int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  char name[64] = {};
-  if (master < 0) return;
-  held_.emplace_back(master);
-  if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0)
-    terminal_ = name;
-  struct stat node {};
-  if (terminal_.empty() || stat(name, &node) != 0) return;
-  fact("terminal", num(node.st_rdev));
-  fact("terminal_device", num(node.st_dev));
 }
 
-// A key that all sessions of the caller's user reach. It goes by itself should nobody be left to take it away.
+// A key that all sessions of the caller's user reach. It goes by itself should nobody be left to take it
+// away.
 void Yard::share_key() {
   user_key_ = syscall(SYS_add_key, "user", key_.c_str(), line_.data(), line_.size(), KEY_SPEC_USER_KEYRING);
   if (user_key_ < 0) return;
@@ -83,13 +96,13 @@ void Yard::take_key_away() const {
   if (user_key_ >= 0) (void)syscall(SYS_keyctl, KEYCTL_UNLINK, user_key_, KEY_SPEC_USER_KEYRING);
 }
 
-void Yard::be_careless() const {
+void Yard::be_careless(const Terminal& terminal) const {
   setsid();
-  if (!terminal_.empty()) {
-    int terminal = open(terminal_.c_str(), O_RDWR | O_CLOEXEC);
-    // Root takes it from a launcher that has it still; a user's next launcher goes without.
-    if (terminal >= 0) (void)ioctl(terminal, TIOCSCTTY, geteuid() == 0 ? 1 : 0);
+  if (!terminal.path.empty()) {
+    int fd = open(terminal.path.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd >= 0) (void)ioctl(fd, TIOCSCTTY, 0);
   }
+  if (int asker = connected(folder_ + kAsk); asker >= 0) dup2(asker, kLeakedSocket), close(asker);
   for (const Leak& leak : leaks_) {
     if (leak.flags == kSameFile) {
       dup2(leak.from, leak.number);
@@ -102,7 +115,8 @@ void Yard::be_careless() const {
   }
   setenv(variable_.c_str(), line_.c_str(), 1);
   if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "immure-prove") >= 0) {
-    long key = syscall(SYS_add_key, "user", key_.c_str(), line_.data(), line_.size(), KEY_SPEC_SESSION_KEYRING);
+    long key =
+        syscall(SYS_add_key, "user", key_.c_str(), line_.data(), line_.size(), KEY_SPEC_SESSION_KEYRING);
     if (key >= 0) (void)syscall(SYS_keyctl, KEYCTL_SETPERM, key, kReadableKey);
   }
   auto group = kSupplementary;

@@ -87,10 +87,13 @@ void obey_signals() {
   for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(number, SIG_DFL);
 }
 
-[[noreturn]] void run_it(const Yard& yard, const Site& site, const std::vector<std::string>& arguments) {
+[[noreturn]] void run_it(const Yard& yard, const Terminal& terminal, const Site& site,
+                         std::vector<std::string> arguments) {
   std::vector<char*> words;
   // Who becomes the launcher is known only here.
   const std::string launcher = "launcher=" + num_signed(getpid());
+  if (site.place != Place::Process)
+    arguments.insert(arguments.begin(), terminal.facts.begin(), terminal.facts.end());
   for (const std::string& word : site.launcher) words.push_back(const_cast<char*>(word.c_str()));
   if (!site.program.empty()) words.push_back(const_cast<char*>(site.program.c_str()));
   for (const std::string& word : arguments)
@@ -105,7 +108,7 @@ void obey_signals() {
     go_to(site);
     syscall(SYS_execveat, program.get(), "", words.data(), environment, AT_EMPTY_PATH);
   } else {
-    yard.be_careless();
+    yard.be_careless(terminal);
     go_to(site);
     execvp(words[0], words.data());
   }
@@ -138,7 +141,7 @@ Launch::Launch(const Yard& yard, const Site& site, const std::vector<std::string
   if (pid_ == 0) {
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (dup2(nothing, 0) < 0 || dup2(theirs.get(), 1) < 0 || dup2(err_.get(), 2) < 0) _exit(125);
-    run_it(yard, site, arguments);
+    run_it(yard, terminal_, site, arguments);
   }
   if (pid_ > 0) end_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   if (pid_ < 0) {

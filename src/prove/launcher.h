@@ -60,6 +60,7 @@ class Launch {
   void drain();
   void finish();
   pid_t pid_ = -1;
+  Terminal terminal_;
   UniqueFd out_, err_, end_;
   int64_t deadline_ = 0;
 };

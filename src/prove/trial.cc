@@ -64,7 +64,8 @@ Result<Verdicts> run_trial(const Trial& trial) {
       skipped.insert(probe);
       continue;
     }
-    add_to(jobs, foreign ? sites.foreign(*probe) : sites.limited_jail(trial.run_options, *probe), probe, &inside);
+    add_to(jobs, foreign ? sites.foreign(*probe) : sites.limited_jail(trial.run_options, *probe), probe,
+           &inside);
     add_to(jobs, sites.control(*probe), probe, &control);
   }
   if (!run_jobs(yard, std::move(jobs), trial.at_once))

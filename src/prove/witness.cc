@@ -57,20 +57,27 @@ void answer_datagram(int fd, const std::string& line, Counted& counts) {
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
   int signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-  std::vector<pollfd> fds = {{signals, POLLIN, 0}, {ears.asks_for_folder, POLLIN, 0}};
+  std::vector<pollfd> fds = {{signals, POLLIN, 0}, {ears.asked_for_folder, POLLIN, 0}};
   for (int fd : ears.streams) fds.push_back({fd, POLLIN, 0});
   for (int fd : ears.datagrams) fds.push_back({fd, POLLIN, 0});
+  const size_t ears_end = fds.size();  // behind it: who asks for the folder
   for (;;) {
     if (poll(fds.data(), fds.size(), -1) < 0) continue;
     signalfd_siginfo info{};
     while (fds[0].revents != 0 && read(signals, &info, sizeof info) == sizeof info) ++counts.signals;
-    if (fds[1].revents != 0) {
+    for (size_t i = ears_end; i < fds.size(); ++i) {
+      if (fds[i].revents == 0) continue;
       char word[8];
-      ssize_t n = recv(fds[1].fd, word, sizeof word, MSG_DONTWAIT);
-      if (n > 0) pass_folder(fds[1].fd, ears.folder);
-      if (n == 0) fds[1].fd = -1;
+      ssize_t n = recv(fds[i].fd, word, sizeof word, MSG_DONTWAIT);
+      if (n > 0) pass_folder(fds[i].fd, ears.folder);
+      if (n <= 0) close(fds[i].fd), fds[i].fd = -1;
     }
-    for (size_t i = 2; i < fds.size(); ++i) {
+    std::erase_if(fds, [](const pollfd& one) { return one.fd < 0; });
+    if (fds[1].revents != 0) {
+      int asker = accept4(fds[1].fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      if (asker >= 0) fds.push_back({asker, POLLIN, 0});
+    }
+    for (size_t i = 2; i < ears_end; ++i) {
       if (fds[i].revents == 0) continue;
       if (i - 2 < ears.streams.size()) {
         answer_stream(fds[i].fd, line, counts);

@@ -21,7 +21,8 @@ struct Counted {
 struct Ears {
   std::vector<int> streams;    // listening: each connection gets the line
   std::vector<int> datagrams;  // each datagram from somebody with an address gets the line
-  int asks_for_folder = -1;    // a connected unix stream: "fd?" is answered with `folder` by SCM_RIGHTS
+  int asked_for_folder =
+      -1;  // listening: who connects may ask "fd?", and is answered with `folder` by SCM_RIGHTS
   int folder = -1;
 };
 

@@ -68,10 +68,8 @@ Status Yard::make(const std::string& probe) {
     for (int fd : planted.listening) ears_.streams.push_back(fd);
     std::move(planted.held.begin(), planted.held.end(), std::back_inserter(held_));
   }
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return cannot("a pair of sockets");
-  held_.emplace_back(ears_.asks_for_folder = ends[0]);
-  asker_.reset(ends[1]);
+  held_.emplace_back(ears_.asked_for_folder = unix_stream(folder_ + kAsk));
+  if (!held_.back()) return cannot("a socket");
   held_.emplace_back(ears_.folder = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   IMMURE_TRY(witness_.start(ears_, line_ + "\n"));
   prepare_leaks();
@@ -181,7 +179,8 @@ std::vector<std::string> Yard::facts(bool planted, bool careless, std::string_vi
   return all;
 }
 
-// A group besides the first that the launcher has: one that nobody has where root may take it, else one of the user's.
+// A group besides the first that the launcher has: one that nobody has where root may take it, else one of
+// the user's.
 int64_t Yard::supplementary() {
   if (geteuid() == 0) return kSupplementary;
   gid_t groups[256];
@@ -224,8 +223,8 @@ bool Yard::was_changed() {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
     const std::string name = entry.path().filename();
-    constexpr std::string_view kOurs[] = {"canary", "writable", "fifo",       "socket",
-                                          "root",   "links",    "interpreter"};
+    constexpr std::string_view kOurs[] = {"canary", "writable", "fifo",        "socket",
+                                          "root",   "links",    "interpreter", "ask"};
     if (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs)) continue;
     changed = true;
     fs::remove_all(entry.path(), ignored);

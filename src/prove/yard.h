@@ -18,9 +18,17 @@ struct Amounts {
   int64_t memory, processes, file_size, milliseconds;
 };
 
-// Above the limits that the probes' rows set; and, where nobody sets any, what a host of today can still spare.
-inline constexpr Amounts kAboveLimits{160 << 20, 300, 16 << 20, 500},
-    kMuch{1 << 30, 2000, 1 << 30, 2000};
+// Above the limits that the probes' rows set; and, where nobody sets any, what a host of today can still
+// spare.
+inline constexpr Amounts kAboveLimits{160 << 20, 300, 16 << 20, 500}, kMuch{512 << 20, 1000, 1 << 30, 800};
+
+// A terminal of one launcher's own: its controlling terminal, of which the program inside should see nothing.
+struct Terminal {
+  Terminal();
+  UniqueFd master;
+  std::string path;                // empty: there is none to be had
+  std::vector<std::string> facts;  // for immure-probe
+};
 
 class Yard {
  public:
@@ -34,22 +42,22 @@ class Yard {
 
   // How much is tried to be taken of everything. Call it before facts.
   void set_amounts(const Amounts& amounts);
-  // KEY=VALUE for immure-probe. `planted`: it runs in a planted root, or sees that root at `top`. `careless`: started by
-  // be_careless.
+  // KEY=VALUE for immure-probe. `planted`: it runs in a planted root, or sees that root at `top`. `careless`:
+  // started by be_careless.
   std::vector<std::string> facts(bool planted, bool careless, std::string_view top = {}) const;
   const std::string& folder() const { return folder_; }
   std::string root(bool hard_links) const { return folder_ + (hard_links ? "/links" : "/root"); }
   // Does the text hold the line that only stands outside?
   bool is_the_line(std::string_view text) const;
   const Witness& witness() const { return witness_; }
-  // How often a canary file was found changed, and put right again. Jobs that run side by side share the files:
-  // the first that asks must not take the change from the one that made it.
+  // How often a canary file was found changed, and put right again. Jobs that run side by side share the
+  // files: the first that asks must not take the change from the one that made it.
   uint32_t changes();
 
   // In the process that becomes a jail's launcher, after fork: leaves the descriptors open that a careless
   // one leaves open, with the environment's secret, the keyring's key, a supplementary group and a
   // controlling terminal.
-  void be_careless() const;
+  void be_careless(const Terminal& terminal) const;
 
  private:
   bool was_changed();
@@ -77,14 +85,13 @@ class Yard {
   Witness witness_;
   int shm_ = -1, sem_ = -1, msg_ = -1;
   std::string queue_, shm_file_;
-  UniqueFd asker_;        // the jail's end of the socket that the witness answers at
-  std::string terminal_;  // the launcher's, by path
   std::string variable_, key_;  // names that no other battery has
-  long user_key_ = -1;    // in the user's keyring, for as long as the yard is there
+  long user_key_ = -1;          // in the user's keyring, for as long as the yard is there
 };
 
 // What be_careless gives away under fixed names.
+inline constexpr char kAsk[] = "/ask";  // the witness's socket that the leaked one is connected to
 inline constexpr char kLauncherFact[] = "launcher=?";  // the number is put in by the process that becomes it
-inline constexpr unsigned kSupplementary = 4712;  // a group that nobody has
+inline constexpr unsigned kSupplementary = 4712;       // a group that nobody has
 
 }  // namespace immure::prove

@@ -92,7 +92,7 @@ def check(top):
 
 def self_test():
     rooms = rooms_of("immure_room(base)\nimmure_room(plan USES base FULL x.cc)  # immure_room(no USES plan)\n"
-                     "immure_room(child USES base)\n")
+                     "if(FULL)\n  immure_room(child USES base)\nendif()\n")
     bad = []
     if rooms != {"base": set(), "plan": {"base"}, "child": {"base"}}:
         bad.append(f"arrows: reads the rooms as {rooms}")

@@ -49,6 +49,11 @@ TEST(Completion, BashReadsItAndCompletes) {
   EXPECT_EQ(words("immure completion", "f"), "fish ");
   EXPECT_EQ(words("immure kill", "--s"), "--signal ");
   EXPECT_EQ(words("immure explain", "--sys"), "--syscall ");
+  // A verb's own flags with a value do not begin the command.
+  EXPECT_EQ(words("immure prove", "--sar"), "--sarif ");
+  EXPECT_EQ(words("immure prove --html", "/proc/self/statu"), "/proc/self/status ");
+  EXPECT_EQ(words("immure prove --only root --html a.html", "--base"), "--baseline ");
+  EXPECT_EQ(words("immure prove --only", "--ro"), " ");
   // Behind the command nothing is immure's.
   EXPECT_EQ(words("immure run -- ls", "--ro"), " ");
 }

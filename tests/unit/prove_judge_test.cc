@@ -49,8 +49,17 @@ TEST(Judge, EveryRow) {
        Verdict::NotApplicable, "this user may not"},
       {"a user without the right to the file", &kOne, kStopped, said(Outcome::Stopped, EACCES, "open"), false,
        Verdict::NotApplicable, "EACCES at open"},
-      {"root without the right", &kOne, kStopped, said(Outcome::Stopped, EPERM, "open"), true,
-       Verdict::Inconclusive, "the control failed, too: EPERM at open"},
+      {"root without the right, and no jail there", &kOne, kStopped, said(Outcome::Stopped, EPERM, "open"),
+       true, Verdict::NotApplicable, "EPERM at open"},
+      {"root without the right in the loosened jail", &kInJail, kStopped,
+       said(Outcome::Stopped, EPERM, "open"), true, Verdict::Inconclusive,
+       "the control failed, too: EPERM at open"},
+      {"root without the right to the file in the loosened jail", &kInJail, kStopped,
+       said(Outcome::Stopped, EACCES, "open"), true, Verdict::Inconclusive, "EACCES at open"},
+      {"a user without the right in the loosened jail", &kInJail, kStopped,
+       said(Outcome::Stopped, EPERM, "open"), false, Verdict::NotApplicable, "EPERM at open"},
+      {"a limit of the host's own", &kSoloOne, kStopped, said(Outcome::Stopped, EAGAIN, "fork"), true,
+       Verdict::NotApplicable, "limits of this host"},
       {"a user's control that failed otherwise", &kOne, kStopped, said(Outcome::Stopped, EBUSY, "mount"),
        false, Verdict::Inconclusive, "EBUSY at mount"},
       {"a control without proof", &kOne, kStopped, said(Outcome::Escaped, 0, {}, "ha"), true,
@@ -102,7 +111,7 @@ TEST(Judge, NothingIsBlockedWithoutAControlNorEscapedWithoutProof) {
   for (Outcome outcome : {Outcome::Stopped, Outcome::Escaped, Outcome::Exposed, Outcome::NotApplicable})
     for (int error : {0, EPERM, EACCES, ENOENT, ENOSYS, EINVAL, EFAULT})
       all.push_back(said(outcome, error, "call", "text"));
-  for (const probes::Probe* probe : {&kOne, &kSoloOne, &kLinked})
+  for (const probes::Probe* probe : {&kOne, &kInJail, &kSoloOne, &kLinked})
     for (const Observation& inside : all)
       for (const Observation& control : all)
         for (bool as_root : {false, true}) {

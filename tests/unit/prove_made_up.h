@@ -6,7 +6,8 @@
 
 namespace immure::prove {
 
-constexpr probes::Probe made_up(const char* id, probes::Category category, uint32_t flags = probes::kPlain) {
+constexpr probes::Probe made_up(const char* id, probes::Category category, uint32_t flags = probes::kPlain,
+                                probes::Control control = probes::kBare) {
   return {id,
           category,
           "a technique with <angles> & \"quotes\"",
@@ -14,7 +15,7 @@ constexpr probes::Probe made_up(const char* id, probes::Category category, uint3
           "made-up(2)",
           probes::by(Layer::Root, Layer::Seccomp),
           probes::Proof::Line,
-          probes::kBare,
+          control,
           nullptr,
           flags};
 }
@@ -23,6 +24,8 @@ inline constexpr probes::Probe kTwo = made_up("two", probes::Category::Root);
 inline constexpr probes::Probe kThree = made_up("three", probes::Category::Devices);
 inline constexpr probes::Probe kFour = made_up("four", probes::Category::Devices);
 inline constexpr probes::Probe kFive = made_up("five", probes::Category::Network);
+inline constexpr probes::Probe kInJail =
+    made_up("in-jail", probes::Category::Kernel, probes::kPlain, probes::loosened("--weaken core-dumps"));
 inline constexpr probes::Probe kSoloOne = made_up("solo", probes::Category::Resources, probes::kSolo);
 inline constexpr probes::Probe kLinked =
     made_up("linked", probes::Category::Links, probes::kPlanted | probes::kHardLinks);

@@ -48,7 +48,8 @@ Attempt by_list(const Yard& yard, const Probe&) {
   for (int i = 0; i <= last && i < 4096; ++i) {
     shmid_ds about{};
     int id = shmctl(i, SHM_STAT, &about);
-    if (id < 0 || about.shm_segsz < kLineSize) continue;
+    // Only the yard's: others may be anybody's.
+    if (id < 0 || about.shm_perm.__key != yard.shm_key) continue;
     attempt = attach(id);
     if (attempt.outcome == Outcome::Escaped) return attempt;
   }

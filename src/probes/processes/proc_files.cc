@@ -15,13 +15,14 @@ namespace immure::probes {
 namespace {
 
 // A canary's line in a block of variables, behind a name of one; escaped with it, else stopped.
-Attempt find_line(const char* path) {
+Attempt find_line(const Yard& yard, const char* path) {
   static char block[1 << 16];
   const long n = read_text(path, block, sizeof block);
   if (n < 0) return stopped("open environ");
   for (const char* at = block; at < block + n; at += std::strlen(at) + 1) {
     const char* equals = std::strchr(at, '=');
-    if (equals != nullptr && std::strncmp(equals + 1, kCanaryPrefix, sizeof kCanaryPrefix - 1) == 0)
+    const bool ours = equals != nullptr && std::strncmp(at, yard.variable, std::strlen(yard.variable)) == 0;
+    if (ours && std::strncmp(equals + 1, kCanaryPrefix, sizeof kCanaryPrefix - 1) == 0)
       return escaped("%s", equals + 1);
   }
   return stopped("look in environ", ENOENT);
@@ -33,7 +34,7 @@ Attempt environment(const Yard& yard, const Probe& row) {
   if (pid == 0) return why;
   char path[48];
   std::snprintf(path, sizeof path, "/proc/%d/environ", pid);
-  return find_line(path);
+  return find_line(yard, path);
 }
 
 // Behind the magic links root and cwd a lookup goes on in the other's tree.
@@ -129,21 +130,25 @@ Attempt strangers(const Yard&, const Probe&) {
   return exposed("/proc shows %d processes of other sessions, such as %d", count.many, count.last);
 }
 
-Attempt any_environment(const Yard&, const Probe&) {
-  Attempt found = stopped("look in /proc", ENOENT);
+Attempt any_environment(const Yard& yard, const Probe&) {
+  if (yard.variable[0] == '\0') return not_applicable("there is no secret in the launcher's environment");
+  struct Search {
+    const Yard& yard;
+    Attempt found;
+  } search{yard, stopped("look in /proc", ENOENT)};
   each_process(
       [](pid_t pid, void* context) {
         char path[48];
         std::snprintf(path, sizeof path, "/proc/%d/environ", pid);
         // Our own parent's is what we were given.
         if (pid == getpid() || (pid == getppid() && pid != 1)) return true;
-        Attempt attempt = find_line(path);
-        if (attempt.outcome == Outcome::Escaped || attempt.error != ENOENT)
-          *static_cast<Attempt*>(context) = attempt;
+        auto* at = static_cast<Search*>(context);
+        Attempt attempt = find_line(at->yard, path);
+        if (attempt.outcome == Outcome::Escaped || attempt.error != ENOENT) at->found = attempt;
         return attempt.outcome != Outcome::Escaped;
       },
-      &found);
-  return found;
+      &search);
+  return search.found;
 }
 
 Attempt any_root(const Yard& yard, const Probe&) {

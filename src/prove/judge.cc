@@ -26,41 +26,54 @@ bool means_absent(int error) {
     case EOPNOTSUPP:
     case ENOPROTOOPT:
     case ENOTDIR:
-    case ENODATA: return true;
+    case ENODATA:
+    case ENOTTY: return true;
     default: return false;
   }
 }
+
+// What it looks for is not there to be found, or leads nowhere.
+bool finds_nothing(int error) { return error == ENOMSG || error == ENETUNREACH; }
 
 bool succeeded(const Observation& seen) {
   if (seen.ending != Ending::Said) return false;
   return seen.outcome == Outcome::Exposed || (seen.outcome == Outcome::Escaped && seen.proven);
 }
 
-// Where nothing of a jail holds it, a refusal is the host's own: this caller may not do it.
+// Why a control did not succeed. Where nothing of a jail holds it (it is no jail's), the refusal is the host's own.
 Judged without_success(Judged judged, bool as_root) {
   const Observation& control = judged.control;
-  const bool said = control.ending == Ending::Said;
   const bool is_jail = judged.probe->control.place == probes::Control::Place::Jail;
+  auto not_applicable = [&](std::string why) {
+    judged.verdict = Verdict::NotApplicable;
+    judged.why = std::move(why);
+    return std::move(judged);
+  };
   judged.verdict = Verdict::Inconclusive;
-  if (said && control.outcome == Outcome::NotApplicable) {
-    judged.verdict = Verdict::NotApplicable;
-    judged.why = control.text;
-  } else if (said && means_absent(control.error)) {
-    judged.verdict = Verdict::NotApplicable;
-    judged.why = "this host has none: without the protection it ends with " + ended_by(control);
-  } else if (said && (!as_root || !is_jail) && (control.error == EPERM || control.error == EACCES)) {
-    judged.verdict = Verdict::NotApplicable;
-    judged.why = "this user may not do it outside either: " + ended_by(control);
-  } else if (said && !is_jail && judged.probe->category == probes::Category::Resources) {
-    judged.verdict = Verdict::NotApplicable;
-    judged.why = "limits of this host's own end it without a jail, too: " + ended_by(control);
-  } else if (control.ending == Ending::NotRun) {
-    judged.why = "there is no control to compare with";
-  } else if (control.ending == Ending::NotStarted) {
-    judged.why = "the control did not start: " + control.text;
-  } else {
-    judged.why = "the control failed, too: " + ended_by(control);
+  switch (control.ending) {
+    case Ending::NotRun:
+      judged.why = "there is no control to compare with";
+      return judged;
+    case Ending::NotStarted:
+      judged.why = "the control did not start: " + control.text;
+      return judged;
+    case Ending::Killed:
+    case Ending::Hangs:
+    case Ending::Lost:
+    case Ending::EndedAll:
+      judged.why = "the control failed, too: " + ended_by(control);
+      return judged;
+    case Ending::Said:
+      break;
   }
+  if (control.outcome == Outcome::NotApplicable) return not_applicable(control.text);
+  if (means_absent(control.error) || (!is_jail && finds_nothing(control.error)))
+    return not_applicable("this host has none: without the protection it ends with " + ended_by(control));
+  if ((!as_root || !is_jail) && (control.error == EPERM || control.error == EACCES))
+    return not_applicable("this user may not do it outside either: " + ended_by(control));
+  if (!is_jail && judged.probe->category == probes::Category::Resources)
+    return not_applicable("limits of this host's own end it without a jail, too: " + ended_by(control));
+  judged.why = "the control failed, too: " + ended_by(control);
   return judged;
 }
 

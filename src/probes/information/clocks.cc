@@ -17,10 +17,13 @@ namespace {
 
 // Not here: times(2) and /proc/self/sched, which tell it too. The processor's own counter does so without asking anybody,
 // and nothing takes that from a program.
+constexpr int64_t kYoung = 60;      // seconds
 constexpr int64_t kTolerance = 10;  // seconds, of rounding and of a wall clock that is put right
 
 Attempt judge(const Yard& yard, const char* where, double up, int64_t tolerance = kTolerance) {
   if (yard.boot_time == 0) return not_applicable("it is not known when the host was started");
+  if (time(nullptr) - yard.boot_time < kYoung)
+    return not_applicable("the host is so young that a jail's own start is not to be told from its");
   auto boot = static_cast<int64_t>(static_cast<double>(time(nullptr)) - up);
   int64_t off = boot - yard.boot_time;
   if (off < -tolerance || off > tolerance) return stopped(where, ENOMSG);

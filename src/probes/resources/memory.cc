@@ -196,12 +196,12 @@ constexpr auto kRows = limited("--memory 96M", {
      "were counted "
      "for each user in 2016.",
      "pipe(7), /proc/sys/fs/pipe-user-pages-soft; CVE-2016-2847", by(Layer::Cgroup, Layer::Rlimits),
-     Proof::None, loosened("--memory none --open-files 65536"), pipes, kSolo, "", 0, "--memory 64M"},
+     Proof::None, kBare, pipes, kSolo, "", 0, "--memory 64M"},
     {"memory-sockets", Category::Resources, "memory in full sockets",
      "Sends messages to sockets that nobody reads. The kernel holds them, many times as large as what is in "
      "them.",
      "socket(7), SO_SNDBUF", by(Layer::Cgroup, Layer::Rlimits), Proof::None,
-     loosened("--memory none --open-files 65536"), sockets, kSolo},
+     kBare, sockets, kSolo},
     {"memory-tables", Category::Resources, "memory in page tables",
      "Reads one page of zeros at places far apart, so that the kernel has to make a table for each. What "
      "programs are said "

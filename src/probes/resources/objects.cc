@@ -184,7 +184,6 @@ Attempt network_namespaces(const Yard&, const Probe&) {
 }
 
 constexpr uint32_t kByRlimits = by(Layer::Rlimits);
-constexpr Control kOff = loosened("--need rlimits=off");
 
 constexpr Probe kRows[] = {
     {"terminals", Category::Resources, "very many pseudo terminals",
@@ -195,24 +194,24 @@ constexpr Probe kRows[] = {
     {"inotify-instances", Category::Resources, "very many inotify instances",
      "Takes instances of file watching, of which a user has 128. Editors and services of the same user find "
      "none left.",
-     "inotify(7), max_user_instances", by(Layer::Rlimits, Layer::UserNs), Proof::None, kOff, many, kSolo, "",
+     "inotify(7), max_user_instances", by(Layer::Rlimits, Layer::UserNs), Proof::None, kBare, many, kSolo, "",
      kInstance},
     {"inotify-watches", Category::Resources, "very many inotify watches",
      "Watches files of its own over and over. Each watch keeps an inode in the kernel's memory, and counts "
      "for the user.",
-     "inotify(7), max_user_watches", by(Layer::Rlimits, Layer::UserNs), Proof::None, kOff, watches, kSolo},
+     "inotify(7), max_user_watches", by(Layer::Rlimits, Layer::UserNs), Proof::None, kBare, watches, kSolo},
     {"epoll-instances", Category::Resources, "very many epoll instances",
      "Takes instances of waiting for events. They are open files with a tree of the kernel's behind them.",
-     "epoll(7)", kByRlimits, Proof::None, loosened("--open-files 16384"), many, kSolo, "", kEpoll,
+     "epoll(7)", kByRlimits, Proof::None, kBare, many, kSolo, "", kEpoll,
      "--open-files 1000"},
     {"timers", Category::Resources, "very many timers",
      "Makes timers. Each takes the place of a signal that waits beforehand, of which a user has a number for "
      "all his "
      "programs together.",
-     "timer_create(2), NOTES", kByRlimits, Proof::None, kOff, many, kSolo, "", kTimer},
+     "timer_create(2), NOTES", kByRlimits, Proof::None, kBare, many, kSolo, "", kTimer},
     {"pending-signals", Category::Resources, "very many signals that wait",
      "Sends signals to itself that it never takes. They are counted for the user.",
-     "getrlimit(2), RLIMIT_SIGPENDING", kByRlimits, Proof::None, kOff, many, kSolo, "", kPending},
+     "getrlimit(2), RLIMIT_SIGPENDING", kByRlimits, Proof::None, kBare, many, kSolo, "", kPending},
     {"message-queues", Category::Resources, "very many message queues",
      "Makes message queues, whose bytes the kernel reserves for a user all together. They have no name any "
      "more as soon "
@@ -220,7 +219,7 @@ constexpr Probe kRows[] = {
      "getrlimit(2), RLIMIT_MSGQUEUE; mq_overview(7)", kByRlimits, Proof::None, kBare, queues, kSolo},
     {"sockets", Category::Resources, "very many sockets",
      "Makes pairs of sockets until its descriptors are used up. Each is kernel memory that no map shows.",
-     "socketpair(2)", kByRlimits, Proof::None, loosened("--open-files 16384"), many, kSolo, "", kSocketPair,
+     "socketpair(2)", kByRlimits, Proof::None, kBare, many, kSolo, "", kSocketPair,
      "--open-files 1000"},
     {"keys", Category::Resources, "very many keys",
      "Adds keys to a keyring of its own. A user has 200 for all his programs, and services fail to log in "

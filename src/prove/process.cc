@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -114,7 +113,7 @@ Status LikeProcess::read_filters() {
   int error = 0, status = 0;
   if (ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr) != 0 || waitpid(pid_, &status, __WALL) < 0)
     error = errno;
-  for (unsigned long i = 0; error == 0; ++i) {  // the newest is number 0
+  for (unsigned long i = 0; error == 0; ++i) {  // the oldest is number 0
     const long length = ptrace(static_cast<__ptrace_request>(PTRACE_SECCOMP_GET_FILTER), pid_, i, nullptr);
     if (length < 0 && errno == ENOENT && i > 0) break;
     if (length < 0) {
@@ -128,7 +127,6 @@ Status LikeProcess::read_filters() {
   }
   ptrace(PTRACE_DETACH, pid_, nullptr, nullptr);
   if (error != 0) return cannot_read(pid_, "its system call filter", error);
-  std::reverse(filters_.begin(), filters_.end());
   return {};
 }
 

@@ -189,11 +189,11 @@ constexpr Probe kRows[] = {
      "Connects a datagram socket to an address that documents use as example. Nothing is sent, but the "
      "kernel looks for a "
      "route: with one, whatever was read inside can be carried out.",
-     "ip(7), udp(7); RFC 5737", kBy, Proof::None, kOff, route_out, kPlain, "198.51.100.1", AF_INET},
+     "ip(7), udp(7); RFC 5737", kBy, Proof::None, kBare, route_out, kPlain, "198.51.100.1", AF_INET},
     {"route6-out", Category::Network, "a route to the IPv6 networks outside",
      "The same with an address of the second family. Packet filters that were written for the first one let "
      "it pass.",
-     "ipv6(7); RFC 3849", kBy, Proof::None, kOff, route_out, kPlain, "2001:db8::1", AF_INET6},
+     "ipv6(7); RFC 3849", kBy, Proof::None, kBare, route_out, kPlain, "2001:db8::1", AF_INET6},
     {"privileged-port", Category::Network, "bind a port below 1024 in the host's network",
      "Binds a port that the machine's users take for a service of root's. In a network namespace of one's "
      "own it is "

@@ -87,11 +87,11 @@ constexpr Probe kRows[] = {
     {"proc-net-route", Category::Network, "the host's routes in /proc/net/route",
      "Reads the routing table as text, without any socket. "
      "A gateway's address is the way to the next machine.",
-     "proc(5), /proc/net/route", kBy, Proof::None, kOff, any_entry, kPlain, "/proc/net/route", kAnyEntry},
+     "proc(5), /proc/net/route", kBy, Proof::None, kBare, any_entry, kPlain, "/proc/net/route", kAnyEntry},
     {"proc-net-arp", Category::Network, "the host's neighbours in /proc/net/arp",
      "Reads the ARP table as text: addresses and hardware addresses of the machines nearby. "
      "They are the next targets, found without sending a packet.",
-     "proc(5), /proc/net/arp; arp(7)", kBy, Proof::None, kOff, any_entry, kPlain, "/proc/net/arp", kAnyEntry},
+     "proc(5), /proc/net/arp; arp(7)", kBy, Proof::None, kBare, any_entry, kPlain, "/proc/net/arp", kAnyEntry},
     {"sys-class-net", Category::Network, "the host's interfaces in /sys/class/net",
      "Reads an interface's hardware address from /sys. The file system shows the network namespace of who "
      "mounted it, so "

@@ -1,0 +1,101 @@
+#include "prove/unit.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace immure::prove {
+namespace {
+
+// Keys of [Service] that hold a service, by systemd.exec(5) and systemd.resource-control(5). A name that ends with * stands
+// for all that begin so.
+constexpr std::string_view kKeys[] = {
+    "User", "Group", "DynamicUser", "SupplementaryGroups", "Root*", "MountAPIVFS", "Private*", "Protect*", "ProcSubset",
+    "BindLogSockets", "NoNewPrivileges", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "SystemCall*",
+    "Restrict*", "LockPersonality", "MemoryDenyWriteExecute", "RemoveIPC", "KeyringMode", "UMask", "ReadOnlyPaths",
+    "ReadWritePaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "TemporaryFileSystem", "BindPaths",
+    "BindReadOnlyPaths", "NetworkNamespacePath", "IPCNamespacePath", "Device*", "Limit*", "Memory*", "Tasks*", "CPU*",
+    "IPAddress*", "SocketBind*", "IO*", "Delegate", "Nice", "OOMScoreAdjust", "AppArmorProfile", "SELinuxContext",
+    "SmackProcessLabel", "StateDirectory*", "RuntimeDirectory*", "CacheDirectory*", "LogsDirectory*", "WorkingDirectory",
+};
+
+bool is_about_sandbox(std::string_view key) {
+  return std::any_of(std::begin(kKeys), std::end(kKeys), [&](std::string_view one) {
+    return one.ends_with('*') ? key.starts_with(one.substr(0, one.size() - 1)) : key == one;
+  });
+}
+
+Result<std::string> output_of(std::vector<std::string> words) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return fail(Code::kSystem, "no descriptor is left", {}, {}, {}, errno);
+  UniqueFd ours(ends[0]), theirs(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, theirs.get(), 1);
+  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t child = -1;
+  const int error = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return fail(Code::kSystem, quoted(words[0]) + " cannot be started", {}, {}, {}, error);
+  theirs.reset();
+  auto text = read_fd(ours.get(), 4U << 20, words[0]);
+  ours.reset();
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    return fail(Code::kSystem, quoted(join(words, " ")) + " failed", "systemd does not know the unit, or does not run here",
+                "systemctl status " + words.back());
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> sandbox_settings(std::string_view unit_text) {
+  std::vector<std::string> settings;
+  bool in_service = false;
+  std::string line;
+  for (std::string_view part : split(unit_text, '\n')) {
+    part = trim(part);
+    if (part.starts_with('#') || part.starts_with(';')) continue;
+    line += part;
+    if (line.ends_with('\\')) {
+      line.back() = ' ';
+      continue;
+    }
+    std::string whole;
+    whole.swap(line);
+    if (whole.starts_with('[')) in_service = whole == "[Service]";
+    const size_t equals = whole.find('=');
+    if (!in_service || equals == std::string::npos) continue;
+    const std::string_view key = trim(std::string_view(whole).substr(0, equals));
+    const std::string_view value = trim(std::string_view(whole).substr(equals + 1));
+    if (is_about_sandbox(key) && value.find('%') == std::string_view::npos)
+      settings.push_back(std::string(key) + "=" + std::string(value));
+  }
+  return settings;
+}
+
+Result<std::vector<std::string>> unit_command(const std::string& unit) {
+  auto text = output_of({"systemctl", "cat", "--", unit});
+  if (!text) return tl::unexpected<Error>(text.error());
+  std::vector<std::string> words = {"systemd-run", "--quiet", "--pipe", "--wait", "--collect"};
+  for (const std::string& setting : sandbox_settings(*text)) {
+    words.emplace_back("--property");
+    words.push_back(setting);
+  }
+  words.emplace_back("{}");
+  return words;
+}
+
+}  // namespace immure::prove

@@ -9,6 +9,7 @@
 // is written before the next probe begins, so that what ends the jail is known by what is missing.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,6 +181,8 @@ void run_one(const Yard& yard, const Probe& probe) {
 int main(int argc, char** argv) {
   using namespace immure::probes;
   if (argc == 2 && std::strcmp(argv[1], kWho) == 0) return say_who();
+  // As a program that gives privilege (a planted one) it says who it is, and does nothing else for anybody.
+  if (getauxval(AT_SECURE) != 0) return 2;
   Yard yard;
   int at = 1;
   for (; at < argc && std::strcmp(argv[at], "--") != 0; ++at) {

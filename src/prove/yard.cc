@@ -62,6 +62,8 @@ Status Yard::make(const std::string& probe) {
   IMMURE_TRY(make_files());
   IMMURE_TRY(make_sockets());
   IMMURE_TRY(make_ipc());
+  // Nobody else on this host gets at what is planted: with root it is device nodes and programs of root's.
+  if (mkdir((folder_ + kRoots).c_str(), 0700) != 0) return cannot(immure::quoted(folder_ + kRoots));
   for (bool hard_links : {false, true}) {
     PlantedRoot planted{root(hard_links), hard_links, probe, folder_, line_ + "\n"};
     IMMURE_TRY(planted.make());
@@ -74,8 +76,8 @@ Status Yard::make(const std::string& probe) {
   IMMURE_TRY(witness_.start(ears_, line_ + "\n"));
   prepare_leaks();
   share_key();
-  // Open to everybody only now that everything in it is made.
-  if (chmod(folder_.c_str(), 0777) != 0) return cannot(immure::quoted(folder_));
+  // Open to everybody only now that everything in it is made; what is there nobody else may replace.
+  if (chmod(folder_.c_str(), 01777) != 0) return cannot(immure::quoted(folder_));
   fact("witness", num_signed(witness_.pid()));
   facts_.emplace_back(kLauncherFact);
   add_host_facts(facts_, folder_);
@@ -91,6 +93,10 @@ Status Yard::make_files() {
   umask(before);
   if (!made) return made;
   if (!piped) return cannot(immure::quoted(fifo));
+  for (auto [path, mode] : {std::pair{canary, 0644U}, std::pair{writable, 0666U}}) {
+    kept_.push_back({path, mode, UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW))});
+    if (!kept_.back().fd) return cannot(immure::quoted(path));
+  }
   held_.emplace_back(filled_fifo(fifo, line_ + "\n"));
   if (!held_.back()) return cannot(immure::quoted(fifo));
   fact("folder", folder_);
@@ -206,30 +212,37 @@ uint32_t Yard::changes() {
 
 bool Yard::was_changed() {
   bool changed = false;
-  const std::string wanted = line_ + "\n";
-  for (auto [name, mode] : {std::pair{"/canary", 0644U}, std::pair{"/writable", 0666U}}) {
-    const std::string path = folder_ + name;
-    struct stat st {};
-    auto text = read_file(path, 4096);
-    bool same = stat(path.c_str(), &st) == 0 && text && *text == wanted && (st.st_mode & 07777) == mode &&
-                st.st_uid == geteuid() && st.st_nlink == 2;
-    if (same) continue;
-    changed = true;
-    (void)chown(path.c_str(), geteuid(), getegid());
-    (void)chmod(path.c_str(), mode);
-    UniqueFd fd(open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
-    if (fd) (void)write_fd(fd.get(), wanted, path);
-  }
+  for (const Kept& kept : kept_) changed = put_right(kept) || changed;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
     const std::string name = entry.path().filename();
-    constexpr std::string_view kOurs[] = {"canary", "writable", "fifo",        "socket",
-                                          "root",   "links",    "interpreter", "ask"};
+    constexpr std::string_view kOurs[] = {"canary", "writable",    "fifo", "socket",
+                                          "roots",  "interpreter", "ask"};
     if (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs)) continue;
     changed = true;
     fs::remove_all(entry.path(), ignored);
   }
   return changed;
+}
+
+// By its descriptor: in a folder where everybody may write, a name may lead anywhere by now.
+bool Yard::put_right(const Kept& kept) const {
+  const std::string wanted = line_ + "\n";
+  char text[128];
+  struct stat st {
+  }, named{};
+  const int fd = kept.fd.get();
+  const ssize_t n = pread(fd, text, sizeof text, 0);
+  bool same = fstat(fd, &st) == 0 && n >= 0 && std::string_view(text, static_cast<size_t>(n)) == wanted &&
+              (st.st_mode & 07777) == kept.mode && st.st_uid == geteuid() && st.st_nlink == 2;
+  same =
+      same && lstat(kept.path.c_str(), &named) == 0 && named.st_ino == st.st_ino && named.st_dev == st.st_dev;
+  if (same) return false;
+  (void)fchown(fd, geteuid(), getegid());
+  (void)fchmod(fd, kept.mode);
+  UniqueFd writing(open(("/proc/self/fd/" + num_signed(fd)).c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  if (writing) (void)write_fd(writing.get(), wanted, kept.path);
+  return true;
 }
 
 Yard::~Yard() {

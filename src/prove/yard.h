@@ -30,6 +30,8 @@ struct Terminal {
   std::vector<std::string> facts;  // for immure-probe
 };
 
+inline constexpr char kRoots[] = "/roots";  // in the yard's folder
+
 class Yard {
  public:
   Yard() = default;
@@ -46,7 +48,7 @@ class Yard {
   // started by be_careless.
   std::vector<std::string> facts(bool planted, bool careless, std::string_view top = {}) const;
   const std::string& folder() const { return folder_; }
-  std::string root(bool hard_links) const { return folder_ + (hard_links ? "/links" : "/root"); }
+  std::string root(bool hard_links) const { return folder_ + kRoots + (hard_links ? "/links" : "/root"); }
   // Does the text hold the line that only stands outside?
   bool is_the_line(std::string_view text) const;
   const Witness& witness() const { return witness_; }
@@ -75,11 +77,20 @@ class Yard {
   std::string folder_, line_;
   std::vector<std::string> facts_;
   std::vector<UniqueFd> held_;
+  // A canary file, by its descriptor.
+  struct Kept {
+    std::string path;
+    unsigned mode;
+    UniqueFd fd;
+  };
+  bool put_right(const Kept& kept) const;
+
   struct Leak {
     int from, number;
     int flags;  // to open it anew with, or -1: the same open file
   };
   std::vector<Leak> leaks_;
+  std::vector<Kept> kept_;
   uint32_t changes_ = 0;
   Ears ears_;
   Witness witness_;

@@ -1,0 +1,45 @@
+// Somebody else's sandbox: how a command becomes a template, and a service's settings one of a transient unit.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "prove/foreign.h"
+#include "prove/unit.h"
+
+namespace immure::prove {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(ForeignCommand, IsSplitAsAShellDoes) {
+  auto words = foreign_command(R"(bwrap --setenv A 'two words' "it's \"x\"" a\ b '' {})");
+  ASSERT_TRUE(words) << format(words.error());
+  EXPECT_THAT(*words, ElementsAre("bwrap", "--setenv", "A", "two words", "it's \"x\"", "a b", "", "{}"));
+}
+
+TEST(ForeignCommand, EndsWithTheProgram) {
+  for (const char* text : {"env", "bwrap {} --help", "bwrap {} {}", "{}", "bwrap '{}", ""})
+    EXPECT_FALSE(foreign_command(text)) << text;
+  EXPECT_TRUE(foreign_command("docker run x {args}"));
+}
+
+TEST(ForeignCommand, KnowsSomeByName) {
+  EXPECT_THAT(*foreign_command("none"), ElementsAre("env", "{}"));
+  auto words = foreign_command("docker:alpine");
+  ASSERT_TRUE(words);
+  EXPECT_NE(std::find(words->begin(), words->end(), "alpine"), words->end());
+  EXPECT_EQ(words->back(), "{args}");
+  EXPECT_FALSE(foreign_command("chroot:alpine")) << "takes no image";
+}
+
+TEST(SandboxSettings, AreThoseOfTheServiceAlone) {
+  EXPECT_THAT(sandbox_settings("# /etc/x\n[Unit]\nPrivateTmp=no\n[Service]\nExecStart=/bin/x\nPrivateTmp=yes\n"
+                               " User = nobody \n;User=root\nSystemCallFilter=~@privileged \\\n  @resources\n"
+                               "RuntimeDirectory=%i\nRestart=always\n[Install]\nUser=root\n[Service]\nMemoryMax=64M\n"),
+              ElementsAre("PrivateTmp=yes", "User=nobody", "SystemCallFilter=~@privileged  @resources", "MemoryMax=64M"));
+  EXPECT_THAT(sandbox_settings(""), IsEmpty());
+  EXPECT_THAT(sandbox_settings("[Service]\nUser\n=x\n\\\n"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace immure::prove

@@ -17,11 +17,9 @@ constexpr char kHead[] =
     "This page is made from the tables in `src/probes/`. `immure prove --explain ID` says the same of one.\n"
     "\n"
     "*Stopped by* names the layers of the default jail that stop an attack, each by itself or together.\n"
-    "*Control* is the place where the same attack has to succeed before it counts as blocked. *Where* is "
-    "said\n"
-    "when the attack needs more than a jail: a root that was prepared as an attacker would leave it, or a "
-    "jail\n"
-    "of its own.\n";
+    "*Control* is the place where the same attack has to succeed before it counts as blocked. *Where* is\n"
+    "said when the attack needs more than a jail: a root that was prepared as an attacker would leave it,\n"
+    "or a jail of its own.\n";
 
 // A text may hold what Markdown takes for markup: <dev>, *_socket, [vdso].
 std::string as_text(std::string_view text) {

@@ -122,6 +122,9 @@ Result<Wish> read_wish(std::span<char* const> args) {
     for (size_t n = words_of_run_option(args, i); n > 0; --n) wish.run_options.emplace_back(args[i++]);
   }
   IMMURE_TRY(check_outputs(wish));
+  if (wish.ablate && !wish.against.empty())
+    return fail(Code::kUsage, "--ablate does not go with --against",
+                "it takes the layers of immure's own jails away", "leave one of them out");
   return wish;
 }
 

@@ -3,11 +3,10 @@
 //
 // Who writes a probe promises:
 // - It is harmless, also as root with no jail around it: it asks, reads, opens without writing, or passes an
-// argument
-//   that the kernel refuses after it has looked at the caller's rights (EFAULT or EINVAL against EPERM). What
-//   it must change is the yard's, or in namespaces and processes of its own, and is put back.
+//   argument that the kernel refuses after it has looked at the caller's rights (EFAULT or EINVAL against
+//   EPERM). What it must change is the yard's, or in namespaces and processes of its own, and is put back.
 // - It says "escaped" only with proof: a canary's line that it read, or an effect that the yard's witness
-// sees.
+//   sees.
 // - It ends by itself within two seconds, and needs no other probe's work.
 // - No C++ runtime: what musl and headers give. Nothing is allocated before main.
 #pragma once
@@ -77,8 +76,7 @@ enum Flag : uint32_t {
 struct Control {
   enum class Place : uint8_t {
     Bare,        // no jail: as the caller, in the caller's namespaces
-    Namespaced,  // root of namespaces of its own (as a user: of a user namespace) with every capability, no
-                 // filter
+    Namespaced,  // root of namespaces of its own (as a user: of a user namespace), every capability, no filter
     Chroot,      // like Namespaced, with chroot to the planted root and nothing else
     Jail,        // the default jail (for kPlanted in the planted root) with `words` added, which loosen it
   };
@@ -103,8 +101,7 @@ struct Probe {
   const char* id;  // "chroot-walk": lower case, digits, hyphens; unique, never reused
   Category category = Category::Root;
   const char* technique = "";  // one line, at most 60 characters: "second chroot, then chdir .. to the top"
-  const char*
-      about;  // two to four sentences: what it does, what it would give, since when or in which programs
+  const char* about = "";      // two to four sentences: what it does, what it would give, since when
   const char* reference = "";  // "chroot(2)", "CVE-2019-5736", "kernel/ptrace.c since 5.6"
   uint32_t stopped_by = 0;    // by(Layer::Root, Layer::Seccomp)
   Proof proof = Proof::None;
@@ -115,8 +112,8 @@ struct Probe {
   // device node of this number (makedev) under planted.h's kNode and the word.
   const char* word = "";
   long number = 0;
-  // With kSolo: an option of `immure run` and its value, small enough to be gone beyond in a trial. It takes the place of
-  // the jail's own: that the limit is kept is what is tried, not how much it is.
+  // With kSolo: an option of `immure run` and its value, small enough to be gone beyond in a trial. It takes
+  // the place of the jail's own: that the limit is kept is what is tried, not how much it is.
   const char* limit = "";
 };
 

@@ -23,15 +23,15 @@ constexpr Layer kSwitchable[] = {
 
 // What each --weaken gives up, in the order of the enum.
 constexpr const char* kProtections[] = {
-    "no nested user namespaces",
-    "no tracing",
-    "64-bit calls only",
+    "ban on user namespaces",
+    "ban on tracing",
+    "ban on 32-bit calls",
     "masks in /proc",
-    "no code in memory files",
-    "no core dumps",
+    "ban on code in memory files",
+    "ban on core dumps",
     "look for links",
-    "overlaid root",
-    "noexec /tmp",
+    "overlay of the root",
+    "noexec on /tmp",
     "identity of its own",
 };
 static_assert(std::size(kProtections) == kWeakenCount);
@@ -42,6 +42,7 @@ std::vector<Part> all_parts(bool as_root) {
     // A user makes all the other namespaces by it.
     if (layer == Layer::UserNs && !as_root) continue;
     Part part{key(layer), {"--need", std::string(key(layer)) + "=off"}};
+    part.layers = probes::by(layer);
     part.of_frame = layer == Layer::UserNs;  // without it nobody may be uid 0
     // The kernel takes rules and filters only from who can gain no privilege.
     if (layer == Layer::NoNewPrivs) {
@@ -52,7 +53,7 @@ std::vector<Part> all_parts(bool as_root) {
   }
   for (int i = 0; i < kWeakenCount; ++i)
     parts.push_back({kProtections[i], {"--weaken", key(static_cast<Weaken>(i))}});
-  parts.push_back({"not uid 0", {"--user", "0", "--group", "0"}});
+  parts.push_back({"uid other than 0", {"--user", "0", "--group", "0"}});
   return parts;
 }
 
@@ -72,6 +73,8 @@ bool takes_away(const Part& part, const Part& other) {
   return std::search(part.words.begin(), part.words.end(), other.words.begin(), other.words.end()) !=
          part.words.end();
 }
+
+bool is_alone(const Probe& probe) { return (probe.flags & probes::kSolo) != 0; }
 
 bool is_limit(const Probe& probe) {
   return (probe.stopped_by & probes::by(Layer::Cgroup, Layer::Rlimits)) != 0;
@@ -138,9 +141,11 @@ Result<Ablation> run_ablation(const Trial& trial, const Verdicts& verdicts) {
   std::vector<Job> jobs;
   for (const Judged& one : verdicts.all) {
     if (one.verdict != Verdict::Blocked) continue;
-    if ((one.probe->flags & probes::kSolo) != 0 && !is_limit(*one.probe)) continue;
+    if (is_alone(*one.probe) && !is_limit(*one.probe)) continue;
     ablation.attacks.emplace_back().probe = one.probe;
     for (size_t i = 0; i < parts; ++i) {
+      // A jail for each of them takes its time: only with what is said to stop it.
+      if (is_alone(*one.probe) && (ablation.parts[i].layers & one.probe->stopped_by) == 0) continue;
       add_to(jobs, sites.limited_jail(with(trial.run_options, ablation.parts[i]), *one.probe), one.probe,
              &seen[i]);
       if (ablation.parts[i].of_frame) continue;

@@ -17,6 +17,7 @@ namespace immure::prove {
 struct Part {
   std::string name;                // "seccomp", "plain-root"
   std::vector<std::string> words;  // of `immure run`, that take it away
+  uint32_t layers = 0;             // which layers that is, as in Probe::stopped_by; 0: a part of one
   bool of_frame = false;           // taken away by itself only, never together with others
 };
 

@@ -52,6 +52,7 @@ TEST(ProveWords, RefusesWhatDoesNotGoTogether) {
            Case{{"--sarif", "-", "--junit", "-"}, "standard output is asked for twice"},
            Case{{"--json", "--jsonl"}, "standard output is asked for twice"},
            Case{{"--sarif", "a", "--html", "a"}, "--sarif and --html name the same file"},
+           Case{{"--against", "bwrap", "--ablate"}, "--ablate does not go with --against"},
        }) {
     auto wish = wish_of(one.words);
     ASSERT_FALSE(wish) << one.part;

@@ -62,7 +62,7 @@ Attempt try_handle(const Yard& yard, const Probe& row) {
 constexpr uint32_t kWalls = by(Layer::Capabilities, Layer::Seccomp, Layer::UserNs, Layer::Landlock);
 constexpr Probe kRows[] = {
     {"handle-top", Category::Descriptors, "the host's root by its inode number",
-     "The root of most file systems is inode 2. open_by_handle_at opens it below any mount of that file "
+     "The root of an ext4 file system is inode 2. open_by_handle_at opens it through any mount of that file "
      "system, be it the bind of one file, and from there every path of the host is open. Docker fell to it "
      "in 2014, when CAP_DAC_READ_SEARCH was still left to containers; the program was called shocker.",
      "open_by_handle_at(2)", kWalls, Proof::Line, kBare, try_handle, kPlain, "", 2},

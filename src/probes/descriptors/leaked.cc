@@ -162,7 +162,7 @@ constexpr Probe kRows[] = {
      "openat(2), CVE-2024-21626", kWalls, Proof::Line, kBare, in_the_folder, kPlain, "", kLeakedFolder},
     {"leaked-folder-walk", Category::Descriptors, "fchdir to a leaked folder, then chdir ..",
      "From a leaked folder upwards: fchdir puts the working directory above the jail's root, and the steps "
-     "up end at the host's. runc's escapes of 2016 and 2024 were of this kind.",
+     "up end at the host's. Two of runc's escapes, of 2016 and 2024, were of this kind.",
      "CVE-2016-9962, CVE-2024-21626", kWalls, Proof::Line, kBare, up_from_it, kPlain, "", kLeakedFolder},
     {"leaked-folder-proc", Category::Descriptors, "/proc/self/fd/5/.. of a leaked folder",
      "The same in one path: /proc/self/fd/N is followed to the open folder, and \"..\" behind it leads up. "
@@ -171,32 +171,32 @@ constexpr Probe kRows[] = {
      "proc_pid_fd(5), CVE-2024-21626", kWalls, Proof::Line, kBare, up_through_proc, kPlain, "",
      kLeakedFolder},
     {"leaked-high", Category::Descriptors, "leaked folder at a high number",
-     "The same at number 900. Launchers that close the first 64, 256 or as many as /proc/self/fd tells to a "
-     "wrong reader leave it; close_range closes all there can be.",
+     "The same at number 900. Launchers that close the first 64, or the first 256, leave it open; "
+     "close_range closes all there can be.",
      "close_range(2)", kWalls, Proof::Line, kBare, up_from_it, kPlain, "", kLeakedHigh},
     {"leaked-file", Category::Descriptors, "leaked file, read",
      "A file of the launcher's, such as its configuration or a log with secrets, stays readable for who has "
-     "the number.",
+     "the number. No path to it, no mode and no mount is looked at any more.",
      "open(2), O_CLOEXEC", kFds, Proof::Line, kBare, read_it, kPlain, "", kLeakedFile},
     {"leaked-writable", Category::Descriptors, "leaked file, written to",
-     "A file that the launcher writes, such as its log or its state, can be written by the program, whatever "
-     "rights the file has now.",
+     "A file that the launcher writes, such as its log or its state, can be written by the program. What "
+     "rights the file has now does not matter: they were looked at when it was opened.",
      "open(2), O_CLOEXEC", kFds, Proof::Changed, kBare, write_it, kPlain, "", kLeakedWritable},
     {"leaked-memory", Category::Descriptors, "leaked memory file, read",
-     "Memory files have no name and no rights of their own: what a launcher hands from one of its parts to "
-     "another in one is the program's as well when it stays open.",
+     "Memory files have no name in any folder. What a launcher hands from one of its parts to another in one "
+     "is the program's as well when it stays open.",
      "memfd_create(2)", kFds, Proof::Line, kBare, read_it, kPlain, "", kLeakedMemory},
     {"leaked-top", Category::Descriptors, "leaked O_PATH descriptor of the host's /",
      "O_PATH opens nothing, and is enough: paths start at it. Launchers keep such a descriptor of the old "
      "root to come back to, and forget it.",
      "open(2), O_PATH", kWalls, Proof::Line, kBare, from_the_top, kPlain, "", kLeakedTop},
     {"leaked-top-exec", Category::Descriptors, "program outside started by a leaked /",
-     "execveat starts what a descriptor and a path say: a program that the jail does not have, with the "
-     "jail's rights.",
+     "execveat starts what a descriptor and a path say. It may be a program that the jail does not have; it "
+     "runs with the jail's rights.",
      "execveat(2)", kWalls, Proof::None, kBare, run_from_the_top, kPlain, "", kLeakedTop},
     {"leaked-namespace", Category::Descriptors, "setns to a leaked mount namespace",
-     "A descriptor of the host's mount namespace is a ticket into it for who has CAP_SYS_ADMIN over it, "
-     "which root in a jail without a user namespace has.",
+     "A descriptor of the host's mount namespace is a ticket into it for who has CAP_SYS_ADMIN over it. Root "
+     "in a jail without a user namespace has that.",
      "setns(2)", kFds | by(Layer::Capabilities, Layer::UserNs, Layer::Seccomp), Proof::Line, kBare, enter,
      kPlain, "", kLeakedNamespace},
     {"leaked-socket", Category::Descriptors, "descriptor asked for over a leaked socket",
@@ -209,18 +209,18 @@ constexpr Probe kRows[] = {
      "pidfd_send_signal(2)", kFds | by(Layer::UserNs), Proof::Signal, kBare, signal_witness, kPlain, "",
      kLeakedPidfd},
     {"leaked-pidfd-copy", Category::Descriptors, "descriptors copied through a leaked pidfd",
-     "pidfd_getfd takes a descriptor out of another process, which only the right to trace that process "
-     "limits.",
+     "pidfd_getfd takes a descriptor out of another process. It asks for the right to trace that process, "
+     "which the same user often has.",
      "pidfd_getfd(2) since 5.6", kFds | by(Layer::UserNs, Layer::Seccomp), Proof::None, kBare,
      take_from_witness, kPlain, "", kLeakedPidfd},
     {"leaked-pidfd-enter", Category::Descriptors, "setns with a leaked pidfd",
-     "Since Linux 5.8 a pidfd is as good for setns as the namespaces of its process: one descriptor of a "
+     "Since Linux 5.8 a pidfd is as good for setns as the namespaces of its process. One descriptor of a "
      "helper process is the way into its mounts.",
      "setns(2)", kFds | by(Layer::Capabilities, Layer::UserNs, Layer::Seccomp), Proof::Line, kBare, enter,
      kPlain, "", kLeakedPidfd},
     {"leaked-epoll", Category::Descriptors, "waiting on a leaked epoll",
-     "An epoll descriptor keeps the files that it watches alive and tells when something happens there, also "
-     "when the program has none of them itself.",
+     "An epoll descriptor keeps the files that it watches alive and tells when something happens there. The "
+     "program needs none of them itself.",
      "epoll(7)", kFds, Proof::None, kBare, watch, kPlain, "", kLeakedEpoll},
     {"leaked-ring", Category::Descriptors, "request to a leaked io_uring",
      "A ring carries files that were registered with it, and does work with the rights of who registered for "
@@ -228,7 +228,8 @@ constexpr Probe kRows[] = {
      "io_uring(7)", kFds | by(Layer::Seccomp), Proof::None, kBare, enter_ring, kPlain, "", kLeakedRing},
     {"any-descriptor", Category::Descriptors, "every open number up to 4095",
      "Looks at all numbers from 3 to 4095 for a folder that leads to the outside, as a program does that "
-     "does not know what its launcher forgot.",
+     "does not know what its launcher forgot. It finds a leak of any launcher, not only those that the "
+     "battery makes.",
      "close_range(2)", kWalls, Proof::Line, kBare, any},
 };
 

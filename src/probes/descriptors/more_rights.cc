@@ -97,7 +97,7 @@ Attempt owner(const Yard& yard, const Probe&) {
 constexpr uint32_t kWalls = by(Layer::Fds, Layer::Landlock, Layer::UserNs);
 constexpr Probe kRows[] = {
     {"reopen-to-write", Category::Descriptors, "leaked file opened anew for writing",
-     "/proc/self/fd/N opens the same file once more, and the rights are looked up anew: a descriptor for "
+     "/proc/self/fd/N opens the same file once more, and the rights are looked up anew. A descriptor for "
      "reading becomes one for writing where the file's owner is who asks, even when no path to it is in "
      "sight.",
      "proc_pid_fd(5)", kWalls, Proof::None, kBare, to_write, kPlain, "", kLeakedFile},
@@ -119,8 +119,8 @@ constexpr Probe kRows[] = {
      "than a file.",
      "open(2), O_TMPFILE", kWalls, Proof::None, kBare, make_file},
     {"lease-leaked", Category::Descriptors, "lease on a leaked file",
-     "Who has a lease is asked before others may open the file, and they wait up to 45 seconds. Its owner "
-     "can take one, and with CAP_LEASE anybody.",
+     "Who has a lease is asked before others may open the file, and they wait up to 45 seconds. The file's "
+     "owner can take one, and with CAP_LEASE anybody.",
      "fcntl(2), F_SETLEASE", by(Layer::Fds, Layer::UserNs), Proof::None, kBare, lease},
     {"map-files-write", Category::Descriptors, "mapped file opened by /proc/self/map_files",
      "Each mapping is a link to its file, by which files that were deleted or opened for reading only can be "

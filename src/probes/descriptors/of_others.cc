@@ -108,7 +108,7 @@ constexpr Probe kRows[] = {
      "namespace is shared, or where a /proc of the host is bound.",
      "CVE-2019-5736", kWalls | by(Layer::Mounts), Proof::None, kBare, of_launcher},
     {"exe-overwrite-ancestor", Category::Descriptors, "a parent's program by its /proc/PID/exe",
-     "The same for every process above, up to the first one: supervisors and runtimes that stay in the "
+     "The same for every process above, up to the first one. Supervisors and runtimes that stay in the "
      "jail's pid namespace are there.",
      "CVE-2019-5736", kWalls | by(Layer::Mounts), Proof::None, kBare, of_ancestors},
     {"exe-overwrite-self", Category::Descriptors, "the own program opened for writing by /proc/self/exe",

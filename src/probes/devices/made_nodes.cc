@@ -106,16 +106,16 @@ constexpr Probe made(const char* id, const char* technique, const char* about, c
 
 constexpr Probe kRows[] = {
     made("mknod-null", "mknod of a harmless device",
-         "A copy of /dev/null, 1:3, does no harm. That mknod takes it, and that it opens, tells that "
-         "nothing but a number stands between the program and every other device of the host.",
+         "A copy of /dev/null, 1:3, does no harm. That mknod takes it, and that it opens, tells that nothing "
+         "but a number stands between the program and every other device of the host.",
          "mknod(2)", "a second null", device_number(1, 3)),
     made("mknod-mem", "mknod of the physical memory",
-         "The program makes a character device 1:1 where it can write, and opens it. Root in a plain "
-         "chroot needs nothing else to read and change the whole machine.",
+         "The program makes a character device 1:1 where it can write, and opens it. Root in a plain chroot "
+         "needs nothing else to read and change the whole machine.",
          "mem(4)", "mem", device_number(1, 1)),
     made("mknod-port", "mknod of the I/O ports",
-         "The program makes a character device 1:4 and opens it: from there each I/O port of the machine "
-         "can be read and written.",
+         "The program makes a character device 1:4 and opens it. From there each I/O port of the machine can "
+         "be read and written.",
          "mem(4)", "port", device_number(1, 4)),
     made("mknod-kmsg", "mknod of the kernel log",
          "The program makes a character device 1:11 and opens it. It then reads the host's kernel log, and "
@@ -127,12 +127,12 @@ constexpr Probe kRows[] = {
          "outside.",
          "mknod(2), debugfs(8)", "the host's disk", 0, make_host_disk),
     made("mknod-sda", "mknod of the first disk",
-         "The program makes block device 8:0 and opens it to read. With a debugger for file systems it "
-         "then takes any file of the host, whatever its mode.",
+         "The program makes block device 8:0 and opens it to read. With a debugger for file systems it then "
+         "takes any file of the host, whatever its mode.",
          "mknod(2), sd(4)", "sda", device_number(8, 0), make_block),
     made("mknod-loop0", "mknod of the first loop device",
-         "The program makes block device 7:0 and opens it: an image of the host's that is attached there, "
-         "or a device to which it attaches an image of its own making.",
+         "The program makes block device 7:0 and opens it. It is an image of the host's that is attached "
+         "there, or a device to which the program attaches an image of its own making.",
          "mknod(2), loop(4)", "loop0", device_number(7, 0), make_block),
     made("mknod-loop-control", "mknod of the maker of loop devices",
          "The program makes character device 10:237, by which loop devices of the host are added and "
@@ -168,13 +168,12 @@ constexpr Probe kRows[] = {
          "processors of the whole host from sleeping.",
          "Documentation/power/pm_qos_interface.rst", "cpu_dma_latency", 0),
     made("mknod-userfaultfd", "mknod of user-space page faults",
-         "The program makes /dev/userfaultfd by the number in /proc/misc. Whoever has it handles page "
-         "faults of the kernel too, and stops it for as long as an attack on a race needs. In the kernel "
-         "since 6.1.",
+         "The program makes /dev/userfaultfd by the number in /proc/misc. Whoever has it handles page faults "
+         "of the kernel too, and stops it for as long as an attack on a race needs. In the kernel since 6.1.",
          "Documentation/admin-guide/mm/userfaultfd.rst", "userfaultfd", 0),
     made("mknod-vsock", "mknod of the channel to the hypervisor",
-         "The program makes /dev/vsock by the number in /proc/misc, which tells the machine's address at "
-         "its hypervisor. Services on the hypervisor's side that trust the machine can then be addressed.",
+         "The program makes /dev/vsock by the number in /proc/misc, which tells the machine's address at its "
+         "hypervisor. Services on the hypervisor's side that trust the machine can then be addressed.",
          "vsock(7)", "vsock", 0),
 };
 

@@ -61,16 +61,16 @@ constexpr Probe kMemory[] = {
          "machine.",
          "mem(4)", "port", device_number(1, 4)),
     node("planted-kmsg", "planted node of the kernel log",
-         "A character device 1:11 is /dev/kmsg. It reads the kernel log, with addresses and hardware "
-         "names, and lets who may write there put lines into it that look like the kernel's.",
+         "A character device 1:11 is /dev/kmsg. It reads the kernel log, with addresses and hardware names, "
+         "and lets who may write there put lines into it that look like the kernel's.",
          "Documentation/ABI/testing/dev-kmsg", "kmsg", device_number(1, 11)),
     node("planted-msr", "planted node of the processor's registers",
          "A character device 202:0 is /dev/cpu/0/msr. By writing model-specific registers one points the "
          "system call entry at own code, or switches protections of the processor off.",
          "msr(4)", "msr", device_number(202, 0)),
     node("planted-cpuid", "planted node of the processor's description",
-         "A character device 203:0 is /dev/cpu/0/cpuid. It runs CPUID on a processor of the caller's "
-         "choice and tells host details that /proc/cpuinfo of a jail can hide.",
+         "A character device 203:0 is /dev/cpu/0/cpuid. It runs CPUID on a processor of the caller's choice "
+         "and tells host details that /proc/cpuinfo of a jail can hide.",
          "cpuid(4)", "cpuid", device_number(203, 0)),
     node("planted-nvram", "planted node of the firmware's settings",
          "A character device 10:144 is /dev/nvram, the battery-backed memory in which firmware keeps its "
@@ -88,8 +88,9 @@ constexpr Probe kMemory[] = {
 
 constexpr Probe kDisks[] = {
     disk("planted-vda", "planted node of the first virtual disk",
-         "A block device 254:0 is the first disk of most virtual machines. Its raw bytes hold every file "
-         "of the host; a program that reads them needs no mount and no permission of any file.",
+         "A block device 254:0 is the first disk of many virtual machines; the number is given when the "
+         "driver is loaded. Its raw bytes hold every file of the host; a program that reads them needs no "
+         "mount and no permission of any file.",
          "Documentation/admin-guide/devices.txt", "vda", device_number(254, 0)),
     disk("planted-vda-253", "planted node of a disk with a dynamic number",
          "Block device 253:0 is a virtual disk, the first volume of the device mapper, or memory that is "
@@ -100,8 +101,8 @@ constexpr Probe kDisks[] = {
          "included; writing it gives the host itself at the next start.",
          "sd(4)", "sda", device_number(8, 0)),
     disk("planted-nvme", "planted node of the first extended disk number",
-         "Block device 259:0 is the first of the numbers that NVMe disks and partitions beyond the "
-         "fifteenth get. It is raw storage like any other disk.",
+         "Block device 259:0 is the first of the numbers that NVMe disks and partitions beyond the fifteenth "
+         "get. It is raw storage like any other disk.",
          "Documentation/admin-guide/devices.txt", "nvme", device_number(259, 0)),
     disk("planted-loop0", "planted node of the first loop device",
          "A block device 7:0 is /dev/loop0. If the host has an image mounted there it can be read raw; if "
@@ -116,16 +117,16 @@ constexpr Probe kDisks[] = {
          "disks: volumes, encryption, snapshots.",
          "dmsetup(8)", "mapper-control", device_number(10, 236)),
     node("planted-btrfs-control", "planted node of the btrfs driver",
-         "A character device 10:234 is /dev/btrfs-control. A program can make the kernel scan a device for "
-         "a btrfs file system, whose parser then reads what the program wrote.",
+         "A character device 10:234 is /dev/btrfs-control. A program can make the kernel scan a device for a "
+         "btrfs file system, whose parser then reads what the program wrote.",
          "btrfs-device(8)", "btrfs-control", device_number(10, 234)),
     node("planted-fuse", "planted node of file systems in programs",
          "A character device 10:229 is /dev/fuse. Its holder answers the kernel's file system requests, "
          "makes any access to it last as long as it likes, and widens races in the kernel by that.",
          "fuse(4)", "fuse", device_number(10, 229)),
     node("planted-autofs", "planted node of the automounter",
-         "A character device 10:235 is /dev/autofs. It controls automount points by number, also those "
-         "that others have set up.",
+         "A character device 10:235 is /dev/autofs. It controls automount points by number, also those that "
+         "others have set up.",
          "Documentation/filesystems/autofs-mount-control.rst", "autofs", device_number(10, 235)),
 };
 
@@ -147,8 +148,8 @@ constexpr Probe kVirtual[] = {
          "and talks to the host's vsock services, which no network namespace divides.",
          "vsock(7)", "vhost-vsock", device_number(10, 241)),
     node("planted-vfio", "planted node of devices for programs",
-         "A character device 10:196 is /dev/vfio/vfio, the way to real hardware from a program: registers, "
-         "interrupts and direct memory access of a PCI device.",
+         "A character device 10:196 is /dev/vfio/vfio, the way to real hardware from a program. With a group "
+         "of devices it gives registers, interrupts and direct memory access of PCI devices.",
          "Documentation/driver-api/vfio.rst", "vfio", device_number(10, 196)),
     node("planted-uinput", "planted node that makes keyboards",
          "A character device 10:223 is /dev/uinput. Its holder makes a keyboard and types on the host's "
@@ -162,16 +163,16 @@ constexpr Probe kVirtual[] = {
          "A character device 10:242 is /dev/rfkill. One write switches the wireless network of the host off.",
          "Documentation/driver-api/rfkill.rst", "rfkill", device_number(10, 242)),
     node("planted-fb0", "planted node of the screen's memory",
-         "A character device 29:0 is /dev/fb0. It reads what is on the host's screen and paints over it; "
-         "its ioctls have had errors in the bounds of modes and fonts.",
+         "A character device 29:0 is /dev/fb0. It reads what is on the host's screen and paints over it; its "
+         "ioctls have had errors in the bounds of modes and fonts.",
          "Documentation/fb/framebuffer.rst", "fb0", device_number(29, 0)),
     node("planted-sound", "planted node of the sound card's control",
-         "A character device 116:0 is /dev/snd/controlC0. With it come the volume, the microphone and a "
-         "part of the kernel with many ioctls.",
+         "A character device 116:0 is /dev/snd/controlC0. With it come the volume, the microphone and a part "
+         "of the kernel with many ioctls.",
          "Documentation/sound", "sound", device_number(116, 0)),
     node("planted-ppp", "planted node of the modem protocol",
-         "A character device 108:0 is /dev/ppp. It makes point-to-point interfaces, and its drivers "
-         "autoload line disciplines and compressors that hardly anybody uses or checks.",
+         "A character device 108:0 is /dev/ppp. It makes point-to-point interfaces, and its drivers autoload "
+         "line disciplines and compressors that hardly anybody uses or checks.",
          "Documentation/networking/ppp_generic.rst", "ppp", device_number(108, 0)),
     seen("planted-dri", "planted node of the graphics card",
          "A character device 226:0 is /dev/dri/card0. Who opens it first is its master, and gets the very "
@@ -202,12 +203,12 @@ constexpr Probe kScreens[] = {
          "key strokes, passwords included, from the login program.",
          "console(4)", "tty1", device_number(4, 1)),
     node("planted-vcs", "planted node of the screen's text",
-         "A character device 7:0 is /dev/vcs: the text of the active virtual console, readable without "
-         "being on it.",
+         "A character device 7:0 is /dev/vcs: the text of the active virtual console. It can be read without "
+         "being on that console.",
          "vcs(4)", "vcs", device_number(7, 0)),
     node("planted-vcsa", "planted node of the screen's text and colours",
-         "A character device 7:128 is /dev/vcsa: as vcs, with cursor and attributes. Whoever may write "
-         "draws a login prompt of his own.",
+         "A character device 7:128 is /dev/vcsa: as vcs, with cursor and attributes. Whoever may write draws "
+         "a login prompt of his own.",
          "vcs(4)", "vcsa", device_number(7, 128)),
 };
 

@@ -155,13 +155,13 @@ constexpr long kAbove = 1L << 32;
 
 constexpr Probe kRows[] = {
     {"tty-controlling", Category::Devices, "the caller's terminal by /dev/tty",
-     "Opens /dev/tty and looks whether it is the terminal from which the jail was started. From it a "
-     "program reads what is typed after it, and it is what every call below needs.",
+     "Opens /dev/tty and looks whether it is the terminal from which the jail was started. From it a program "
+     "reads what is typed after it, and it is what every call below needs.",
      "tty(4)", by(Layer::Terminal), Proof::None, kBare, open_controlling, kTerminal},
     {"tty-type", Category::Devices, "TIOCSTI types into the caller's terminal",
-     "Puts a key into the input of the caller's terminal. When the jail ends, the caller's shell reads it "
-     "as typed: the program has a command line outside. bubblewrap, su and sudo had this hole; kernels "
-     "since 6.2 can refuse it.",
+     "Puts a key into the input of the caller's terminal. When the jail ends, the caller's shell reads it as "
+     "typed: the program has a command line outside. bubblewrap, su and sudo had this hole; kernels since "
+     "6.2 can refuse it.",
      "CVE-2017-5226", by(Layer::Terminal, Layer::Seccomp), Proof::None, kBare, type_in, kTerminal},
     {"tty-type-high", Category::Devices, "TIOCSTI with bits above its 32",
      "The kernel takes 32 bits of an ioctl's number, a filter compares 64. With a bit set above them the "
@@ -175,10 +175,10 @@ constexpr Probe kRows[] = {
      "termios(3)", by(Layer::Terminal), Proof::None, kBare, change_modes, kTerminal},
     {"tty-flush", Category::Devices, "throws away what is typed ahead",
      "Flushes the input of the caller's terminal. What the caller has typed for his shell is lost.",
-     "TCFLSH(2const)", by(Layer::Terminal), Proof::None, kBare, flush_input, kTerminal},
+     "ioctl_tty(2), TCFLSH", by(Layer::Terminal), Proof::None, kBare, flush_input, kTerminal},
     {"tty-size", Category::Devices, "size of the caller's terminal",
-     "Sets the size of the caller's terminal, to what it is. Another size sends a signal to the programs "
-     "in the foreground there, and makes them draw wrongly.",
+     "Sets the size of the caller's terminal, to what it is. Another size sends a signal to the programs in "
+     "the foreground there, and makes them draw wrongly.",
      "TIOCSWINSZ(2const)", by(Layer::Terminal), Proof::None, kBare, resize, kTerminal},
     {"tty-others", Category::Devices, "the host's terminals in /dev/pts",
      "Opens the caller's terminal by its name in /dev/pts. A jail that shows the host's instance shows the "
@@ -194,8 +194,8 @@ constexpr Probe kRows[] = {
      "CVE-2019-10063", by(Layer::Seccomp), Proof::None, loosened("--seccomp none"), set_discipline, kPlain,
      "", kAbove},
     {"tty-console", Category::Devices, "TIOCCONS takes the console's output",
-     "Asks to have the output of the system console on a terminal of its own, with a descriptor that is "
-     "good for reading only, so that it is refused after the check. It needs CAP_SYS_ADMIN outside.",
+     "Asks to have the output of the system console on a terminal of its own, with a descriptor that is good "
+     "for reading only, so that it is refused after the check. It needs CAP_SYS_ADMIN outside.",
      "TIOCCONS(2const)", by(Layer::UserNs, Layer::Capabilities, Layer::Seccomp), Proof::None, kBare,
      take_console},
     {"tty-hangup", Category::Devices, "vhangup of the session's terminal",

@@ -83,8 +83,8 @@ constexpr uint32_t kStoppedBy = by(Layer::Devices);
 
 constexpr Probe kRows[] = {
     {"dev-disks", Category::Devices, "disks that stand in /dev",
-     "Looks through /dev for block devices that the program may open. A jail that is handed the host's "
-     "/dev has them all, and for root in it modes are no hindrance.",
+     "Looks through /dev for block devices that the program may open. A jail that is handed the host's /dev "
+     "has them all, and for root in it modes are no hindrance.",
      "Documentation/admin-guide/devices.txt", kStoppedBy, Proof::None, kBare, visible, kPlain, "disks",
      kBlock},
     {"dev-memory", Category::Devices, "memory and processor devices that stand in /dev",
@@ -97,12 +97,12 @@ constexpr Probe kRows[] = {
      "Documentation/admin-guide/devices.txt", kStoppedBy, Proof::None, loosened("--dev /dev/fuse"), visible,
      kPlain, "misc devices", kMisc},
     {"dev-consoles", Category::Devices, "consoles and serial lines that stand in /dev",
-     "Looks in /dev for virtual consoles, their screen contents, serial lines and frame buffers. There "
-     "sits whoever administers the machine.",
+     "Looks in /dev for virtual consoles, their screen contents, serial lines and frame buffers. There sits "
+     "whoever administers the machine.",
      "console(4), vcs(4)", kStoppedBy, Proof::None, kBare, visible, kPlain, "consoles", kConsole},
     {"dev-other", Category::Devices, "any other hardware that stands in /dev",
-     "Looks in /dev for nodes of every other number: input, sound, graphics, storage controllers, clocks. "
-     "A harmless program needs null, zero, full, random, urandom and a terminal.",
+     "Looks in /dev for nodes of every other number: input, sound, graphics, storage controllers, clocks. A "
+     "harmless program needs null, zero, full, random, urandom and a terminal.",
      "Documentation/admin-guide/devices.txt", kStoppedBy, Proof::None, kBare, visible, kPlain, "devices",
      kOther},
 };

@@ -167,28 +167,25 @@ constexpr Probe marked(const char* id, const char* technique, const char* about,
 
 constexpr Probe kRows[] = {
     allowed("socket-family-bits", "a denied socket, with bits above the family's 32",
-            "The kernel takes the family as an int. A filter that compares all 64 bits takes another number "
-            "for an unknown "
-            "family and lets it pass, or so it was written.",
+            "The kernel takes the family as an int. A filter that compares all 64 bits takes it for an "
+            "unknown family, and may let it pass.",
             "socket(2)", "--allow-syscall socket", open_socket, "family", kHigh),
     allowed("socket-type-bits", "a denied socket, with flags in its type",
             "The type carries flags and may carry bits above them. A rule for a protocol that wants the "
-            "plain type does not "
-            "meet such a call.",
+            "plain type does not meet such a call.",
             "socket(2), SOCK_CLOEXEC", "--allow-syscall socket", open_socket, "type",
             kHigh | SOCK_CLOEXEC | SOCK_NONBLOCK),
     allowed("socket-protocol-bits", "a denied socket, with bits above the protocol's 32",
             "The same with the last argument, for filters that deny protocols by number. The attempt asks "
-            "for generic netlink, whose number is an ordinary one but for them.",
+            "for generic netlink, with bits above its number.",
             "socket(2)", "--allow-syscall socket", open_socket, "protocol", kHigh),
     allowed("ioctl-extents", "ask where a file lies on the disk",
-            "An ioctl on any file that can be read tells the physical place of its blocks, which belongs to "
-            "the host. With it an attacker who reaches the disk knows where to write.",
+            "An ioctl on any file that can be opened tells the physical place of its blocks, which belongs "
+            "to the host. With it an attacker who reaches the disk knows where to write.",
             "Documentation/filesystems/fiemap.rst", "--allow-syscall ioctl", extents),
     allowed("ioctl-high-bits", "a denied ioctl with bits above 32",
             "The kernel looks at the low half of the request. The filters of snapd and of Flatpak compared "
-            "all of it when they "
-            "denied TIOCSTI, and were passed by this in 2019.",
+            "all of it when they denied TIOCSTI, and were passed by this in 2019.",
             "CVE-2019-7303, CVE-2019-10063", "--allow-syscall ioctl", extents, "", kHigh),
     allowed("ioctl-disk-id", "ask for the id of the file system",
             "Tells the unique id of the host's file system through any of its files, by which a machine is "
@@ -206,13 +203,11 @@ constexpr Probe kRows[] = {
             "prctl(2), PR_SET_MM_MAP", "--allow-syscall prctl", option, "", 1),
     for_root("prctl-flusher", "take part in writing the host's memory out",
              "A process that claims to be part of writing to disk gets memory that others do not. The "
-             "argument of the attempt "
-             "has no meaning.",
+             "argument of the attempt has no meaning.",
              "prctl(2), PR_SET_IO_FLUSHER", 2),
     allowed("prctl-core", "group processes for a core",
             "Core scheduling says who may share a core with whom; grouped with others a process sits next to "
-            "those whom it "
-            "would listen to. The attempt asks for the own group.",
+            "those whom it would listen to. The attempt asks for the own group.",
             "prctl(2), PR_SCHED_CORE", "--allow-syscall prctl", option, "", 3),
     allowed("prctl-merge", "have all own pages merged with those of others",
             "Like madvise with MADV_MERGEABLE, for the whole process, by a call that filters let through. It "
@@ -240,8 +235,8 @@ constexpr Probe kRows[] = {
            "nodes.",
            "mknod(2)", "mknod", kMknod),
     marked("set-id-open", "a set-user-id file by open",
-           "The mode with which a file is made may carry the bit. openat is the same call with one more "
-           "argument, and the mode is another argument there.",
+           "The mode with which a file is made may carry the bit. It is the third argument of open and the "
+           "fourth of openat.",
            "open(2)", "openat", kOpen),
     marked("set-id-openat2", "a set-user-id file by openat2",
            "The mode stands in memory, where a filter cannot look: it has to refuse the call, or the rules "

@@ -237,23 +237,19 @@ constexpr uint32_t kFilter = by(Layer::Seccomp);
 constexpr Probe kRows[] = {
     {"filter-missing", Category::Filter, "no filter of system calls",
      "Asks whether a filter is in force at all. Without one every call of the kernel is within reach, some "
-     "380 of them, most "
-     "of which no program needs.",
+     "380 of them, most of which no program needs.",
      "seccomp(2), proc_pid_status(5)", kFilter, Proof::None, kNoFilter, missing},
     {"filter-denied", Category::Filter, "a call that tight filters deny",
-     "Makes a call that hardly a program needs and that filters therefore deny, with nothing for an "
-     "argument. The others of "
-     "this family try to get the same call past the filter.",
+     "Makes a call that hardly any program needs and that filters therefore deny, with nothing for an "
+     "argument. The others of this family try to get the same call past the filter.",
      "add_key(2)", kFilter, Proof::None, kNoFilter, plain},
     {"filter-thread", Category::Filter, "a denied call from another thread",
      "A filter belongs to a thread and is inherited by those it makes. One that is put in place late, by one "
-     "of several "
-     "threads, leaves the others free.",
+     "of several threads, leaves the others free.",
      "seccomp(2), SECCOMP_FILTER_FLAG_TSYNC", kFilter, Proof::None, kNoFilter, in_thread},
     {"filter-exec", Category::Filter, "a denied call after execve",
      "Starts the program anew and tries again. What is done by a library that is preloaded ends here; a "
-     "filter of the kernel "
-     "stays.",
+     "filter of the kernel stays.",
      "seccomp(2)", kFilter, Proof::None, kNoFilter, after_exec},
     {"filter-own-allow", Category::Filter, "an own filter that allows what is denied",
      "Filters add up, and the strictest answer counts. A jail that lets its program replace the filter would "
@@ -261,13 +257,11 @@ constexpr Probe kRows[] = {
      "seccomp(2)", kFilter, Proof::None, kNoFilter, allowing_filter},
     {"filter-own-listener", Category::Filter, "an own listener that says: go on",
      "A program may answer reports of its own filter, and tell the kernel to go on with the call. Where the "
-     "jail's filter "
-     "reports calls, too, the younger filter is asked first.",
+     "jail's filter reports calls, too, the younger filter is asked first.",
      "seccomp_unotify(2)", kFilter, Proof::None, kNoFilter, own_listener},
     {"filter-tracer-number", Category::Filter, "a tracer that changes the call's number",
      "A tracer stops its child at a harmless call and puts another number there. Before Linux 4.8 the filter "
-     "had looked "
-     "already, so that every jail that allowed ptrace had no filter.",
+     "had looked already, so that every jail that allowed ptrace had no filter.",
      "ptrace(2), kernel 4.8", kFilter, Proof::None, kNoFilter, trace, kPlain, "", 0},
     {"filter-tracer-suspend", Category::Filter, "a tracer that suspends the filter",
      "Made for saving and restoring processes: a tracer with CAP_SYS_ADMIN of the host that has no filter "
@@ -281,8 +275,7 @@ constexpr Probe kRows[] = {
      Proof::None, kBare, trace, kPlain, "", 2},
     {"filter-flood", Category::Filter, "2000 denied calls from four processes",
      "A supervisor that answers for the kernel has a queue and a limit. Whether calls get through when it is "
-     "overrun shows "
-     "only in numbers.",
+     "overrun shows only in numbers.",
      "seccomp_unotify(2)", kFilter, Proof::None, kNoFilter, flood},
     {"filter-interrupted", Category::Filter, "denied calls under a storm of signals",
      "A signal ends the wait for a supervisor's answer, and the call is made again: a gap if it were to slip "

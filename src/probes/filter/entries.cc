@@ -134,8 +134,8 @@ constexpr uint32_t kFilter = by(Layer::Seccomp);
 constexpr Probe kRows[] = {
     {"entry-int80", Category::Filter, "system calls by int 0x80",
      "A 64-bit program may use the 32-bit entry, where the same numbers are other calls: 20 is getpid there "
-     "and writev here. "
-     "Filters that do not compare the architecture let everything through, and the code behind is less used.",
+     "and writev here. Filters that do not compare the architecture let everything through, and the code "
+     "behind is less used.",
      "seccomp(2), Caveats", kFilter, Proof::None, kCompat, run_apart, kPlain, "", 0},
     {"entry-int80-denied", Category::Filter, "a denied call by int 0x80",
      "Makes a call that filters deny by its 32-bit number. It is enough for a filter to have rules for one "
@@ -147,23 +147,19 @@ constexpr Probe kRows[] = {
      "socketcall(2)", kFilter, Proof::None, kNoFilter, run_apart, kPlain, "", 2},
     {"entry-segment", Category::Filter, "a far jump to a 32-bit segment, then int 0x80",
      "Changes the processor to 32 bits by loading the code segment that every kernel has ready. Sandboxes "
-     "that look for the "
-     "instruction in the program's code, or that count on 64 bits, see nothing of it.",
+     "that look for the instruction in the program's code, or that count on 64 bits, see nothing of it.",
      "seccomp(2), Caveats", kFilter, Proof::None, kCompat, run_apart, kPlain, "", 3},
     {"entry-x32", Category::Filter, "system calls by x32 numbers",
      "With bit 30 set a number names the same call in the table of x32, where the kernel has that. A list of "
-     "denied numbers "
-     "does not have it; containers' filters had to learn of it.",
+     "denied numbers does not have it; containers' filters had to learn of it.",
      "seccomp(2), Caveats", kFilter, Proof::None, kNoFilter, x32_entry},
     {"entry-x32-unmarked", Category::Filter, "numbers of x32 without its mark",
      "Calls 512 to 547 are those of x32 that differ. Before Linux 5.4 kernels with x32 took them from 64-bit "
-     "programs without "
-     "the mark, execve and ptrace among them.",
+     "programs without the mark, execve and ptrace among them.",
      "syscalls(2), kernel 5.4", kFilter, Proof::None, kNoFilter, x32_unmarked},
     {"number-high-bits", Category::Filter, "a denied number with bits above 32",
      "The kernel takes the lower half of the register as the number. What compares all of it, as tracers and "
-     "emulators do, "
-     "misses the call.",
+     "emulators do, misses the call.",
      "arch/x86/entry", kFilter, Proof::None, kNoFilter, high_bits, kPlain, "", 1L << 32},
     {"number-sign-bits", Category::Filter, "a denied number with all upper bits",
      "The same with the whole upper half set, which looks like a negative number to who takes it for one. "

@@ -164,8 +164,7 @@ constexpr Probe in_folder(const char* id, const char* technique, const char* abo
 constexpr Probe kRows[] = {
     {"exec-memory", Category::Filter, "start a program from memory",
      "A memory file needs no writable folder: what was received is written there and started by its "
-     "descriptor. Malware "
-     "works this way since Linux 3.17 gave it the means, to leave no file.",
+     "descriptor. Malware works this way since Linux 3.17 gave it the means, to leave no file.",
      "memfd_create(2), execveat(2)", by(Layer::Mounts, Layer::PidNs), Proof::None, kMemory, from_memory},
     {"exec-memory-path", Category::Filter, "start a program from memory by its path in /proc",
      "The same through /proc/self/fd, for jails that deny execveat. A noexec mount for /proc does not "
@@ -181,8 +180,8 @@ constexpr Probe kRows[] = {
               "What was downloaded or unpacked is made executable and started. A noexec mount refuses that.",
               kTmp, "/tmp"),
     in_folder("exec-shared-memory", "start a program from /dev/shm",
-              "The place that is writable where /tmp has been thought of, and was forgotten. A copy of the "
-              "own program is started from there.",
+              "It is writable, and easily forgotten by who thinks of /tmp. A copy of the own program is "
+              "started from there.",
               kBare, "/dev/shm"),
     in_folder(
         "exec-var-tmp", "start a program from /var/tmp",
@@ -202,8 +201,7 @@ constexpr Probe kRows[] = {
      "open(2), O_TMPFILE", kNoExec, Proof::None, kTmp, from_nameless},
     {"exec-loader", Category::Filter, "start a program through the loader",
      "The loader is started from /lib64, where that is allowed, and maps the file that it is told. Kernels "
-     "before 2.6 let this "
-     "pass noexec.",
+     "before 2.6 let this pass noexec.",
      "ld.so(8), mount(8) noexec", kNoExec, Proof::None, kTmp, by_loader},
     {"exec-map", Category::Filter, "map code of a new file",
      "Nothing is started: the running program maps a file that it wrote and calls into it, as it does with a "
@@ -215,8 +213,8 @@ constexpr Probe kRows[] = {
      "mprotect(2)", kNoExec, Proof::None, kTmp, mapped, kPlain, "", 1},
     {"exec-script", Category::Filter, "a script whose interpreter is outside",
      "A planted script names a program outside as its interpreter. The path is looked up in the root of "
-     "whoever starts it, so "
-     "that a root which is not the program's own, or a folder that is granted, is enough.",
+     "whoever starts it, so that a root which is not the program's own, or a folder that is granted, is "
+     "enough.",
      "execve(2), Interpreter scripts", by(Layer::Root), Proof::None, kBare, script, kPlanted},
 };
 

@@ -75,9 +75,9 @@ constexpr long kNewTime = 0x80;
 
 constexpr Probe kRows[] = {
     cloned("clone-user", "a user namespace by clone",
-           "The child is root of its own namespace, with every capability over what it makes next. Most "
-           "kernel exploits of "
-           "recent years that start from an ordinary user begin here, CVE-2022-0185 for one.",
+           "The child is root of its own namespace, with every capability over what it makes next. Many "
+           "kernel exploits of recent years that start from an ordinary user begin here, CVE-2022-0185 for "
+           "one.",
            "user_namespaces(7), CVE-2022-0185", kUser, CLONE_NEWUSER),
     cloned("clone-mount", "a mount namespace by clone",
            "In mounts of its own a process with CAP_SYS_ADMIN moves, covers and reveals what the jail has "
@@ -106,8 +106,7 @@ constexpr Probe kRows[] = {
            "cgroup_namespaces(7), CVE-2022-0492", kGroup, CLONE_NEWCGROUP),
     unshared("unshare-user", "a user namespace by unshare",
              "The same as by clone, without a child; filters of containers have long named one and not the "
-             "other. The process is root of "
-             "the new namespace, without a mapping yet.",
+             "other. The process is root of the new namespace, without a mapping yet.",
              "user_namespaces(7)", kUser, CLONE_NEWUSER),
     unshared("unshare-mount", "a mount namespace by unshare",
              "The process itself leaves the jail's mounts for a copy that it can change. What the jail "
@@ -136,8 +135,8 @@ constexpr Probe kRows[] = {
              "time_namespaces(7)", kTime, kNewTime),
     {"clone3", Category::Filter, "a process by clone3",
      "The arguments of clone3 stand in memory, where a filter cannot look, so that a filter either refuses "
-     "the call or lets "
-     "all flags through. Docker's refused it with EPERM at first, which broke programs, and now says ENOSYS.",
+     "the call or lets all flags through. Docker's filter refused it with EPERM at first, which broke "
+     "programs, and now says ENOSYS.",
      "clone(2)", by(Layer::Seccomp), Proof::None, kNoFilter, by_clone3, kPlain, "a process", 0},
     {"clone3-user", Category::Filter, "a user namespace by clone3",
      "A flag that clone is not given, by the call whose flags nobody sees. It is the reason why filters that "
@@ -146,13 +145,11 @@ constexpr Probe kRows[] = {
      CLONE_NEWUSER},
     {"clone-sibling", Category::Filter, "a child of the own parent",
      "With CLONE_PARENT the new process belongs to the parent of its maker. Where that stands outside, as "
-     "with programs that "
-     "were entered into a jail, the child outlives the jail's own watch.",
+     "with programs that were entered into a jail, the child outlives the jail's own watch.",
      "clone(2), CLONE_PARENT", by(Layer::Seccomp), Proof::None, kNoFilter, sibling},
     {"setns", Category::Filter, "enter a namespace",
      "Whoever has a descriptor of a namespace of the host enters it by this call. The attempt passes none, "
-     "which the kernel "
-     "says to those whom it lets that far.",
+     "which the kernel says to those whom it lets that far.",
      "setns(2)", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall setns"), enter},
 };
 

@@ -15,8 +15,8 @@
 namespace immure::probes {
 namespace {
 
-// Not here: times(2) and /proc/self/sched, which tell it too. The processor's own counter does so without asking anybody,
-// and nothing takes that from a program.
+// Not here: times(2) and /proc/self/sched, which tell it too. The processor's own counter does so without
+// asking anybody, and nothing takes that from a program.
 constexpr int64_t kYoung = 60;      // seconds
 constexpr int64_t kTolerance = 10;  // seconds, of rounding and of a wall clock that is put right
 
@@ -67,7 +67,6 @@ Attempt by_schedstat(const Yard& yard, const Probe&) {
   return by_ticks(yard, "/proc/schedstat", std::strtod(at + std::strlen("timestamp "), nullptr), 0);
 }
 
-
 Attempt by_uptime(const Yard& yard, const Probe&) {
   char text[128];
   if (read_text("/proc/uptime", text, sizeof text) < 0) return stopped("open");
@@ -102,34 +101,30 @@ constexpr Control kOff = loosened("--need time-ns=off");
 constexpr Probe kRows[] = {
     {"uptime-boot-clock", Category::Information, "the host's start by the boot clock",
      "Reads the clock that counts since the start, sleep included. When a machine was started tells which "
-     "kernel fixes it "
-     "cannot have, and is a number by which two jails know that they are on the same machine.",
+     "kernel fixes it cannot have, and is a number by which two jails know that they are on the same "
+     "machine.",
      "clock_gettime(2), time_namespaces(7) since 5.6", kBy, Proof::None, kOff, by_clock, kPlain,
      "CLOCK_BOOTTIME", CLOCK_BOOTTIME},
     {"uptime-monotonic", Category::Information, "the host's start by the monotonic clock",
      "Reads the clock that nobody sets. It begins with the machine, too, and differs from the boot clock by "
-     "the time that "
-     "it slept.",
+     "the time that it slept.",
      "clock_gettime(2), time_namespaces(7)", kBy, Proof::None, kOff, by_clock, kPlain, "CLOCK_MONOTONIC",
      CLOCK_MONOTONIC},
     {"uptime-raw", Category::Information, "the host's start by the raw clock",
      "Reads the hardware's clock without corrections. It has the same beginning as the monotonic one, and "
-     "the same "
-     "namespace must move it.",
+     "the same namespace must move it.",
      "clock_gettime(2), CLOCK_MONOTONIC_RAW", kBy, Proof::None, kOff, by_clock, kPlain, "CLOCK_MONOTONIC_RAW",
      CLOCK_MONOTONIC_RAW},
     {"uptime-sysinfo", Category::Information, "the host's start by sysinfo",
-     "Asks the call that tools ask for the time since the start. "
-     "The same call tells the load and the memory, and has no file that could be masked.",
+     "Asks the call that tools ask for the time since the start. The same call tells the load and the "
+     "memory, and has no file that could be masked.",
      "sysinfo(2)", kBy, Proof::None, kOff, by_sysinfo},
     {"uptime-file", Category::Information, "the host's start in /proc/uptime",
-     "Reads the file that tools show. "
-     "Old jails masked the file and left the clocks, or the other way round.",
+     "Reads the file that tools show. Old jails masked the file and left the clocks, or the other way round.",
      "proc(5), /proc/uptime", kBy, Proof::None, kOff, by_uptime},
     {"uptime-stat", Category::Information, "the host's start in /proc/stat",
      "Reads the line btime, which says the second in which the machine was started. The first kernels with "
-     "time namespaces "
-     "wrote the host's there.",
+     "time namespaces wrote the host's there.",
      "proc(5), /proc/stat", kBy, Proof::None, kOff, by_stat},
     {"uptime-init", Category::Information, "the host's start by the age of process 1",
      "Reads when process 1 was started. The host's first process is as old as the machine; a jail's own is "

@@ -87,8 +87,8 @@ Attempt outside_process(const Yard& yard, const Probe&) {
 
 constexpr char kSession[] =
     "SSH_AUTH_SOCK SSH_CONNECTION DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR XAUTHORITY DISPLAY "
-    "WAYLAND_DISPLAY "
-    "GPG_AGENT_INFO KRB5CCNAME AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN GITHUB_TOKEN KUBECONFIG DOCKER_HOST";
+    "WAYLAND_DISPLAY GPG_AGENT_INFO KRB5CCNAME AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN GITHUB_TOKEN "
+    "KUBECONFIG DOCKER_HOST";
 constexpr char kLoader[] =
     "LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT GLIBC_TUNABLES GCONV_PATH PYTHONPATH PERL5LIB BASH_ENV";
 
@@ -98,13 +98,11 @@ constexpr uint32_t kByProc = by(Layer::PidNs, Layer::Mounts);
 constexpr Probe kRows[] = {
     {"secret-variable", Category::Information, "a secret in the environment",
      "Looks for a variable of the caller's that holds a secret. Keys of clouds and build servers are handed "
-     "on that way to "
-     "every program that is started, and most sandboxes keep the environment as it is.",
+     "on that way to every program that is started, and most sandboxes keep the environment as it is.",
      "environ(7)", kByFds, Proof::Line, loosened("--keep-env"), secret},
     {"secret-variable-first", Category::Information, "a secret in the environment of process 1",
      "Reads the environment of the jail's first process by /proc. A launcher that cleans the environment of "
-     "the program, "
-     "but goes on as process 1 with its own, shows it all the same; two of the well-known ones do.",
+     "the program, but goes on as process 1 with its own, shows it all the same.",
      "proc(5), /proc/pid/environ", by(Layer::PidNs, Layer::Mounts, Layer::Fds), Proof::Line, kNamespaced,
      secret_of_first},
     {"secret-variable-launcher", Category::Information, "a secret in the environment of the launcher",
@@ -113,29 +111,25 @@ constexpr Probe kRows[] = {
      "proc(5), /proc/pid/environ; ptrace(2)", by(Layer::PidNs, Layer::Mounts, Layer::UserNs), Proof::Line,
      kBare, secret_of_launcher},
     {"user-variable", Category::Information, "the caller's name in the environment",
-     "Looks for the name of the caller in the variables that hold it. "
-     "A name is half of a login, and leads to a home.",
+     "Looks for the name of the caller in the variables that hold it. A name is half of a login, and leads "
+     "to a home.",
      "environ(7)", kByFds, Proof::None, kBare, user_variable},
     {"session-variable", Category::Information, "the way to the caller's session",
      "Looks for variables that lead to agents, displays and buses of the caller's session, or are "
-     "credentials themselves. "
-     "Each is the address of something that takes orders from the caller's programs.",
+     "credentials themselves. Each is the address of something that takes orders from the caller's programs.",
      "environ(7); ssh-agent(1), dbus-daemon(1)", kByFds, Proof::None, loosened("--keep-env"),
      session_variable, kPlain, kSession},
     {"loader-variable", Category::Information, "variables that make loaders load",
      "Looks for variables by which loaders and interpreters are told to load more. What they name outside "
-     "need not be what "
-     "it names inside: a program in the jail may have put its own there.",
+     "need not be what it names inside: a program in the jail may have put its own there.",
      "ld.so(8), ENVIRONMENT", kByFds, Proof::None, loosened("--keep-env"), session_variable, kPlain, kLoader},
     {"first-arguments", Category::Information, "the arguments of process 1",
      "Reads how process 1 was started. A launcher that stays in its jail shows its whole command line there: "
-     "folders "
-     "outside, options, addresses.",
+     "folders outside, options, addresses.",
      "proc(5), /proc/pid/cmdline", kByProc, Proof::None, kBare, arguments_of_first},
     {"process-outside", Category::Information, "a process outside, by its number in /proc",
      "Looks for the witness by its number. Names, arguments and times of programs tell what the machine "
-     "does, and who "
-     "its users are.",
+     "does, and who its users are.",
      "proc(5); pid_namespaces(7)", kByProc, Proof::None, kBare, outside_process},
 };
 

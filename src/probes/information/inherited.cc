@@ -74,38 +74,32 @@ constexpr uint32_t kBy = by(Layer::Fds);
 constexpr Probe kRows[] = {
     {"kept-signal-mask", Category::Information, "signals that the launcher blocked",
      "Looks whether a signal is blocked that the launcher had blocked. A program does not expect that: "
-     "signals it asks "
-     "for never arrive, and who ends it by them waits in vain.",
+     "signals it asks for never arrive, and who ends it by them waits in vain.",
      "execve(2), signal(7)", kBy, Proof::None, kBare, blocked},
     {"kept-ignored-signal", Category::Information, "signals that the launcher ignored",
      "Looks whether a signal is ignored that the launcher had ignored. Ignored signals stay so over execve, "
-     "and decide "
-     "whether the program notices what happens to it.",
+     "and decide whether the program notices what happens to it.",
      "execve(2), signal(7)", kBy, Proof::None, kBare, ignored},
     {"kept-umask", Category::Information, "the launcher's mask of file modes",
      "Looks whether new files get the modes that the launcher's mask leaves. With 0 everything that the "
-     "program makes can "
-     "be written by everybody.",
+     "program makes can be written by everybody.",
      "umask(2)", kBy, Proof::None, kBare, mask_of_modes},
     {"kept-nice", Category::Information, "the launcher's priority",
      "Looks whether it runs before others because the launcher does. Services that may not be late run so, "
-     "and what they "
-     "start takes the processors from everything else. A lower priority than usual is no danger, and often "
-     "meant.",
+     "and what they start takes the processors from everything else. A lower priority than usual is no "
+     "danger, and often meant.",
      "setpriority(2)", kBy, Proof::None, kBare, niceness},
     {"kept-io-priority", Category::Information, "the launcher's priority at the disk",
-     "Looks whether it has the launcher's class and level at the disk. "
-     "The class for real time comes before everybody else's reading and writing.",
+     "Looks whether it has the launcher's class and level at the disk. The class for real time comes before "
+     "everybody else's reading and writing.",
      "ioprio_set(2)", kBy, Proof::None, kBare, io_priority},
     {"kept-timer-slack", Category::Information, "the launcher's timer slack",
-     "Looks whether its timers may be late by as much as those of the launcher. A mark that goes through "
-     "everything "
-     "nobody resets.",
+     "Looks whether its timers may be late by as much as those of the launcher. It is passed on to every "
+     "child, and tells whose child the program is.",
      "prctl(2), PR_SET_TIMERSLACK", kBy, Proof::None, kBare, timer_slack},
     {"kept-personality", Category::Information, "a launcher without random addresses",
      "Looks whether the launcher's personality is kept, with which addresses of memory are no longer drawn "
-     "at random. "
-     "Programs started from a debugger have it, and every exploit gets easier.",
+     "at random. Programs started from a debugger have it, and every exploit gets easier.",
      "personality(2), ADDR_NO_RANDOMIZE", kBy, Proof::None, kBare, of_personality},
 };
 

@@ -83,64 +83,58 @@ constexpr uint32_t kByRoot = by(Layer::Root);
 constexpr Probe kRows[] = {
     {"host-name", Category::Information, "the host's name by uname",
      "Asks for the name of the machine. It often says what the machine is for and whose it is, and leads a "
-     "reader of logs "
-     "to it.",
+     "reader of logs to it.",
      "uname(2), uts_namespaces(7)", by(Layer::UtsNs), Proof::None, loosened("--need uts-ns=off"), by_uname},
     {"host-name-sysctl", Category::Information, "the host's name in /proc/sys",
-     "Reads the name as a setting of the kernel, which is another way to the same namespace. "
-     "A jail that answers uname with another name must not tell the true one here.",
+     "Reads the name as a setting of the kernel, which is another way to the same namespace. A jail that "
+     "answers uname with another name must not tell the true one here.",
      "proc(5), /proc/sys/kernel/hostname", by(Layer::UtsNs), Proof::None, loosened("--need uts-ns=off"),
      host_name_in, kPlain, "/proc/sys/kernel/hostname"},
     {"host-name-file", Category::Information, "the host's name in /etc/hostname",
-     "Reads the file from which the name is set at the start. A name space of its own does not change it.",
+     "Reads the file from which the name is set at the start. A UTS namespace of the jail's own does not "
+     "change it.",
      "hostname(5)", kByRoot, Proof::None, kBare, host_name_in, kPlain, "/etc/hostname"},
     {"host-name-hosts", Category::Information, "the host's name in /etc/hosts",
      "Reads the table of names, where the machine's own stands beside its address, and those of its "
-     "neighbours. "
-     "A bound /etc shows it however the jail is called.",
+     "neighbours. A bound /etc shows it however the jail is called.",
      "hosts(5)", kByRoot, Proof::None, kBare, host_name_in, kPlain, "/etc/hosts"},
     {"boot-id", Category::Information, "the id of this start of the host",
      "Reads the number that the kernel draws at each start. It is the same in every container of a machine, "
-     "and so tells "
-     "which of them are neighbours.",
+     "and so tells which of them are neighbours.",
      "random(4), /proc/sys/kernel/random/boot_id", by(Layer::Mounts), Proof::None,
      loosened("--weaken proc-full"), boot_id_in, kPlain, "/proc/sys/kernel/random/boot_id"},
     {"machine-id", Category::Information, "the host's machine id",
-     "Reads the id that is given to an installed system once. Its own page asks not to show it to strangers.",
+     "Reads the id that is given to an installed system once. Its manual page asks to keep it confidential.",
      "machine-id(5)", kByRoot, Proof::None, loosened("--ro-bind /etc/machine-id:/etc/machine-id"),
      machine_id_in, kPlain, "/etc/machine-id"},
     {"machine-id-bus", Category::Information, "the host's machine id in the bus's folder",
-     "Reads the same id where the message bus keeps it. "
-     "Who hides the first place often forgets this one.",
+     "Reads the same id where the message bus keeps it. Who hides the first place often forgets this one.",
      "machine-id(5), dbus-uuidgen(1)", kByRoot, Proof::None, kBare, machine_id_in, kPlain,
      "/var/lib/dbus/machine-id"},
     {"hardware-id", Category::Information, "the names of the hardware in /sys",
      "Reads what the firmware calls the machine. The maker, the model and, for root, the serial number "
-     "identify it through "
-     "every installation; in clouds they tell which one it is.",
+     "identify it through every installation; in clouds they tell which one it is.",
      "sysfs(5); Documentation/ABI/testing/sysfs-firmware-dmi-entries", by(Layer::Root, Layer::Mounts),
      Proof::None, loosened("--ro-bind /sys:/sys"), can_be_read, kPlain, "/sys/class/dmi/id/modalias"},
     {"kernel-parts", Category::Information, "the kernel's parts in /sys/kernel",
      "Reads /sys, by the number of events that the kernel has told of. Nothing in an ordinary program needs "
-     "it, and behind it "
-     "are the machine's devices, drivers and their settings.",
+     "it, and behind it are the machine's devices, drivers and their settings.",
      "sysfs(5)", by(Layer::Root, Layer::Mounts), Proof::None, loosened("--ro-bind /sys:/sys"), can_be_read,
      kPlain, "/sys/kernel/uevent_seqnum"},
     {"accounts", Category::Information, "the host's accounts in /etc/passwd",
      "Reads the table of accounts and looks for one of the host's. The names are half of what a login asks "
-     "for, and tell "
-     "who works here.",
+     "for, and tell who works here.",
      "passwd(5)", kByRoot, Proof::None, kBare, account_in, kPlain, "/etc/passwd"},
     {"groups", Category::Information, "the host's groups in /etc/group",
-     "Reads the table of groups, which says who may administer the machine and use its containers. "
-     "Who is in the groups of containers and disks is root for the asking.",
+     "Reads the table of groups, which says who may administer the machine and use its containers. Who is in "
+     "the groups of containers and disks is root for the asking.",
      "group(5)", kByRoot, Proof::None, kBare, account_in, kPlain, "/etc/group"},
     {"passwords", Category::Information, "the host's passwords in /etc/shadow",
      "Opens the table of encrypted passwords. It is what root in a careless jail reads first.", "shadow(5)",
      by(Layer::Root, Layer::UserNs), Proof::None, kBare, can_be_read, kPlain, "/etc/shadow", 1},
     {"file-systems", Category::Information, "the host's disks in /etc/fstab",
-     "Reads which disks and network folders the machine mounts, sometimes with passwords. "
-     "The names of servers in it are the next targets.",
+     "Reads which disks and network folders the machine mounts, sometimes with passwords. The names of "
+     "servers in it are the next targets.",
      "fstab(5)", kByRoot, Proof::None, kBare, can_be_read, kPlain, "/etc/fstab"},
     {"resolver", Category::Information, "the name servers of the host's network",
      "Reads which name servers the machine asks. They are addresses of its network, and its search list "
@@ -148,8 +142,7 @@ constexpr Probe kRows[] = {
      "resolv.conf(5)", by(Layer::Root, Layer::Mounts), Proof::None, loosened("--net host"), resolver},
     {"homes", Category::Information, "the folders in /home",
      "Looks for the home of an account of the host's. Names are told by it where /etc/passwd is a made-up "
-     "one, and most "
-     "of what is worth stealing is below.",
+     "one, and most of what is worth stealing is below.",
      "hier(7)", kByRoot, Proof::None, kBare, home_of_account},
 };
 

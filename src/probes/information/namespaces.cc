@@ -27,18 +27,15 @@ Attempt same(const Yard& yard, const Probe& row) {
 constexpr Probe kRows[] = {
     {"namespace-user", Category::Information, "the caller's user namespace",
      "Compares its user namespace with the caller's. In the caller's own, a user id inside is that id "
-     "everywhere, and a "
-     "capability counts for the whole machine.",
+     "everywhere, and a capability counts for the whole machine.",
      "user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, same, kPlain, "user"},
     {"namespace-mnt", Category::Information, "the caller's mount namespace",
      "Compares its mount namespace with the caller's. What is mounted by one is then seen by the other, and "
-     "the host's "
-     "tree is one descriptor away, as after every plain chroot.",
+     "the host's tree is one descriptor away, as after every plain chroot.",
      "mount_namespaces(7)", by(Layer::MountNs), Proof::None, kBare, same, kPlain, "mnt"},
     {"namespace-pid", Category::Information, "the caller's process ids",
      "Compares its pid namespace with the caller's. Processes outside can then be named, which is the "
-     "beginning of every "
-     "attack on them.",
+     "beginning of every attack on them.",
      "pid_namespaces(7)", by(Layer::PidNs), Proof::None, kBare, same, kPlain, "pid"},
     {"namespace-net", Category::Information, "the caller's network",
      "Compares its network namespace with the caller's. In it are the host's interfaces, servers and "
@@ -54,8 +51,7 @@ constexpr Probe kRows[] = {
      "uts_namespaces(7)", by(Layer::UtsNs), Proof::None, loosened("--need uts-ns=off"), same, kPlain, "uts"},
     {"namespace-cgroup", Category::Information, "the caller's view of control groups",
      "Compares its cgroup namespace with the caller's. In that one paths of groups begin at the host's top, "
-     "and name "
-     "users, services and neighbours.",
+     "and name users, services and neighbours.",
      "cgroup_namespaces(7)", by(Layer::CgroupNs), Proof::None, loosened("--need cgroup-ns=off"), same, kPlain,
      "cgroup"},
     {"namespace-time", Category::Information, "the caller's clocks",

@@ -54,8 +54,8 @@ constexpr uint32_t kByRoot = by(Layer::Root);
 constexpr Probe kRows[] = {
     {"root-device", Category::Information, "the root is the host's file system",
      "Asks for the device of its root, and for the room on it. On the host's own file system a jail can "
-     "watch how much "
-     "others write, and its inodes are those of the host's files, which handles and hard links lead to.",
+     "watch how much others write, and its inodes are those of the host's files, which handles and hard "
+     "links lead to.",
      "stat(2), statfs(2)", kByRoot, Proof::None, kBare, root_device, kPlain, "/"},
     {"scratch-device", Category::Information, "the folder for temporary files is the host's",
      "Asks for the device of /tmp. What is written there then lies on the host's disk, beside the files of "
@@ -64,14 +64,12 @@ constexpr Probe kRows[] = {
      kPlain, "/tmp"},
     {"mount-paths", Category::Information, "paths outside in the table of mounts",
      "Looks in the table of mounts for the folder outside that the root is made of. Binds show it, and "
-     "overlays show "
-     "their layers when these were given as paths.",
+     "overlays show their layers when these were given as paths.",
      "proc(5), /proc/pid/mountinfo", by(Layer::Root, Layer::Mounts), Proof::None,
      loosened("--weaken plain-root"), path_in_mounts, kPlanted, "/proc/self/mountinfo"},
     {"cgroup-path", Category::Information, "the path of its control group",
      "Reads the path of its own control group. It names the user, the session or the service that started "
-     "the jail, and "
-     "container engines write their ids into it.",
+     "the jail, and container engines write their ids into it.",
      "cgroups(7), cgroup_namespaces(7)", by(Layer::CgroupNs), Proof::None, loosened("--need cgroup-ns=off"),
      group_path, kPlain, "/proc/self/cgroup"},
 };

@@ -52,38 +52,37 @@ constexpr Control kFull = loosened("--weaken proc-full");
 constexpr Probe kRows[] = {
     {"proc-cmdline", Category::Information, "the kernel's command line",
      "Reads what the kernel was started with. It names the disk, the protections that were switched off, and "
-     "now and then "
-     "a password.",
+     "now and then a password.",
      "proc(5), /proc/cmdline", kBy, Proof::None, kFull, tells, kPlain, "/proc/cmdline"},
     {"proc-interrupts", Category::Information, "the interrupts, by device and processor",
-     "Reads how often each device interrupted. Keystrokes of others can be timed by it, as was shown in "
-     "2016.",
+     "Reads how often each device interrupted. What others do at the machine can be told from the times of "
+     "interrupts, as was shown in 2016.",
      "proc(5), /proc/interrupts; Diao et al., No Pardon for the Interruption, 2016", kBy, Proof::None, kFull,
      tells, kPlain, "/proc/interrupts"},
     {"proc-stat-interrupts", Category::Information, "the interrupts, one by one, in /proc/stat",
      "Reads the counters of single interrupts from the line intr of /proc/stat. They are those of "
-     "/proc/interrupts "
-     "without the names, and time others as well; tools need only the processors' lines of the file.",
+     "/proc/interrupts without the names, and time others as well; tools need only the processors' lines of "
+     "the file.",
      "proc(5), /proc/stat", kBy, Proof::None, kBare, interrupts_in_stat},
     {"proc-diskstats", Category::Information, "the work of the disks",
      "Reads how much each disk reads and writes. It names the disks and tells what others do.",
      "proc(5), /proc/diskstats", kBy, Proof::None, kFull, tells, kPlain, "/proc/diskstats"},
     {"proc-partitions", Category::Information, "the disks and their parts",
-     "Reads the numbers, sizes and names of all disks: what to make a device node of. "
-     "With a capability too many the next step is mknod.",
+     "Reads the numbers, sizes and names of all disks: what to make a device node of. With a capability too "
+     "many the next step is mknod.",
      "proc(5), /proc/partitions", kBy, Proof::None, kFull, tells, kPlain, "/proc/partitions"},
     {"proc-zoneinfo", Category::Information, "the zones of memory",
      "Reads the state of the memory's zones, page by page kind. Attacks on memory use it to see what their "
      "allocations do.",
      "proc(5), /proc/zoneinfo", kBy, Proof::None, kFull, tells, kPlain, "/proc/zoneinfo"},
     {"proc-buses", Category::Information, "the devices on the buses",
-     "Reads the list of devices on the machine's buses, with the addresses of their memory. "
-     "The numbers say which drivers, and so which of their bugs, are there.",
+     "Reads the list of devices on the machine's buses, with the addresses of their memory. The numbers say "
+     "which drivers, and so which of their bugs, are there.",
      "proc(5), /proc/bus", kBy, Proof::None, kFull, tells, kPlain, "/proc/bus/pci/devices"},
     {"proc-pressure", Category::Information, "alarms on the machine's memory pressure",
-     "Opens the measure of the machine's pressure for writing, which sets an alarm. Anybody could since 6.3; "
-     "the memory and "
-     "the work for it are the kernel's and charged to nobody, and the measure tells what others do.",
+     "Opens the measure of the machine's pressure for writing, which sets an alarm. Newer kernels let "
+     "everybody do so; the memory and the work for it are the kernel's and charged to nobody, and the "
+     "measure tells what others do.",
      "Documentation/accounting/psi.rst", kBy, Proof::None, kFull, pressure, kPlain, "/proc/pressure/memory"},
 };
 

@@ -58,26 +58,22 @@ Attempt list_programs(const Yard&, const Probe&) {
 constexpr Probe kRows[] = {
     {"bpf-map", Category::Kernel, "make a BPF map",
      "A map is what every attack on the verifier begins with: CVE-2021-3490 and CVE-2022-23222 turn a map "
-     "and a program "
-     "with wrong bounds into writing anywhere in the kernel. Many distributions still have it open to every "
-     "user.",
+     "and a program with wrong bounds into writing anywhere in the kernel. Many distributions still have it "
+     "open to every user.",
      "bpf(2), CVE-2022-23222", by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs), Proof::None, kBare,
      make_map},
     {"bpf-program", Category::Kernel, "load a BPF program",
      "Loads the smallest program there is and attaches it to nothing. Who can load larger ones is at the "
-     "verifier, or, with "
-     "the rights of root, watches and changes every process of the host.",
+     "verifier, or, with the rights of root, watches and changes every process of the host.",
      "bpf(2), CVE-2021-3490", by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs), Proof::None, kBare,
      load_program},
     {"bpf-object", Category::Kernel, "ask bpf for a pinned object",
      "Asks for an object by a path that does not exist. No right is needed for that much, so an answer other "
-     "than a refusal "
-     "shows that the call itself is within reach, with all its commands.",
+     "than a refusal shows that the call itself is within reach, with all its commands.",
      "bpf(2)", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall bpf"), get_object},
     {"bpf-list", Category::Kernel, "list the BPF programs of the host",
      "Walks the ids of the programs that the host runs: what watches it, filters its packets and guards its "
-     "devices. The "
-     "next step takes their descriptors, and from them their maps, to read and to write.",
+     "devices. The next step takes their descriptors, and from them their maps, to read and to write.",
      "bpf(2), BPF_PROG_GET_NEXT_ID", by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs), Proof::None,
      kBare, list_programs},
 };

@@ -152,13 +152,11 @@ constexpr Probe kRows[] = {
      "Documentation/admin-guide/cgroup-v1/devices.rst", kSeen, Proof::None, kBare, devices},
     {"release-agent", Category::Kernel, "write a release agent",
      "The release agent of a tree of version 1 is started by the kernel as root of the host when a group "
-     "becomes empty. A "
-     "few lines of shell made this the best known way out of privileged containers.",
+     "becomes empty. A few lines of shell made this the best known way out of privileged containers.",
      "cgroups(7)", kSeen, Proof::None, kBare, release_agent},
     {"release-agent-own", Category::Kernel, "a release agent in a mount of one's own",
      "Root inside makes user, mount and group namespaces and mounts a tree of version 1 itself. Until 2022 "
-     "the kernel took a "
-     "release agent from there without asking for rights over the host: CVE-2022-0492.",
+     "the kernel took a release agent from there without asking for rights over the host: CVE-2022-0492.",
      "CVE-2022-0492", kOwn | by(Layer::UserNs), Proof::None, kBare, mount_own, kPlain, "", 0},
     {"cgroup-own-mount", Category::Kernel, "mount the tree of control groups oneself",
      "With namespaces of one's own the tree can be mounted where no jail has shown it, and the own group's "

@@ -72,40 +72,35 @@ Attempt log_read(const Yard&, const Probe&) {
 constexpr Probe kRows[] = {
     {"accounting", Category::Kernel, "switch process accounting",
      "acct names the file into which the kernel writes a record of every process that ends, or switches that "
-     "off. A file of "
-     "the attacker's choice fills with data of the host. The path of the attempt does not exist.",
+     "off. A file of the attacker's choice fills with data of the host. The path of the attempt does not "
+     "exist.",
      "acct(2)", kHostRoot, Proof::None, kBare, account},
     {"swap-on", Category::Kernel, "add swap space",
      "A swap area that the program prepared is memory of other processes, to read and to write, as soon as "
-     "the kernel moves "
-     "pages to it. The path of the attempt does not exist.",
+     "the kernel moves pages to it. The path of the attempt does not exist.",
      "swapon(2)", kHostRoot, Proof::None, kBare, swap_on},
     {"swap-off", Category::Kernel, "take swap space away",
      "Without its swap a loaded host kills processes. The path of the attempt does not exist.", "swapoff(2)",
      kHostRoot, Proof::None, kBare, swap_off},
     {"reboot", Category::Kernel, "reboot the machine",
      "Reboots, halts, or switches Ctrl-Alt-Del. In the host's own process namespace it is the machine that "
-     "goes down, in one "
-     "of its own the jail. The magic numbers of the attempt are wrong, which is said after the look at the "
-     "rights.",
+     "goes down, in one of its own the jail. The magic numbers of the attempt are wrong, which the kernel "
+     "says after it has looked at the rights.",
      "reboot(2)", by(Layer::Seccomp, Layer::Capabilities), Proof::None,
      loosened("--cap-add sys_boot --allow-syscall reboot"), restart},
     {"host-name-set", Category::Kernel, "set the host's name",
      "A host whose name changes under way logs wrongly and fails checks of licences and mail. Who has the "
-     "right hears that "
-     "the length is wrong; nothing is set.",
+     "right hears that the length is wrong; nothing is set.",
      "sethostname(2)", by(Layer::Seccomp, Layer::Capabilities, Layer::UtsNs), Proof::None,
      loosened("--cap-add sys_admin --allow-syscall sethostname"), host_name},
     {"domain-name-set", Category::Kernel, "set the host's NIS domain",
      "The domain chooses whose maps of users a host of NIS believes. Who has the right hears that the length "
-     "is wrong; "
-     "nothing is set.",
+     "is wrong; nothing is set.",
      "setdomainname(2)", by(Layer::Seccomp, Layer::Capabilities, Layer::UtsNs), Proof::None,
      loosened("--cap-add sys_admin --allow-syscall setdomainname"), domain_name},
     {"clock-set", Category::Kernel, "set the time of day",
      "A moved clock makes certificates valid again, breaks logs and locks. The attempt asks for a time zone "
-     "that is out of "
-     "range and for no time.",
+     "that is out of range and for no time.",
      "settimeofday(2)", kHostRoot, Proof::None, kBare, set_day},
     {"clock-adjtimex", Category::Kernel, "adjust the clock's rate by adjtimex",
      "Makes the host's clock run faster or slower. The tick of the attempt is out of range, which only who "
@@ -116,17 +111,15 @@ constexpr Probe kRows[] = {
      "tick of the attempt is out of range here, too.",
      "clock_adjtime(2)", kHostRoot, Proof::None, kBare, adjust, kPlain, "clock_adjtime", SYS_clock_adjtime},
     {"ports-all", Category::Kernel, "input and output privilege for every port",
-     "iopl(3) opens all ports of the hardware to the process: disks, keyboard, PCI configuration, all "
-     "without the kernel. "
-     "It is given to root of the host where the kernel was built with it.",
+     "iopl with level 3 opens all ports of the hardware to the process: disks, keyboard, PCI configuration, "
+     "all without the kernel. It is given to root of the host where the kernel was built with it.",
      "iopl(2)", kHostRoot, Proof::None, kBare, ports, kPlain, "iopl", SYS_iopl},
     {"ports-one", Category::Kernel, "permission for one port",
      "ioperm opens single ports. The one asked for shows diagnostic codes at boot, and is not touched.",
      "ioperm(2)", kHostRoot, Proof::None, kBare, ports, kPlain, "ioperm", SYS_ioperm},
     {"quota", Category::Kernel, "manage disk quotas",
      "quotactl sets and tells limits of other users, and its code parses requests before it asks who sends "
-     "them. Here it is "
-     "asked about a device that does not exist, for which no right is needed.",
+     "them. Here it is asked about a device that does not exist, for which no right is needed.",
      "quotactl(2)", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall quotactl"), quota},
     {"quota-fd", Category::Kernel, "manage disk quotas by a descriptor",
      "The same by a descriptor of the file system, since Linux 5.14; lists of denied calls that are older do "
@@ -140,8 +133,7 @@ constexpr Probe kRows[] = {
      "syslog(2)", kHostRoot, Proof::None, kBare, log_size},
     {"kernel-log-read", Category::Kernel, "read the kernel's log",
      "The log has kernel addresses, hardware, names of other programs and what the firewall dropped. Reading "
-     "all of it leaves "
-     "it as it is.",
+     "all of it leaves it as it is.",
      "syslog(2)", kHostRoot, Proof::None, kBare, log_read},
 };
 

@@ -84,8 +84,7 @@ constexpr Probe row(const char* id, const char* technique, const char* about, co
 constexpr Probe kRows[] = {
     row("proc-kcore", "read all memory by /proc/kcore",
         "The machine's memory as a core file: every password, key and page of every process. It is for root "
-        "with "
-        "CAP_SYS_RAWIO of the host; a container that is neither mapped nor dropped has both.",
+        "with CAP_SYS_RAWIO of the host; a container that is neither mapped nor dropped has both.",
         "proc_kcore(5)", kAsked, kBare, read_some, "/proc/kcore"),
     row("proc-kmsg", "open the kernel's log in /proc",
         "The log by its file, in place of syslog. Whoever reads it also takes its lines away from the host's "
@@ -93,8 +92,7 @@ constexpr Probe kRows[] = {
         "proc_kmsg(5)", kAsked, kBare, open_to_read, "/proc/kmsg"),
     row("proc-kallsyms", "addresses of the kernel's symbols",
         "With the addresses of its functions the randomization of the kernel is undone. Without CAP_SYSLOG "
-        "the file shows "
-        "noughts at the usual settings.",
+        "the file shows noughts at the usual settings.",
         "proc_kallsyms(5)", kAsked, kBare, read_addresses, "/proc/kallsyms"),
     row("proc-module-addresses", "addresses of loaded modules",
         "Names every module of the host with its size, and to who has the right with its address. With the "
@@ -110,27 +108,24 @@ constexpr Probe kRows[] = {
         "attempt looks for a number among them.",
         "proc_ioports(5)", kAsked, kBare, read_addresses, "/proc/ioports"),
     row("proc-timer-list", "timers of every process",
-        "Lists all timers of the host with the names of the processes that set them. It is masked in "
-        "containers since it "
-        "was found to tell about neighbours.",
+        "Lists all timers of the host with the names of the processes that set them. Container runtimes mask "
+        "it, since it tells about neighbours.",
         "proc_timer_list(5)", kRootsFile, kBare, read_some, "/proc/timer_list"),
     row("proc-sched-debug", "the scheduler's view of every process",
         "Lists every task of the host, whatever namespace of processes the reader is in. Newer kernels have "
-        "it in debugfs "
-        "alone.",
+        "it in debugfs alone.",
         "kernel/sched/debug.c before 5.13", kMasked, kBare, read_some, "/proc/sched_debug"),
     row("proc-slabinfo", "the kernel's object caches",
-        "Counts of the kernel's objects are what exploits of the heap steer by. The file is for root alone, "
-        "since it was used that way.",
+        "Counts of the kernel's objects are what exploits of the heap steer by. The file is for root alone.",
         "slabinfo(5)", kRootsFile, kBare, read_some, "/proc/slabinfo"),
     row("proc-vmallocinfo", "the kernel's large allocations",
         "Areas of the kernel's address space with sizes and callers, for privileged readers with their "
         "addresses. It is for root alone.",
         "proc_vmallocinfo(5)", kRootsFile, kBare, read_some, "/proc/vmallocinfo"),
     row("proc-pagetypeinfo", "free pages by kind",
-        "How the host's memory is split up, which helps to place pages next to each other for attacks by "
-        "their cells. It is for root alone since it was used so.",
-        "proc_pagetypeinfo(5)", kRootsFile, kBare, read_some, "/proc/pagetypeinfo"),
+        "How the host's memory is split up, which helps to place pages next to each other for attacks on "
+        "memory cells. It is for root alone.",
+        "Documentation/filesystems/proc.rst", kRootsFile, kBare, read_some, "/proc/pagetypeinfo"),
     row("proc-kpagecount", "how often each page is mapped",
         "A number for each physical page of the machine tells which of them are shared, and with whom. It is "
         "for root of the host alone, which root of a container without a user namespace is.",
@@ -145,17 +140,15 @@ constexpr Probe kRows[] = {
         "proc_kpagecgroup(5)", kRootsFile, kBare, read_some, "/proc/kpagecgroup"),
     row("proc-page-frames", "physical addresses of the own memory",
         "pagemap told every user where his pages lie in the machine, until Rowhammer attacks used it in "
-        "2015. Since Linux "
-        "4.2 the number is nought without CAP_SYS_ADMIN of the host.",
+        "2015. Since Linux 4.2 the number is nought without CAP_SYS_ADMIN of the host.",
         "proc_pid_pagemap(5)", kAsked, kBare, read_page_frame, "/proc/self/pagemap"),
     row("proc-kernel-stack", "the own kernel stack",
         "The functions in which the kernel holds the process show how it is built and where it waits. It is "
-        "for root of the "
-        "host alone since it was found to race.",
+        "for root of the host alone.",
         "proc_pid_stack(5)", kAsked, kBare, read_some, "/proc/self/stack"),
     row("proc-key-users", "who has keys in /proc/key-users",
         "Tells which users of the host have keys and how many, as far as their ids are mapped in the "
-        "reader's namespace. A line of another user than the own one is what the attempt looks for.",
+        "reader's namespace. A line of a user other than its own is what the attempt looks for.",
         "proc_key-users(5)", by(Layer::UserNs, Layer::Root), kBare, read_key_users, "/proc/key-users"),
     row("proc-latency", "where every process waits",
         "Statistics of the whole host about what its processes wait for. Kernels have it where they were "

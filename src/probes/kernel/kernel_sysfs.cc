@@ -57,8 +57,7 @@ constexpr Probe kRows[] = {
          "/sys/fs"),
     write("uevent-helper", "write the kernel's uevent helper",
           "Names the program that the kernel starts as root of the host for each event of a device; an event "
-          "is had by "
-          "writing to any uevent file. It is a classic way out of privileged containers.",
+          "is had by writing to any uevent file. It is a classic way out of privileged containers.",
           "lib/kobject_uevent.c, CONFIG_UEVENT_HELPER", "/sys/kernel/uevent_helper"),
     write("sys-power-state", "write /sys/power/state",
           "One word puts the machine to sleep. Nothing is written by the attempt.",

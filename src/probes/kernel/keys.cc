@@ -35,18 +35,15 @@ Attempt user_keyring(const Yard&, const Probe&) {
 constexpr Probe kRows[] = {
     {"key-add", Category::Kernel, "add a key",
      "Puts a key into the keyring of the own process. Keys are not bound to a namespace of their own; what "
-     "one jail stores, "
-     "another of the same user finds, and the code has been exploited (CVE-2016-0728).",
+     "one jail stores, another of the same user finds, and the code has been exploited (CVE-2016-0728).",
      "add_key(2)", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall add_key"), add},
     {"key-request-call", Category::Kernel, "ask for a key",
      "request_key searches the caller's keyrings, and may have the host start /sbin/request-key as root for "
-     "a key that is "
-     "not there. The attempt asks without that.",
+     "a key that is not there. The attempt asks without that.",
      "request_key(2)", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall request_key"), request},
     {"key-join-session", Category::Kernel, "join a new session keyring",
      "The call whose reference count overflowed in CVE-2016-0728 and gave root to every user of Linux 3.8 to "
-     "4.4. Whoever "
-     "can join keyrings may also join one by name that others made.",
+     "4.4. Whoever can join keyrings may also join one by name that others made.",
      "keyctl(2), CVE-2016-0728", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall keyctl"),
      own_session},
     {"key-user-keyring", Category::Kernel, "find the keyring of the user",

@@ -33,23 +33,20 @@ Attempt other_kernel_file(const Yard&, const Probe&) {
 constexpr Probe kRows[] = {
     {"module-load", Category::Kernel, "load a kernel module from memory",
      "Hands an image to init_module. Code in the kernel is above every jail on the machine, so whoever loads "
-     "a module owns "
-     "the host. Containers that kept CAP_SYS_MODULE have always been left this way; the image here is empty.",
+     "a module owns the host. Containers that kept CAP_SYS_MODULE have always been left this way; the image "
+     "here is empty.",
      "init_module(2)", kLayers, Proof::None, kBare, load},
     {"module-load-file", Category::Kernel, "load a kernel module from a file",
-     "The younger sister of init_module takes a descriptor and can be forgotten in a list of denied calls, "
-     "which is how "
-     "filters written before Linux 3.8 fail. The descriptor here is none.",
+     "The younger sister of init_module takes a descriptor and is missing in lists of denied calls that were "
+     "written before Linux 3.8. The descriptor here is none.",
      "finit_module(2)", kLayers, Proof::None, kBare, load_file},
     {"module-remove", Category::Kernel, "remove a kernel module",
      "Asks the kernel to unload a module. Without its modules a host loses network filters, file systems or "
-     "the watchers "
-     "that were to report the program. The name asked for belongs to no module.",
+     "the watchers that were to report the program. The name asked for belongs to no module.",
      "delete_module(2)", kLayers, Proof::None, kBare, remove_module},
     {"kexec-load", Category::Kernel, "prepare another kernel to start",
      "kexec_load puts a kernel of the caller's choice in place for the next reboot, past boot loader and "
-     "signatures. The "
-     "attempt has flags that no kernel knows, which is only said to who may use the call.",
+     "signatures. The attempt has flags that no kernel knows, which only a caller with the right is told.",
      "kexec_load(2)", kLayers, Proof::None, kBare, other_kernel},
     {"kexec-load-file", Category::Kernel, "prepare another kernel to start, from files",
      "Like kexec_load, with descriptors in place of memory; a filter has to name both. Neither descriptor is "

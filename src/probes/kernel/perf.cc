@@ -39,14 +39,13 @@ Attempt of_processor(const Yard&, const Probe&) { return count(clock_event(), -1
 constexpr Probe kRows[] = {
     {"perf-own", Category::Kernel, "count events of the own process",
      "Opens a software counter for the own process, without the kernel's part. It is open to every user at "
-     "the usual setting "
-     "of perf_event_paranoid, and was enough for CVE-2013-2094, which gave root to everybody.",
+     "the kernel's own setting of perf_event_paranoid, and was enough for CVE-2013-2094, which gave root to "
+     "everybody.",
      "perf_event_open(2), CVE-2013-2094", by(Layer::Seccomp), Proof::None,
      loosened("--allow-syscall perf_event_open"), own},
     {"perf-kernel", Category::Kernel, "count what the kernel does",
      "A counter that takes samples inside the kernel tells its addresses, and by that undoes their "
-     "randomization. The kernel "
-     "asks for CAP_PERFMON, or for a host that has lowered perf_event_paranoid.",
+     "randomization. The kernel asks for CAP_PERFMON, or for a host that has lowered perf_event_paranoid.",
      "perf_event_open(2)", by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs), Proof::None, kBare,
      with_kernel},
     {"perf-processor", Category::Kernel, "count what a processor does for everybody",

@@ -101,7 +101,7 @@ constexpr Control kWithRings = loosened("--allow-syscall @io-uring");
 
 constexpr Probe kRows[] = {
     {"ring-make", Category::Kernel, "make an io_uring",
-     "io_uring is the part of the kernel that brought most exploits of recent years, among them "
+     "io_uring is one of the parts of the kernel that brought most exploits of recent years, among them "
      "CVE-2021-41073 and CVE-2022-29582; every user may make a ring unless a sysctl or a filter says no. The "
      "attempt makes one and closes it.",
      "io_uring_setup(2), CVE-2022-29582", by(Layer::Seccomp), Proof::None, kWithRings, set_up, kPlain, "", 0},
@@ -113,13 +113,12 @@ constexpr Probe kRows[] = {
      "", IORING_SETUP_SQPOLL},
     {"ring-socket", Category::Kernel, "a denied socket by way of an io_uring",
      "A filter looks at socket(2); a ring opens sockets by an entry in memory, since Linux 5.19. Where rings "
-     "are open, every "
-     "rule about families and protocols is void.",
+     "are open, every rule about families and protocols is void.",
      "io_uring_enter(2), IORING_OP_SOCKET", by(Layer::Seccomp), Proof::None, kWithRings, open_socket},
     {"ring-set-id", Category::Kernel, "a set-user-id file by way of an io_uring",
      "Where a filter denies modes with the set-id bits, a ring makes such a file all the same: what it is to "
-     "open, and with "
-     "which mode, stands in memory. In a writable folder of the host the file outlives the jail.",
+     "open, and with which mode, stands in memory. In a writable folder of the host the file outlives the "
+     "jail.",
      "io_uring_enter(2), IORING_OP_OPENAT", by(Layer::Seccomp), Proof::None, kWithRings, make_set_id},
 };
 

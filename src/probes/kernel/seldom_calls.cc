@@ -182,8 +182,7 @@ constexpr Probe for_root(const char* id, const char* technique, const char* abou
 constexpr Probe kRows[] = {
     open_call("fault-own", "handle page faults of the own memory",
               "userfaultfd lets a program hold up whatever touches its memory. With faults of user mode "
-              "alone it is open to "
-              "every user since Linux 5.11, and still code that brought holes.",
+              "alone it is open to every user since Linux 5.11, and still code that brought holes.",
               "userfaultfd(2)", "--allow-syscall userfaultfd", faults, "", 1),
     for_root("fault-kernel", "handle page faults of the kernel",
              "Holds the kernel up in the middle of copying from the program's memory, for as long as wanted: "
@@ -200,29 +199,26 @@ constexpr Probe kRows[] = {
               "personality(2)", "--allow-syscall personality", persona, "", READ_IMPLIES_EXEC),
     open_call("vmsplice", "give memory pages to a pipe",
               "vmsplice hands pages of the program to the kernel by reference. In 2008 a missing check of "
-              "addresses gave root "
-              "to every user (CVE-2008-0600), in 2020 pages stayed shared after fork (CVE-2020-29374).",
+              "addresses gave root to every user (CVE-2008-0600), in 2020 pages stayed shared after fork "
+              "(CVE-2020-29374).",
               "vmsplice(2), CVE-2008-0600", "--allow-syscall vmsplice", splice_memory),
     open_call("segment-table", "write the local descriptor table",
-              "Segments of its own take a process into parts of the entry code that nobody else uses; "
-              "CVE-2015-5157 came out "
-              "of there. Only very old 16- and 32-bit programs need them.",
-              "modify_ldt(2), CVE-2015-5157", "--allow-syscall modify_ldt", segment),
+              "Segments of its own take a process into parts of the entry code that nobody else uses; a "
+              "fault of the stack segment there gave root in CVE-2014-9322. Only very old 16- and 32-bit "
+              "programs need them.",
+              "modify_ldt(2), CVE-2014-9322", "--allow-syscall modify_ldt", segment),
     open_call("remap-file-pages", "rearrange pages of a mapping",
               "An obsolete way to map a file out of order, which the kernel imitates since Linux 4.0. No "
               "program of today needs it, and what nothing needs is a way into the kernel for nothing.",
               "remap_file_pages(2)", "--allow-syscall remap_file_pages", remap),
     open_call("secret-memory", "memory that the host cannot look into",
               "memfd_secret takes pages out of the kernel's own map. What is there escapes whoever examines "
-              "the jail from "
-              "outside, and it keeps the machine from hibernation.",
+              "the jail from outside, and it keeps the machine from hibernation.",
               "memfd_secret(2)", "--allow-syscall memfd_secret", secret),
     open_call("page-cache-state", "which pages of a shared file are cached",
               "Tells which parts of a file that the host shares were read lately, and by that what others "
-              "do. mincore was "
-              "closed for files of others in 2019 (CVE-2019-5489); cachestat came in 6.5 without that and "
-              "had to follow. "
-              "The attempt asks about a file of its own.",
+              "do. mincore was closed for files of others in 2019 (CVE-2019-5489); cachestat came in 6.5 "
+              "without that and had to follow. The attempt asks about a file of its own.",
               "mm/filemap.c, kernel 6.5", "--allow-syscall cachestat", cached),
     open_call("security-modules", "list the host's security modules",
               "Says which security modules the host has in force, for an attacker to choose by. Which of "
@@ -256,18 +252,15 @@ constexpr Probe kRows[] = {
               "fanotify_init(2)", "--allow-syscall fanotify_init", watch, "", 0x200),
     for_root("watch-and-decide", "decide who may open files, by fanotify",
              "A group of class content is asked before files are opened, and can hold everybody up, or let "
-             "them read what it "
-             "has prepared. It takes CAP_SYS_ADMIN of the host.",
+             "them read what it has prepared. It takes CAP_SYS_ADMIN of the host.",
              "fanotify_init(2)", kHostRoot, watch, "", 4),
     open_call("file-handle", "name a file by its handle",
               "A handle names a file by its inode, and holds in any namespace. It is the first half of "
-              "open_by_handle_at, by "
-              "which containers with CAP_DAC_READ_SEARCH were left in 2014.",
+              "open_by_handle_at, by which containers with CAP_DAC_READ_SEARCH were left in 2014.",
               "name_to_handle_at(2)", "--allow-syscall name_to_handle_at", handle),
     for_root("memory-poison", "report a memory page as broken",
              "MADV_HWPOISON takes a page of the machine out of use for good, whoever shares it. The attempt "
-             "names an address "
-             "where nothing is mapped.",
+             "names an address where nothing is mapped.",
              "madvise(2), MADV_HWPOISON", by(Layer::Capabilities, Layer::UserNs), poison, "", 100),
     open_call("memory-merge", "have pages merged with pages of others",
               "Equal pages become one, and a write to such a page takes longer: by that a program finds out "
@@ -278,8 +271,8 @@ constexpr Probe kRows[] = {
         "process_madvise has another process's pages swapped out or made huge. The descriptor here is none.",
         "process_madvise(2)", "--allow-syscall process_madvise", advise_other),
     open_call("obsolete-sysfs", "ask what file systems the kernel knows, by sysfs",
-              "An obsolete call of 1993 that still answers. Nothing needs it, and what nothing needs is best "
-              "not there.",
+              "An obsolete call that still answers. Nothing needs it, and what nothing needs is best not "
+              "there.",
               "sysfs(2)", "--allow-syscall sysfs", old_numbers),
     open_call("obsolete-ustat", "statistics of a file system by device number",
               "Takes a number in place of a path, so that it tells about every mounted device of the host, "

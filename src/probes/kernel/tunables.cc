@@ -15,13 +15,12 @@ constexpr Probe row(const char* id, const char* technique, const char* about, co
 constexpr Probe kRows[] = {
     row("sysctl-core-pattern", "write kernel.core_pattern",
         "A pattern that begins with a bar names a program which the kernel starts as root of the host, "
-        "outside of every "
-        "namespace, when any process crashes. It is the shortest way from root inside to root outside.",
+        "outside of every namespace, when any process crashes. It is the shortest way from root inside to "
+        "root outside.",
         "core(5)", "/proc/sys/kernel/core_pattern"),
     row("sysctl-modprobe", "write kernel.modprobe",
         "Names the program that the kernel starts as root when it misses a module. An unknown binary format "
-        "or protocol "
-        "is enough to have it started; many kernel exploits end with this very file.",
+        "or protocol is enough to have it started; many kernel exploits end with this very file.",
         "proc_sys_kernel(5)", "/proc/sys/kernel/modprobe"),
     row("sysctl-hotplug", "write kernel.hotplug",
         "Names the program that older kernels start as root for each event of a device, and events can be "
@@ -68,13 +67,11 @@ constexpr Probe kRows[] = {
         "proc_sys_kernel(5)", "/proc/sys/kernel/domainname"),
     row("sysctl-last-pid", "write kernel.ns_last_pid",
         "Chooses the next process id, which makes ids predictable where somebody waits for one to be used "
-        "again. The file "
-        "can be opened by everybody and asks for CAP_CHECKPOINT_RESTORE when it is written.",
+        "again. The file can be opened by everybody and asks for CAP_CHECKPOINT_RESTORE when it is written.",
         "pid_namespaces(7)", "/proc/sys/kernel/ns_last_pid"),
     row("sysctl-pid-max", "write kernel.pid_max",
         "Bounds the number of processes; a small value stops the host from starting any. Namespaces of "
-        "processes have "
-        "their own since Linux 6.14.",
+        "processes have their own since Linux 6.14.",
         "proc_sys_kernel(5)", "/proc/sys/kernel/pid_max"),
     row("sysctl-printk", "write kernel.printk",
         "Chooses what the kernel writes to its console, so that warnings about an attack do not appear. The "
@@ -113,19 +110,19 @@ constexpr Probe kRows[] = {
         "/proc/sys/net/ipv4/ip_forward"),
     row("binfmt-register", "register a binary format of the host",
         "Names an interpreter for files that begin with given bytes. With the flag C it runs with the rights "
-        "of a set-id "
-        "file, so the next such file that anybody starts runs the attacker's program as its owner.",
+        "of a set-id file, so the next such file that anybody starts runs the attacker's program as its "
+        "owner.",
         "Documentation/admin-guide/binfmt-misc.rst", "/proc/sys/fs/binfmt_misc/register"),
     row("sysrq-trigger", "write to sysrq-trigger",
         "One letter restarts the machine, kills every process or shows all tasks, without a key pressed, "
         "whatever kernel.sysrq says. The file is opened for writing, and nothing is written.",
         "Documentation/admin-guide/sysrq.rst", "/proc/sysrq-trigger"),
     row("irq-affinity", "write the affinity of interrupts",
-        "Binds the host's interrupts to one processor. Docker hides this folder since it was found writable.",
+        "Binds the host's interrupts to one processor. Docker mounts this folder read-only.",
         "Documentation/core-api/irq/irq-affinity.rst", "/proc/irq/default_smp_affinity"),
     row("memory-types", "write the memory type ranges",
-        "Makes ranges of physical memory uncached, which brings a machine to a crawl, or to a halt. The file "
-        "is opened for writing, and nothing is written.",
+        "Makes ranges of physical memory uncached, which makes a machine very slow, or stops it. The file is "
+        "opened for writing, and nothing is written.",
         "Documentation/arch/x86/mtrr.rst", "/proc/mtrr"),
 };
 

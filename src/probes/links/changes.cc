@@ -120,32 +120,32 @@ constexpr Probe kRows[] = {
      "believe that a file is older or newer than it is.",
      "utimensat(2)", kOwner, Proof::None, kChroot, change, kPlanted, "utimensat"},
     {"change-attribute", Category::Links, "extended attribute set on a file of the root",
-     "Extended attributes belong to the inode: labels of security modules and capabilities are some, and one "
-     "of user.* is a mark that outlives the jail.",
+     "Extended attributes belong to the inode. Labels of security modules and capabilities are some of them, "
+     "and one of user.* is a mark that outlives the jail.",
      "xattr(7)", kOwner, Proof::None, kChroot, change, kPlanted, "setxattr"},
     {"change-acl", Category::Links, "access list set on a file of the root",
      "An access list opens a file to further users without its mode showing whom. The probe sets the one "
      "that says the same as the mode, and removes it.",
      "acl(5)", kOwner, Proof::None, kChroot, change, kPlanted, "setxattr acl"},
     {"change-length", Category::Links, "truncate of a file of the root",
-     "Cuts a file of the root to the length that it has. truncate needs no descriptor, and Landlock knew of "
-     "it only with Linux 6.2.",
+     "Cuts a file of the root to the length that it has. The call needs no descriptor, and Landlock knows of "
+     "it only since Linux 6.2.",
      "truncate(2), landlock(7)", kWalls, Proof::None, kChroot, change, kPlanted, "truncate"},
     {"change-name", Category::Links, "file of the root moved away and back",
-     "Who can rename in a folder exchanges the programs in it, whatever their own mode is: the new one takes "
-     "the name of the old.",
+     "Who can rename in a folder exchanges the programs in it. The new one takes the name of the old, "
+     "whatever the old one's mode is.",
      "rename(2)", kWalls, Proof::None, kChroot, change, kPlanted, "rename"},
     {"add-hard-link", Category::Links, "hard link made to a file of the root",
      "A second name keeps a file, such as an old set-user-id program with a hole, after it was replaced or "
      "deleted. It is the attacker's own way to what the planted links of this battery are.",
      "link(2), proc_sys_fs(5), protected_hardlinks", kWalls, Proof::None, kChroot, change, kPlanted, "link"},
     {"add-symlink", Category::Links, "symbolic link made in the root",
-     "A link left in the root is followed by the host's own programs later: by backups, by removers of old "
-     "files, by the next start's launcher on its way to /dev or /proc.",
+     "A link left in the root is followed by the host's own programs later. Backups, removers of old files, "
+     "and the next launcher on its way to /dev or /proc are some of them.",
      "symlink(2), CVE-2021-30465", kWalls, Proof::None, kChroot, change, kPlanted, "symlink"},
     {"add-fifo", Category::Links, "FIFO made in the root",
-     "A FIFO left in the root is a channel to whoever opens it outside, and hangs those who read through the "
-     "tree.",
+     "A FIFO left in the root is a channel to whoever opens it outside. Programs that read through the tree "
+     "hang at it.",
      "mkfifo(3), fifo(7)", kWalls, Proof::None, kChroot, change, kPlanted, "mknod fifo"},
     {"add-folder", Category::Links, "folder made in the root",
      "The plainest change of all. A root in which folders can be made is not the root that was looked at "

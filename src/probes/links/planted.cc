@@ -141,8 +141,8 @@ constexpr Probe kRows[] = {
      "root is, and passes checks that look for absolute targets only.",
      "symlink(7)", kWalls, Proof::Line, kBare, follow, kPlanted, kLinkUp},
     {"link-proc", Category::Links, "planted symbolic link through /proc/1/root",
-     "The target goes through /proc/1/root, which is the root of the first process: the jail's own in a pid "
-     "namespace, the host's where the host's /proc is bound.",
+     "The target goes through /proc/1/root, which is the root of the first process. In a pid namespace that "
+     "is the jail's own; where the host's /proc is bound it is the host's.",
      "proc_pid_root(5)", kWalls | by(Layer::PidNs, Layer::UserNs), Proof::Line, kNamespaced, follow, kPlanted,
      kLinkProc},
     {"link-top", Category::Links, "planted symbolic link to /, with a path behind it",
@@ -150,8 +150,8 @@ constexpr Probe kRows[] = {
      "at how a path begins take it for one below the folder.",
      "path_resolution(7)", kWalls, Proof::Line, kBare, through_the_top, kPlanted, kLinkTop},
     {"link-write", Category::Links, "file outside opened to write by a planted link",
-     "The link of the first row, opened for writing: what a service does that keeps its log or its state in "
-     "a folder where the attacker was before. The probe opens and writes nothing.",
+     "The link of the first row, opened for writing: a service does so that keeps its log or its state in a "
+     "folder where the attacker was before. The probe opens and writes nothing.",
      "symlink(7), CWE-59", kWalls | by(Layer::Mounts), Proof::None, kBare, open_to_write, kPlanted,
      kLinkAbsolute},
     {"hard-link-read", Category::Links, "planted hard link to a file outside, read",
@@ -193,12 +193,12 @@ constexpr Probe kRows[] = {
      "attacker's program in each of them.",
      "ld.so(8)", kWrites, Proof::None, kChroot, open_to_write, kPlanted, kPreload},
     {"fifo-outside", Category::Links, "FIFO outside by its own path",
-     "The host's FIFOs by the path that they have there: what is shown of /run, /var or a home often has "
-     "some, with services behind them.",
+     "Opens a FIFO of the host's by the path that it has there. What is shown of /run, /var or a home often "
+     "has some, with services behind them.",
      "fifo(7)", kWalls, Proof::Line, kBare, fifo_outside},
     {"socket-outside", Category::Links, "unix socket outside by its own path",
-     "The same for sockets with a path: buses, agents with keys, databases without a password for local "
-     "users.",
+     "The same for sockets with a path. Buses, agents with keys, and databases that trust local users listen "
+     "there.",
      "unix(7)", kWalls, Proof::Line, kBare, socket_outside},
 };
 

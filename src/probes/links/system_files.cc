@@ -111,7 +111,8 @@ constexpr Probe kRows[] = {
      "ld.so(8), ldconfig(8)", kWalls, Proof::None, kBare, write_any, kPlain,
      "/etc/ld.so.cache /etc/ld.so.conf /etc/ld.so.conf.d/ /usr/lib/x86_64-linux-gnu/ /usr/lib64/ /usr/lib/"},
     {"write-root-home", Category::Links, "home of root, written to",
-     "authorized_keys and the shell's rc files in root's home are a login, and are run at the next one.",
+     "A line in authorized_keys is a login as root. The shell's rc files in root's home are run at the next "
+     "one.",
      "sshd(8), bash(1)", kWalls, Proof::None, kBare, write_any, kPlain, "/root/.ssh/ /root/.bashrc /root/"},
     {"write-boot", Category::Links, "kernel and its start files, written to",
      "Kernel, initial file system and boot loader's configuration are run before every protection. Images of "

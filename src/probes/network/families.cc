@@ -59,7 +59,7 @@ constexpr Probe kRows[] = {
      loosened("--net host --allow-syscall socket"), make, kPlain, "bluetooth", of(31, 3, 1)},
     {"family-can", Category::Network, "a socket of AF_CAN, the bus of vehicles",
      "Makes a socket of the bus of vehicles and machines. The kernel loads its modules for anybody who asks; "
-     "one of its protocols gave root to every user in 2010 and another one in 2021.",
+     "one of its protocols gave root to every user in 2010 and again in 2021.",
      "CVE-2010-2959, CVE-2021-3609; Documentation/networking/can.rst", kBy, Proof::None, kOff, make, kPlain,
      "can", of(29, 3, 1)},
     {"family-tipc", Category::Network, "a socket of TIPC, messages in clusters",
@@ -68,7 +68,7 @@ constexpr Probe kRows[] = {
      "CVE-2021-43267, CVE-2022-0435; net/tipc", kBy, Proof::None, kOff, make, kPlain, "tipc", of(30, 5, 0)},
     {"family-rds", Category::Network, "a socket of RDS, datagrams for databases",
      "Makes a socket of a protocol that databases use over fast networks. In 2010 it wrote where a program "
-     "told it to, also in the kernel; most machines only ever load it for an attack.",
+     "told it to, also in the kernel. Most machines never need it.",
      "CVE-2010-3904; Documentation/networking/rds.rst", kBy, Proof::None, kOff, make, kPlain, "rds",
      of(21, 5, 0)},
     {"family-kcm", Category::Network, "a socket of KCM, messages out of TCP",
@@ -103,7 +103,7 @@ constexpr Probe kRows[] = {
      "net/netrom/af_netrom.c", by(Layer::Seccomp, Layer::NetNs), Proof::None,
      loosened("--net host --allow-syscall socket"), make, kPlain, "netrom", of(6, 5, 0)},
     {"family-rose", Category::Network, "a socket of ROSE, amateur radio",
-     "Makes a socket of another protocol above AX.25. Its timers outlived its sockets for years.",
+     "Makes a socket of another protocol above AX.25. Hardly any machine needs it, and many have the module.",
      "net/rose/af_rose.c", by(Layer::Seccomp, Layer::NetNs), Proof::None,
      loosened("--net host --allow-syscall socket"), make, kPlain, "rose", of(11, 5, 0)},
     {"family-atm-pvc", Category::Network, "a socket of ATM, permanent circuits",
@@ -118,12 +118,12 @@ constexpr Probe kRows[] = {
      "ieee802154", of(36, 3, 0)},
     {"family-phonet", Category::Network, "a socket of Phonet, to modems",
      "Makes a socket of the protocol between a telephone and its modem. Who has it may speak to the modem "
-     "behind the kernel.",
+     "directly.",
      "Documentation/networking/phonet.rst", kByRightsToo, Proof::None, kModem, make, kPlain, "phonet",
      of(35, 2, 0)},
     {"family-caif", Category::Network, "a socket of CAIF, to modems",
-     "Makes a socket of another protocol to modems, of telephones that are no longer sold. "
-     "Its module stays in most kernels and is loaded for the asking.",
+     "Makes a socket of another protocol to modems, of telephones that are no longer sold. Its module stays "
+     "in most kernels and is loaded for the asking.",
      "net/caif/caif_socket.c", kByRightsToo, Proof::None, kModem, make, kPlain, "caif", of(37, 1, 0)},
     {"family-mctp", Category::Network, "a socket of MCTP, between chips of a board",
      "Makes a socket of the protocol by which the chips of a server's board are managed. Behind it are "
@@ -140,8 +140,7 @@ constexpr Probe kRows[] = {
      "CVE-2017-7487; net/ipx up to 4.17", by(Layer::Seccomp, Layer::NetNs), Proof::None,
      loosened("--net host --allow-syscall socket"), make, kPlain, "ipx", of(4, 2, 0)},
     {"family-llc", Category::Network, "a socket of LLC, frames of IEEE 802.2",
-     "Makes a socket of the layer below most networks of the eighties. It needs the right to raw sockets, "
-     "and a kernel that still has it built in.",
+     "Makes a socket of the layer below most networks of the eighties. It needs the right to raw sockets.",
      "net/llc/af_llc.c", by(Layer::Seccomp, Layer::NetNs, Layer::UserNs, Layer::Capabilities), Proof::None,
      kBare, make, kPlain, "llc", of(26, 2, 0)},
     {"family-isdn", Category::Network, "a socket of mISDN, telephones",

@@ -170,25 +170,21 @@ constexpr Control kOff = loosened("--net host");
 constexpr Probe kRows[] = {
     {"interface-address", Category::Network, "an interface's hardware address by ioctl",
      "Asks for the hardware address of an interface of the host. The address identifies the machine for "
-     "good, whatever "
-     "name it has.",
+     "good, whatever name it has.",
      "netdevice(7), SIOCGIFHWADDR", by(Layer::NetNs, Layer::Seccomp), Proof::None,
      loosened("--net host --allow-syscall ioctl"), hardware_address},
     {"interface-driver", Category::Network, "ask an interface's driver by ioctl",
      "Asks the driver of the host's network card for its name and version, by a call that also changes the "
-     "card for those "
-     "who may. Its handlers are code of the driver, one per card.",
+     "card for those who may. Its handlers are code of the driver, one per card.",
      "netdevice(7); include/uapi/linux/ethtool.h", by(Layer::NetNs, Layer::Seccomp), Proof::None,
      loosened("--net host --allow-syscall ioctl"), driver},
     {"bind-to-interface", Category::Network, "bind a socket to an interface of the host",
      "Binds a socket to one of the host's interfaces, which needs no capability since Linux 5.7. Its packets "
-     "leave there, "
-     "past a tunnel through which everything should go.",
+     "leave there, past a tunnel through which everything should go.",
      "socket(7), SO_BINDTODEVICE", kBy, Proof::None, kOff, bind_to_interface},
     {"route-out", Category::Network, "a route to the networks outside",
      "Connects a datagram socket to an address that documents use as example. Nothing is sent, but the "
-     "kernel looks for a "
-     "route: with one, whatever was read inside can be carried out.",
+     "kernel looks for a route: with one, whatever was read inside can be carried out.",
      "ip(7), udp(7); RFC 5737", kBy, Proof::None, kBare, route_out, kPlain, "198.51.100.1", AF_INET},
     {"route6-out", Category::Network, "a route to the IPv6 networks outside",
      "The same with an address of the second family. Packet filters that were written for the first one let "
@@ -196,39 +192,34 @@ constexpr Probe kRows[] = {
      "ipv6(7); RFC 3849", kBy, Proof::None, kBare, route_out, kPlain, "2001:db8::1", AF_INET6},
     {"privileged-port", Category::Network, "bind a port below 1024 in the host's network",
      "Binds a port that the machine's users take for a service of root's. In a network namespace of one's "
-     "own it is "
-     "harmless; in the host's a program stands in for a server.",
+     "own it is harmless; in the host's a program stands in for a server.",
      "capabilities(7), CAP_NET_BIND_SERVICE", by(Layer::NetNs, Layer::UserNs, Layer::Capabilities),
      Proof::None, kBare, privileged_port},
     {"interface-flags", Category::Network, "switch a network interface by ioctl",
      "Asks to change the flags of an interface that does not exist, which the kernel notices only after it "
-     "has looked for "
-     "the capability. "
-     "An interface that is switched off is a network that is gone.",
+     "has looked for the capability. An interface that is switched off is a network that is gone.",
      "netdevice(7), SIOCSIFFLAGS", by(Layer::UserNs, Layer::Capabilities, Layer::Seccomp), Proof::None,
      loosened("--cap-add net_admin --allow-syscall ioctl"), set_flags},
     {"route-ioctl", Category::Network, "add a route by ioctl",
      "Asks for a route of a family that does not exist. It is the older way to the routing table, which "
-     "filters of netlink "
-     "do not see.",
+     "filters of netlink do not see.",
      "netdevice(7); net/ipv4/fib_frontend.c, SIOCADDRT",
      by(Layer::UserNs, Layer::Capabilities, Layer::Seccomp), Proof::None,
      loosened("--cap-add net_admin --allow-syscall ioctl"), add_route},
     {"ip-tables", Category::Network, "the packet filter's tables by socket option",
      "Asks for a table of the old packet filter by an option of an ordinary socket. The parser behind it "
-     "gave root to "
-     "whoever could make a user namespace: a bug of fifteen years was used in 2021 to leave containers.",
+     "gave root to whoever could make a user namespace: a bug of fifteen years was used in 2021 to leave "
+     "containers.",
      "CVE-2021-22555; net/ipv4/netfilter/ip_tables.c", kByRights, Proof::None,
      loosened("--cap-add net_admin"), packet_filter, kPlain, "", AF_INET},
     {"ip6-tables", Category::Network, "the packet filter's IPv6 tables by socket option",
-     "The same question for the second address family, which has a module of its own. "
-     "Its parser is a copy of the first one, with the same mistakes.",
+     "The same question for the second address family, which has a module of its own. Its parser is a copy "
+     "of the first one, with the same mistakes.",
      "CVE-2021-22555; net/ipv6/netfilter/ip6_tables.c", kByRights, Proof::None,
      loosened("--cap-add net_admin"), packet_filter, kPlain, "", AF_INET6},
     {"nf-tables", Category::Network, "ask nf_tables by netlink",
      "Asks the packet filter for its generation. Its rules are a language that the kernel interprets, and "
-     "its bugs are "
-     "the most used ones to become root from a user namespace since 2022.",
+     "its bugs have made root of who could make a user namespace several times since 2022.",
      "CVE-2022-32250, CVE-2024-1086; net/netfilter/nf_tables_api.c",
      by(Layer::UserNs, Layer::Capabilities, Layer::Seccomp), Proof::None,
      loosened("--cap-add net_admin --allow-syscall socket"), nf_tables},

@@ -95,59 +95,48 @@ constexpr uint32_t kByFilterToo = by(Layer::NetNs, Layer::Seccomp);
 constexpr Probe kRows[] = {
     {"tcp-loopback", Category::Network, "TCP to a server on the host's 127.0.0.1",
      "Connects to a port on which a program of the host listens for its own machine only. Databases, build "
-     "daemons, "
-     "debuggers and web interfaces listen there and often ask for no password. Every sandbox that leaves the "
-     "network "
-     "as it is leaves them within reach.",
+     "daemons, debuggers and web interfaces listen there and often ask for no password. Every sandbox that "
+     "leaves the network as it is leaves them within reach.",
      "ip(7), network_namespaces(7)", kBy, Proof::Line, loosened("--net host"), reach, kPlain, "127.0.0.1",
      kTcp},
     {"tcp-any-address", Category::Network, "TCP to 0.0.0.0, which means the loopback",
      "Connects to the address 0.0.0.0, which Linux takes for the machine itself. Lists of forbidden "
-     "addresses that name "
-     "127.0.0.0/8 forget it, as browsers did until 2024.",
+     "addresses that name 127.0.0.0/8 forget it, as browsers did until 2024.",
      "tcp(7), ip(7) on INADDR_ANY", kBy, Proof::Line, loosened("--net host"), reach, kPlain, "0.0.0.0", kTcp},
     {"tcp-fast-open", Category::Network, "TCP by sendto, without a call of connect",
      "With MSG_FASTOPEN the first datum opens the connection, so that connect(2) is never called. A filter "
-     "that denies "
-     "connect alone, and denies it to keep a program off the network, is passed by it. In the kernel since "
-     "Linux 3.7.",
+     "that denies connect alone, and denies it to keep a program off the network, is passed by it. In the "
+     "kernel since Linux 3.6.",
      "tcp(7), TCP_FASTOPEN; sendto(2)", kBy, Proof::Line, loosened("--net host"), reach, kPlain, "127.0.0.1",
      kTcpFastOpen},
     {"tcp-multipath", Category::Network, "multipath TCP to a server on the host's loopback",
      "Makes the socket with protocol 262 instead of 6 and connects to an ordinary server, for which the "
-     "kernel falls "
-     "back to plain TCP. Rules that are written for TCP, those of Landlock up to ABI 7 among them, do not "
-     "look at such a "
-     "socket.",
+     "kernel falls back to plain TCP. Rules that are written for TCP, those of Landlock among them, do not "
+     "look at such a socket.",
      "Documentation/networking/mptcp.rst since 5.6", kByFilterToo, Proof::Line,
      loosened("--net host --allow-syscall socket"), reach, kPlain, "127.0.0.1", kTcpMultipath},
     {"tcp6-loopback", Category::Network, "TCP to a server on the host's ::1",
      "Connects to the loopback of the second address family. Where only the first one is taken away, by "
-     "rules of a packet "
-     "filter for instance, what listens on both is still reached.",
+     "rules of a packet filter for instance, what listens on both is still reached.",
      "ipv6(7)", kBy, Proof::Line, loosened("--net host"), reach, kPlain, "::1", kTcp6},
     {"tcp-mapped-address", Category::Network, "TCP to ::ffff:127.0.0.1 from an IPv6 socket",
      "An IPv6 socket reaches IPv4 servers by mapped addresses. Whoever denies sockets of family AF_INET, or "
-     "compares "
-     "addresses as text, does not stop it.",
+     "compares addresses as text, does not stop it.",
      "ipv6(7), NOTES", kBy, Proof::Line, loosened("--net host"), reach, kPlain, "::ffff:127.0.0.1", kMapped},
     {"udp-loopback", Category::Network, "a datagram to a server on the host's loopback",
      "Sends a datagram to a port of the host's loopback and reads the answer. Name servers, system loggers "
-     "and time "
-     "servers listen there. Restrictions of TCP alone do not hold it.",
+     "and time servers listen there. Restrictions of TCP alone do not hold it.",
      "udp(7)", kBy, Proof::Line, loosened("--net host"), reach, kPlain, "127.0.0.1", kUdp},
     {"udp-connected", Category::Network, "a datagram to the loopback by a connected socket",
      "Connects a datagram socket to the server first and then sends without an address. Filters of sendto's "
-     "address have "
-     "nothing to look at.",
+     "address have nothing to look at.",
      "udp(7), connect(2)", kBy, Proof::Line, loosened("--net host"), reach, kPlain, "127.0.0.1",
      kUdpConnected},
     {"metadata-address", Category::Network, "the address at which clouds give out credentials",
      "Connects to 169.254.169.254, where machines of the large clouds get their credentials without a "
-     "password. A program "
-     "that can ask there has the machine's rights in the cloud; so the data of a bank's customers was taken "
-     "in 2019. The "
-     "yard binds the address on this machine, and nothing leaves it.",
+     "password. A program that can ask there has the machine's rights in the cloud; so the data of a bank's "
+     "customers was taken in 2019. It is tried only where the address was bound on this machine for the "
+     "trial, so that nothing leaves it.",
      "RFC 3927, link-local addresses", kBy, Proof::Line, loosened("--net host"), reach, kPlain,
      "169.254.169.254", kMetadata},
 };

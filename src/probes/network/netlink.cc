@@ -142,10 +142,8 @@ constexpr Control kAble = loosened("--cap-add net_admin");
 constexpr Probe kRows[] = {
     {"netlink-links", Category::Network, "the host's network interfaces by netlink",
      "Asks the kernel for all network interfaces and looks for one of the host's. Their names and addresses "
-     "tell which "
-     "networks, tunnels and virtual machines there are. Filters that let route netlink through, as name "
-     "resolution wants "
-     "it, do not stop it.",
+     "tell which networks, tunnels and virtual machines there are. Filters that let route netlink through, "
+     "as name resolution wants it, do not stop it.",
      "rtnetlink(7), RTM_GETLINK", kBy, Proof::None, kOff, dump, kPlain, "RTM_GETLINK", RTM_GETLINK},
     {"netlink-addresses", Category::Network, "the host's addresses by netlink",
      "Asks for the addresses of all interfaces. The address identifies the machine, and its network is the "
@@ -153,8 +151,7 @@ constexpr Probe kRows[] = {
      "rtnetlink(7), RTM_GETADDR", kBy, Proof::None, kOff, dump, kPlain, "RTM_GETADDR", RTM_GETADDR},
     {"netlink-neighbours", Category::Network, "the host's ARP neighbours by netlink",
      "Asks for the table of neighbours: whom this machine lately talked to in its own network, with their "
-     "hardware "
-     "addresses. No packet has to be sent for it.",
+     "hardware addresses. No packet has to be sent for it.",
      "rtnetlink(7), RTM_GETNEIGH; arp(7)", kBy, Proof::None, kOff, dump, kPlain, "RTM_GETNEIGH",
      RTM_GETNEIGH},
     {"netlink-routes", Category::Network, "the host's routes and gateways by netlink",
@@ -163,21 +160,17 @@ constexpr Probe kRows[] = {
      "rtnetlink(7), RTM_GETROUTE", kBy, Proof::None, kOff, dump, kPlain, "RTM_GETROUTE", RTM_GETROUTE},
     {"netlink-set-link", Category::Network, "change a network interface by netlink",
      "Sends a change of an interface that does not exist: the kernel refuses it for want of the capability, "
-     "or, after "
-     "that, for want of the interface. With the capability the parsers of some forty kinds of interfaces are "
-     "open, also "
-     "in a network namespace of one's own.",
+     "or, after that, for want of the interface. With the capability the parsers of some forty kinds of "
+     "interfaces are open, also in a network namespace of one's own.",
      "rtnetlink(7), RTM_NEWLINK; net/core/rtnetlink.c", kByRights, Proof::None, kAble, change, kPlain,
      "RTM_NEWLINK", RTM_NEWLINK},
     {"netlink-delete-address", Category::Network, "remove an address by netlink",
      "Asks to remove an address from an interface that does not exist. The kernel looks at the caller's "
-     "capability "
-     "before it looks for the interface.",
+     "capability before it looks for the interface.",
      "rtnetlink(7), RTM_DELADDR", kByRights, Proof::None, kAble, change, kPlain, "RTM_DELADDR", RTM_DELADDR},
     {"netlink-delete-route", Category::Network, "remove a route by netlink",
      "Asks to remove a route with a message that is not complete. Who may change routes in the host's "
-     "namespace leads its "
-     "traffic where he wants it.",
+     "namespace leads its traffic where he wants it.",
      "rtnetlink(7), RTM_DELROUTE", kByRights, Proof::None, kAble, change, kPlain, "RTM_DELROUTE",
      RTM_DELROUTE},
 };

@@ -79,26 +79,22 @@ Attempt memory_file(const Yard& yard, const Probe&) {
 constexpr Probe kRows[] = {
     {"posix-queue", Category::Network, "take a message of the host's POSIX queue",
      "Opens a message queue by its name, takes the message and puts it back. Queues have names of their own, "
-     "outside of "
-     "every root, and are there for whoever shares the IPC namespace.",
+     "outside of every root, and are there for whoever shares the IPC namespace.",
      "mq_overview(7), ipc_namespaces(7)", by(Layer::IpcNs, Layer::Landlock), Proof::Line,
      loosened("--need ipc-ns=off --need landlock=off"), queue},
     {"posix-queue-file", Category::Network, "the host's queues as files in /dev/mqueue",
      "Reads a queue of the host as a file of the file system that shows them. It tells their sizes, and whom "
-     "they notify, "
-     "also where the calls are denied.",
+     "they notify, also where the calls are denied.",
      "mq_overview(7), Mounting the message queue filesystem", by(Layer::IpcNs, Layer::Mounts, Layer::Root),
      Proof::None, kBare, queue_file},
     {"posix-queue-mount", Category::Network, "mount the file system of the host's queues",
      "Mounts the file system of message queues anew, in a mount namespace of its own. Where the IPC "
-     "namespace is the "
-     "host's it shows the host's queues, whatever was mounted before.",
+     "namespace is the host's it shows the host's queues, whatever was mounted before.",
      "mq_overview(7), ipc/mqueue.c", by(Layer::IpcNs, Layer::Capabilities, Layer::Seccomp, Layer::UserNs),
      Proof::None, kBare, queue_mounted},
     {"shm-file", Category::Network, "a memory file of the host in /dev/shm",
      "Reads a file that a program outside made by shm_open. Such files hold what programs share: pictures, "
-     "databases, "
-     "audio. A jail that binds the host's /dev hands all of them over.",
+     "databases, audio. A jail that binds the host's /dev hands all of them over.",
      "shm_overview(7)", by(Layer::Root, Layer::Mounts), Proof::Line, loosened("--ro-bind /dev/shm:/dev/shm"),
      memory_file},
 };

@@ -62,22 +62,20 @@ constexpr Control kOff = loosened("--net host");
 constexpr Probe kRows[] = {
     {"proc-net-tcp", Category::Network, "the host's TCP sockets in /proc/net/tcp",
      "Reads the table of TCP sockets and looks for a server of the host. It tells what listens here, who is "
-     "connected to "
-     "what, and as which user. It is the first thing to read before an attack on the loopback.",
+     "connected to what, and as which user. It is the first thing to read before an attack on the loopback.",
      "proc(5), /proc/net/tcp", kBy, Proof::None, kOff, look, kPlain, "/proc/net/tcp", kTcpPort},
     {"proc-net-tcp6", Category::Network, "the host's IPv6 TCP sockets in /proc/net/tcp6",
-     "Reads the table of the second address family, where servers stand that listen on both. "
-     "Who masks the first table only shows the more interesting one.",
+     "Reads the table of the second address family, where servers stand that listen on both. Who masks the "
+     "first table only shows the more interesting one.",
      "proc(5), /proc/net/tcp6", kBy, Proof::None, kOff, look, kPlain, "/proc/net/tcp6", kTcp6Port},
     {"proc-net-udp", Category::Network, "the host's UDP sockets in /proc/net/udp",
      "Reads the table of datagram sockets and looks for a server of the host, with its owner and the length "
-     "of its queue. "
-     "Name servers and time servers are found that way.",
+     "of its queue. Name servers and time servers are found that way.",
      "proc(5), /proc/net/udp", kBy, Proof::None, kOff, look, kPlain, "/proc/net/udp", kUdpPort},
     {"proc-net-unix", Category::Network, "the host's unix sockets in /proc/net/unix",
      "Reads the table of unix sockets with their paths and abstract names. Names that were chosen at random "
-     "to be hard to "
-     "guess stand there in clear; the containers that CVE-2020-15257 let out found theirs in it.",
+     "to be hard to guess stand there in clear; the containers that CVE-2020-15257 let out found theirs in "
+     "it.",
      "proc(5), /proc/net/unix; CVE-2020-15257", kBy, Proof::None, kOff, look, kPlain, "/proc/net/unix",
      kAbstractName},
     {"proc-net-dev", Category::Network, "the host's interfaces in /proc/net/dev",
@@ -85,17 +83,16 @@ constexpr Probe kRows[] = {
      "others send.",
      "proc(5), /proc/net/dev", kBy, Proof::None, kOff, look, kPlain, "/proc/net/dev", kInterface},
     {"proc-net-route", Category::Network, "the host's routes in /proc/net/route",
-     "Reads the routing table as text, without any socket. "
-     "A gateway's address is the way to the next machine.",
+     "Reads the routing table as text, without any socket. A gateway's address is the way to the next "
+     "machine.",
      "proc(5), /proc/net/route", kBy, Proof::None, kBare, any_entry, kPlain, "/proc/net/route", kAnyEntry},
     {"proc-net-arp", Category::Network, "the host's neighbours in /proc/net/arp",
-     "Reads the ARP table as text: addresses and hardware addresses of the machines nearby. "
-     "They are the next targets, found without sending a packet.",
+     "Reads the ARP table as text: addresses and hardware addresses of the machines nearby. They are the "
+     "next targets, found without sending a packet.",
      "proc(5), /proc/net/arp; arp(7)", kBy, Proof::None, kBare, any_entry, kPlain, "/proc/net/arp", kAnyEntry},
     {"sys-class-net", Category::Network, "the host's interfaces in /sys/class/net",
      "Reads an interface's hardware address from /sys. The file system shows the network namespace of who "
-     "mounted it, so "
-     "that a bound /sys shows the host's interfaces to a jail whose own namespace has none.",
+     "mounted it, so that a bound /sys shows the host's interfaces to a jail whose own namespace has none.",
      "sysfs(5), network_namespaces(7)", by(Layer::Root, Layer::Mounts), Proof::None,
      loosened("--ro-bind /sys:/sys"), interface_in_sys, kPlain, "/sys/class/net", 0},
 };

@@ -57,16 +57,16 @@ constexpr Probe kRows[] = {
      "for UDP do not name.",
      "udplite(7)", kBy, Proof::None, kOff, make, kPlain, "UDP-Lite instead of UDP", of(2, 2, 136)},
     {"protocol-l2tp", Category::Network, "a socket of L2TP tunnels",
-     "Makes a socket of a protocol for tunnels. It is loaded for whoever asks, and hardly anybody has a "
-     "tunnel that uses it so.",
+     "Makes a socket of a protocol for tunnels. Its module is loaded for whoever asks, and hardly any "
+     "program needs it.",
      "net/l2tp/l2tp_ip.c", kBy, Proof::None, kOff, make, kPlain, "L2TP tunnels", of(2, 2, 115)},
     {"raw-ipv4", Category::Network, "a socket of raw packets of IPv4",
      "Makes a socket for packets whose headers the program writes: with any sender, past local rules for "
      "ports. In the host's network it reads what others receive.",
      "raw(7)", kByRightsToo, Proof::None, kRaw, make, kPlain, "raw packets of IPv4", of(2, 3, 255)},
     {"raw-ipv6", Category::Network, "a socket of raw packets of IPv6",
-     "The same for the second address family, which has an implementation of its own. "
-     "Rules that name the first family only leave it open.",
+     "The same for the second address family, which has an implementation of its own. Rules that name the "
+     "first family only leave it open.",
      "raw(7), ipv6(7)", kByRightsToo, Proof::None, kRaw, make, kPlain, "raw packets of IPv6", of(10, 3, 255)},
     {"raw-icmp", Category::Network, "a socket of raw ICMP",
      "Makes a raw socket of the protocol of control messages. It is what a ping with a set-id bit opens, and "
@@ -94,8 +94,7 @@ constexpr Probe kRows[] = {
      "netlink to events of devices", netlink(15)},
     {"netlink-xfrm", Category::Network, "a netlink socket to IPsec",
      "Opens the way to the rules and keys of encrypted networks, a large parser that gave root from user "
-     "namespaces. "
-     "The one of 2017 was found at a contest, and was six years old.",
+     "namespaces. The hole of 2017 was shown at a contest.",
      "CVE-2017-7184; netlink(7), NETLINK_XFRM", kBy, Proof::None, kOff, make, kPlain, "netlink to IPsec",
      netlink(6)},
     {"netlink-crypto", Category::Network, "a netlink socket to the cryptographic algorithms",
@@ -105,13 +104,12 @@ constexpr Probe kRows[] = {
      "netlink to the cryptographic algorithms", netlink(21)},
     {"netlink-connector", Category::Network, "a netlink socket to the kernel's connector",
      "Opens the way by which the kernel tells of processes that start and end, and by which some drivers are "
-     "told things. "
-     "Messages to it could use up the kernel's memory in 2010.",
+     "told things. Messages to it could use up the kernel's memory in 2010.",
      "CVE-2010-0410; netlink(7), NETLINK_CONNECTOR", kBy, Proof::None, kOff, make, kPlain,
      "netlink to the kernel's connector", netlink(11)},
     {"netlink-selinux", Category::Network, "a netlink socket to SELinux",
-     "Opens the way by which SELinux tells that its policy changes. "
-     "A program that is confined learns by it when its bounds move.",
+     "Opens the way by which SELinux tells that its policy changes. A program that is confined learns by it "
+     "when its bounds move.",
      "netlink(7), NETLINK_SELINUX", kBy, Proof::None, kOff, make, kPlain, "netlink to SELinux", netlink(7)},
     {"netlink-generic", Category::Network, "a netlink socket to families by name",
      "Opens the way to some dozens of interfaces that have no number of their own: wireless networks, "
@@ -124,24 +122,22 @@ constexpr Probe kRows[] = {
      "CVE-2013-1763; sock_diag(7)", kBy, Proof::None, kOff, make, kPlain, "netlink to the tables of sockets",
      netlink(4)},
     {"netlink-scsi", Category::Network, "a netlink socket to disks",
-     "Opens the way by which disk adapters tell of events. "
-     "Nothing but a tool for such adapters listens there.",
+     "Opens the way by which disk adapters tell of events. Only tools for such adapters listen there.",
      "netlink(7), NETLINK_SCSITRANSPORT", kBy, Proof::None, kOff, make, kPlain, "netlink to disks",
      netlink(18)},
     {"netlink-iscsi", Category::Network, "a netlink socket to disks in the network",
-     "Opens the way to disks over the network. Every user could tell it addresses in the kernel until 2021, "
-     "and its module was loaded for the asking.",
+     "Opens the way to disks over the network. Until 2021 it took messages of every user, who could read and "
+     "write past its buffers with them; its module was loaded for the asking.",
      "CVE-2021-27364, CVE-2021-27365; drivers/scsi/scsi_transport_iscsi.c", kBy, Proof::None, kOff, make,
      kPlain, "netlink to disks in the network", netlink(8)},
     {"netlink-rdma", Category::Network, "a netlink socket to remote memory",
-     "Opens the way to adapters that read and write memory of other machines. "
-     "Machines without such adapters have the module all the same.",
+     "Opens the way to adapters that read and write memory of other machines. Machines without such adapters "
+     "have the module all the same.",
      "netlink(7), NETLINK_RDMA", kBy, Proof::None, kOff, make, kPlain, "netlink to remote memory",
      netlink(20)},
     {"netlink-fib-lookup", Category::Network, "a netlink socket to questions to the routing table",
      "Opens a second way into the routing table, for questions of single addresses, that nearly no program "
-     "uses. "
-     "Code that nobody uses is code that nobody tests.",
+     "uses. Code that nobody uses is code that nobody tests.",
      "netlink(7), NETLINK_FIB_LOOKUP", kBy, Proof::None, kOff, make, kPlain,
      "netlink to questions to the routing table", netlink(10)},
 };

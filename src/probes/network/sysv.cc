@@ -102,35 +102,31 @@ constexpr Control kOff = loosened("--need ipc-ns=off");
 constexpr Probe kRows[] = {
     {"sysv-memory", Category::Network, "attach a System V segment of the host by its key",
      "Asks for a memory segment by its number and attaches it. Databases and display programs share memory "
-     "that way, and "
-     "often for everybody. No root and no mount hides it: chroot leaves all of it within reach.",
+     "that way, and often for everybody. No root and no mount hides it: chroot leaves all of it within "
+     "reach.",
      "shmget(2), ipc_namespaces(7)", kBy, Proof::Line, kOff, by_key},
     {"sysv-memory-list", Category::Network, "find System V segments without knowing a key",
      "Goes through the kernel's table of segments by index, and attaches each that may be read. That finds "
-     "also those "
-     "which were made without a key and are meant to be shared by descent only.",
+     "also those which were made without a key and are meant to be shared by descent only.",
      "shmctl(2), SHM_STAT", kBy, Proof::Line, kOff, by_list},
     {"sysv-semaphore", Category::Network, "read a System V semaphore of the host",
      "Asks for a semaphore by its key and reads its value. Who may read and change it can stop the programs "
-     "that wait for "
-     "it, or wake them too early.",
+     "that wait for it, or wake them too early.",
      "semctl(2), ipc_namespaces(7)", kBy, Proof::None, kOff, semaphore},
     {"sysv-message", Category::Network, "read a System V message of the host",
      "Copies a message out of a queue of the host without taking it. Messages go between programs of "
-     "different users, who "
-     "trust what arrives.",
+     "different users, who trust what arrives.",
      "msgrcv(2), MSG_COPY", kBy, Proof::Line, kOff, message},
     {"sysv-proc-shm", Category::Network, "the host's segments in /proc/sysvipc",
      "Reads the kernel's list of segments, with owners, sizes and who last used them. It is the map for the "
-     "attacks on "
-     "them.",
+     "attacks on them.",
      "proc(5), /proc/sysvipc", kBy, Proof::None, kOff, list_of_proc, kPlain, "/proc/sysvipc/shm", 0},
     {"sysv-proc-sem", Category::Network, "the host's semaphores in /proc/sysvipc",
      "Reads the kernel's list of semaphores. It tells which programs run and how they wait for each other.",
      "proc(5), /proc/sysvipc", kBy, Proof::None, kOff, list_of_proc, kPlain, "/proc/sysvipc/sem", 1},
     {"sysv-proc-msg", Category::Network, "the host's message queues in /proc/sysvipc",
-     "Reads the kernel's list of message queues, with the process ids of who sent and received last. "
-     "Numbers of processes outside are otherwise hidden.",
+     "Reads the kernel's list of message queues, with the process ids of who sent and received last. Numbers "
+     "of processes outside are otherwise hidden.",
      "proc(5), /proc/sysvipc", kBy, Proof::None, kOff, list_of_proc, kPlain, "/proc/sysvipc/msg", 2},
 };
 

@@ -83,31 +83,24 @@ Attempt pass_descriptor(const Yard& yard, const Probe&) {
 constexpr Probe kRows[] = {
     {"unix-path", Category::Network, "a unix socket of the host by its path",
      "Connects to a socket file in a folder outside. The sockets of container engines, agents for keys and "
-     "message buses "
-     "are such files, and whoever talks to the first of them is root. Network namespaces do not separate "
-     "them: only the "
-     "path does.",
+     "message buses are such files, and whoever talks to the first of them is root. Network namespaces do "
+     "not separate them: only the path does.",
      "unix(7)", by(Layer::Root, Layer::MountNs), Proof::Line, kBare, by_path},
     {"abstract-stream", Category::Network, "a unix socket with an abstract name",
      "Connects to a name that is in no file system. Display servers, message buses and container engines "
-     "listened on such "
-     "names, where no root and no file mode stands before them: containerd's was how containers with the "
-     "host's network "
-     "became root in 2020.",
+     "listened on such names, where no root and no file mode stands before them: containerd's was how "
+     "containers with the host's network became root in 2020.",
      "CVE-2020-15257, unix(7)", by(Layer::NetNs, Layer::Landlock), Proof::Line,
      loosened("--net host --need landlock=off"), by_abstract_name},
     {"abstract-datagram", Category::Network, "a datagram to an abstract name",
      "Sends a datagram to an abstract name, which needs no connection and no answer. System loggers and "
-     "service managers "
-     "take orders that way.",
+     "service managers take orders that way.",
      "unix(7), network_namespaces(7)", by(Layer::NetNs, Layer::Landlock), Proof::Connection,
      loosened("--net host --need landlock=off"), datagram},
     {"abstract-descriptor", Category::Network, "hand a descriptor out through an abstract socket",
      "Sends a descriptor of its own root to a process outside. Whoever receives it can open what is below it "
-     "with the "
-     "rights of both, and an accomplice outside can hand back descriptors of the host the same way. File "
-     "systems and "
-     "roots are no hindrance for it.",
+     "with the rights of both, and an accomplice outside can hand back descriptors of the host the same way. "
+     "File systems and roots are no hindrance for it.",
      "unix(7), SCM_RIGHTS", by(Layer::NetNs, Layer::Landlock), Proof::Connection,
      loosened("--net host --need landlock=off"), pass_descriptor},
 };

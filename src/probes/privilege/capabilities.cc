@@ -111,8 +111,8 @@ constexpr Probe row(const char* id, const char* technique, const char* about, co
 
 constexpr Probe kRows[] = {
     row("cap-sys-admin", "CAP_SYS_ADMIN: mounts and everything else",
-        "Looks for CAP_SYS_ADMIN. It mounts, enters namespaces, and is asked for by more parts of the "
-        "kernel than any other; with it on the host a jail is none.",
+        "Looks for CAP_SYS_ADMIN. It mounts, enters namespaces, and is asked for by more parts of the kernel "
+        "than any other; with it on the host a jail is none.",
         "CAP_SYS_ADMIN", CAP_SYS_ADMIN, loosened("--cap-add sys_admin")),
     row("cap-sys-module", "CAP_SYS_MODULE: own code in the kernel",
         "Looks for CAP_SYS_MODULE. On the host it loads kernel modules: there is no jail that a module "
@@ -136,24 +136,24 @@ constexpr Probe kRows[] = {
         "2014.",
         "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, loosened("--cap-add dac_read_search")),
     row("cap-net-admin", "CAP_NET_ADMIN: the network and its filters",
-        "Looks for CAP_NET_ADMIN. It opens nf_tables, traffic control and routing, from where many "
-        "privilege escalations of recent years went, such as CVE-2022-32250.",
+        "Looks for CAP_NET_ADMIN. It opens nf_tables, traffic control and routing, where many privilege "
+        "escalations of recent years began, such as CVE-2022-32250.",
         "CAP_NET_ADMIN", CAP_NET_ADMIN, loosened("--cap-add net_admin")),
     row("cap-net-raw", "CAP_NET_RAW: raw and packet sockets",
         "Looks for CAP_NET_RAW. It forges packets and listens to those of others; packet sockets had "
         "CVE-2020-14386.",
         "CAP_NET_RAW", CAP_NET_RAW, loosened("--cap-add net_raw")),
     row("cap-net-bind-service", "CAP_NET_BIND_SERVICE: ports of services",
-        "Looks for CAP_NET_BIND_SERVICE. On a network that is the host's a program could pose as one of "
-        "its services.",
+        "Looks for CAP_NET_BIND_SERVICE. On a network that is the host's a program could pose as one of its "
+        "services.",
         "CAP_NET_BIND_SERVICE", CAP_NET_BIND_SERVICE, loosened("--cap-add net_bind_service")),
     row("cap-mknod", "CAP_MKNOD: devices by number",
-        "Looks for CAP_MKNOD. On the host it makes a node for every device, the disk below the root first "
-        "of all.",
+        "Looks for CAP_MKNOD. On the host it makes a node for every device, the disk below the root first of "
+        "all.",
         "CAP_MKNOD", CAP_MKNOD, loosened("--cap-add mknod")),
     row("cap-setuid", "CAP_SETUID: any user",
-        "Looks for CAP_SETUID. The program becomes any user that its namespace knows, and is counted as "
-        "that one.",
+        "Looks for CAP_SETUID. The program becomes any user that its namespace knows, and is counted as that "
+        "one.",
         "CAP_SETUID", CAP_SETUID, loosened("--cap-add setuid")),
     row("cap-setgid", "CAP_SETGID: any group",
         "Looks for CAP_SETGID. The program takes any group, disk and shadow too where they are mapped, and "
@@ -164,8 +164,8 @@ constexpr Probe kRows[] = {
         "it makes.",
         "CAP_SETFCAP", CAP_SETFCAP, loosened("--cap-add setfcap")),
     row("cap-setpcap", "CAP_SETPCAP: the sets themselves",
-        "Looks for CAP_SETPCAP. It fills the inheritable set from the bounding set and unlocks what an uid "
-        "of 0 means.",
+        "Looks for CAP_SETPCAP. It fills the inheritable set from the bounding set and changes the "
+        "securebits, which say what user 0 may do.",
         "CAP_SETPCAP", CAP_SETPCAP, loosened("--cap-add setpcap")),
     row("cap-sys-chroot", "CAP_SYS_CHROOT: another root",
         "Looks for CAP_SYS_CHROOT. With it a second chroot leads out of a first; it also is half of what "
@@ -180,8 +180,8 @@ constexpr Probe kRows[] = {
         "valid again.",
         "CAP_SYS_TIME", CAP_SYS_TIME, loosened("--cap-add sys_time")),
     row("cap-sys-resource", "CAP_SYS_RESOURCE: past limits",
-        "Looks for CAP_SYS_RESOURCE. Limits of resources, quotas and reserved disk space no longer hold "
-        "the program.",
+        "Looks for CAP_SYS_RESOURCE. Limits of resources, quotas and reserved disk space no longer hold the "
+        "program.",
         "CAP_SYS_RESOURCE", CAP_SYS_RESOURCE, loosened("--cap-add sys_resource")),
     row("cap-sys-nice", "CAP_SYS_NICE: ahead of everybody",
         "Looks for CAP_SYS_NICE. On the host it takes real-time priority, and the processors from all "
@@ -201,8 +201,8 @@ constexpr Probe kRows[] = {
         "Looks for CAP_FOWNER. The program changes modes, labels and flags of files as if it owned them.",
         "CAP_FOWNER", CAP_FOWNER, loosened("--cap-add fowner")),
     row("cap-fsetid", "CAP_FSETID: set-id bits that stay",
-        "Looks for CAP_FSETID. Set-uid and set-gid bits survive writing, so that a program can be "
-        "rewritten and still be of its owner.",
+        "Looks for CAP_FSETID. Set-uid and set-gid bits survive writing, so that a program can be rewritten "
+        "and still be of its owner.",
         "CAP_FSETID", CAP_FSETID, loosened("--cap-add fsetid")),
     row("cap-bpf", "CAP_BPF: programs in the kernel",
         "Looks for CAP_BPF. On the host it loads BPF programs, whose verifier was wrong time and again, as "
@@ -224,8 +224,8 @@ constexpr Probe kRows[] = {
         "Looks for CAP_MAC_OVERRIDE. A security module that knows it lets the program pass.",
         "CAP_MAC_OVERRIDE", CAP_MAC_OVERRIDE, loosened("--cap-add mac_override")),
     row("cap-audit-control", "CAP_AUDIT_CONTROL: the audit rules",
-        "Looks for CAP_AUDIT_CONTROL. On the host it switches audit rules off, so that nothing is written "
-        "of what comes next.",
+        "Looks for CAP_AUDIT_CONTROL. On the host it switches audit rules off, so that nothing is written of "
+        "what comes next.",
         "CAP_AUDIT_CONTROL", CAP_AUDIT_CONTROL, loosened("--cap-add audit_control")),
     row("cap-audit-write", "CAP_AUDIT_WRITE: lines in the audit log",
         "Looks for CAP_AUDIT_WRITE. On the host it writes records into the audit log that name whom it "
@@ -240,22 +240,23 @@ constexpr Probe kRows[] = {
         "likes.",
         "CAP_BLOCK_SUSPEND", CAP_BLOCK_SUSPEND, loosened("--cap-add block_suspend")),
     row("cap-ipc-owner", "CAP_IPC_OWNER: others' shared memory",
-        "Looks for CAP_IPC_OWNER. System V memory, queues and semaphores in its namespace are open, "
-        "whatever their modes.",
+        "Looks for CAP_IPC_OWNER. System V memory, queues and semaphores in its namespace are open, whatever "
+        "their modes.",
         "CAP_IPC_OWNER", CAP_IPC_OWNER, loosened("--cap-add ipc_owner")),
 };
 
 constexpr Probe kSets[] = {
     {"cap-bounding-set", Category::Privilege, "what a started program could be given",
-     "Reads the bounding set, the ceiling of what any program that is started can get. As long as it is "
-     "not empty, a set-uid program or a new user id brings capabilities back.",
+     "Reads the bounding set, the ceiling of what any program that is started can get. As long as it is not "
+     "empty, a set-uid program or a new user id brings capabilities back.",
      "PR_CAPBSET_READ(2const)", by(Layer::Capabilities), Proof::None, loosened("--cap-add chown"), bounding},
     {"cap-inheritable-set", Category::Privilege, "what passes through a started program",
      "Reads the inheritable set, which programs with matching file capabilities take up. Docker and others "
      "started containers with it filled until 2022.",
      "CVE-2022-24769", by(Layer::Capabilities), Proof::None, loosened("--cap-add chown"), inheritable},
     {"cap-ambient-set", Category::Privilege, "what every started program keeps",
-     "Reads the ambient set: capabilities that an unprivileged program gets for nothing but being started.",
+     "Reads the ambient set. Its capabilities pass to every ordinary program that is started, without a mark "
+     "on its file.",
      "PR_CAP_AMBIENT(2const)", by(Layer::Capabilities), Proof::None, loosened("--cap-add chown"), ambient},
     {"cap-ambient-raise", Category::Privilege, "raises capabilities so that they stay",
      "Copies the permitted set into the inheritable and the ambient set. What one process has by accident, "
@@ -263,8 +264,8 @@ constexpr Probe kSets[] = {
      "PR_CAP_AMBIENT(2const)", by(Layer::Capabilities, Layer::Securebits), Proof::None, kNamespaced,
      raise_ambient},
     {"cap-set", Category::Privilege, "fills the sets by capset",
-     "Fills all sets with what is permitted, or if that is nothing asks for the inheritable set to be "
-     "full. It succeeds where some set was left for it.",
+     "Fills all sets with what is permitted, or if that is nothing asks for the inheritable set to be full. "
+     "It succeeds where some set was left for it.",
      "capset(2)", by(Layer::Capabilities), Proof::None, loosened("--cap-add chown"), raise_permitted},
 };
 

@@ -97,8 +97,8 @@ constexpr uint32_t kChange = by(Layer::UserNs, Layer::Capabilities);
 
 constexpr Probe kRows[] = {
     {"become-user", Category::Privilege, "setuid to another user",
-     "Asks to be user 0, 1, 1000, 65534 and the caller, one after the other. A program that becomes "
-     "another user has that one's files and processes, and a count of processes of its own for its limits.",
+     "Asks to be user 0, 1, 1000, 65534 and the caller, one after the other. A program that becomes another "
+     "user has that one's files and processes, and a count of processes of its own for its limits.",
      "setuid(2), setresuid(2)", kChange, Proof::None, loosened("--uid-range 10 --cap-add setuid"),
      become_user},
     {"become-group", Category::Privilege, "setgid to another group",
@@ -116,8 +116,8 @@ constexpr Probe kRows[] = {
      "setgroups(2), CVE-2014-8989", kChange, Proof::None, loosened("--uid-range 10 --cap-add setgid"),
      take_groups},
     {"kept-groups", Category::Privilege, "supplementary groups of the caller",
-     "Looks whether a group of the caller's is still the program's. Such a group opens files, whether it "
-     "has a name inside or is shown as nobody's. Rootless jails keep them where nobody arranged otherwise.",
+     "Looks whether a group of the caller's is still the program's. Such a group opens files, whether it has "
+     "a name inside or is shown as nobody's. Rootless jails keep them where nobody arranged otherwise.",
      "getgroups(2), user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, kept_groups},
     {"root-outside", Category::Privilege, "user 0 outside",
      "Looks whether what belongs to the host's root is its own. A program that is the host's user 0 owns "
@@ -125,8 +125,8 @@ constexpr Probe kRows[] = {
      "settings below /proc/sys.",
      "user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, user_outside},
     {"root-group-outside", Category::Privilege, "group 0 outside",
-     "Looks whether what belongs to root's group of the host is its group's. Many a file of the host is "
-     "open to that group.",
+     "Looks whether what belongs to root's group of the host is its group's. Many a file of the host is open "
+     "to that group.",
      "user_namespaces(7)", by(Layer::UserNs), Proof::None, kBare, group_outside},
     {"root-mapped", Category::Privilege, "the host's root among the mapped users",
      "Looks whether any id here means user 0 outside. Then files of root's are not nobody's, and a set-uid "

@@ -79,12 +79,12 @@ constexpr Probe kRows[] = {
      "session-keyring(7)", kOwnSession, Proof::Line, loosened(kOpen), search, kPlain, "session",
      KEY_SPEC_SESSION_KEYRING},
     {"callers-key-request", Category::Privilege, "request_key finds the caller's key",
-     "Asks by request_key, which looks through all keyrings that the process has. It is a system call of "
-     "its own, which a filter for keyctl alone leaves open.",
+     "Asks by request_key, which looks through all keyrings that the process has. It is a system call of its "
+     "own, which a filter for keyctl alone leaves open.",
      "request_key(2)", kOwnSession, Proof::Line, loosened(kOpen), request},
     {"key-user-session", Category::Privilege, "key by way of the user's keyrings",
-     "Searches the keyring that all sessions of the user share and which the caller's session may link to. "
-     "Two container runtimes let it through, since only the session keyring was made anew.",
+     "Searches the keyring that all sessions of the user share and which the caller's session may link to. A "
+     "jail that only makes a new session keyring leaves it open.",
      "user-session-keyring(7)", kOwnSession, Proof::Line, kBare, search, kPlain, "user session",
      KEY_SPEC_USER_SESSION_KEYRING},
     {"key-by-number", Category::Privilege, "key by the serial number in /proc/keys",
@@ -93,8 +93,8 @@ constexpr Probe kRows[] = {
      "keyrings(7), /proc/keys", by(Layer::Seccomp, Layer::Keyring, Layer::UserNs), Proof::Line, kBare,
      find_in_proc},
     {"key-plant", Category::Privilege, "add_key where other sessions look",
-     "Puts a key into the keyring that belongs to the user id, and takes it away. A program that shares "
-     "its id with somebody outside leaves keys for him that his programs then trust.",
+     "Puts a key into the keyring that belongs to the user id, and takes it away. A program that shares its "
+     "id with somebody outside leaves keys for him that his programs then trust.",
      "add_key(2), user-keyring(7)", by(Layer::Seccomp), Proof::None, loosened(kOpen), plant},
     {"key-join", Category::Privilege, "makes a session keyring",
      "Joins a new session keyring. That one call gave root to everybody between Linux 3.8 and 4.4, by "

@@ -168,15 +168,15 @@ constexpr long pair(long high, long low) { return high << 32 | low; }
 
 constexpr Probe kRows[] = {
     inside("userns-unshare", "user namespace by unshare",
-           "Makes a user namespace and is root in it. Nothing is won by that alone, but it opens "
-           "interfaces that only root had until Linux 3.8, and the errors in them.",
+           "Makes a user namespace and is root in it. Nothing is won by that alone, but it opens interfaces "
+           "that only root had until Linux 3.8, and the errors in them.",
            "user_namespaces(7)", by_unshare, "", 0, loosened("--weaken nested-userns")),
     inside("userns-clone", "user namespace by clone",
            "Makes a process with CLONE_NEWUSER. A filter that knows unshare only forgets this way.",
            "clone(2)", by_clone, "", 0, loosened("--weaken nested-userns")),
     inside("userns-clone-high", "user namespace by clone, with upper bits",
-           "Like clone, with a bit in the upper half of the flags' word, which the kernel ignores. A "
-           "filter that compares the whole word with what it forbids does not match.",
+           "Like clone, with a bit in the upper half of the flags' word, which the kernel ignores. A filter "
+           "that compares the whole word with what it forbids does not match.",
            "clone(2), kernel/fork.c", by_clone, "", 1L << 40, loosened("--weaken nested-userns")),
     inside("userns-clone3", "user namespace by clone3",
            "Makes the process with clone3, whose flags stand in memory where no filter can see them. A "
@@ -192,8 +192,8 @@ constexpr Probe kRows[] = {
            "CVE-2021-3493 gave root that way.",
            "CVE-2023-0386", mount_overlay, "", 0, kMounting),
     inside("userns-fuse", "fuse mount in an own user namespace",
-           "Opens /dev/fuse and mounts a file system that it answers itself, allowed since Linux 4.18. "
-           "Such a mount stops the kernel in the middle of a copy for as long as an attack on a race takes.",
+           "Opens /dev/fuse and mounts a file system that it answers itself, allowed since Linux 4.18. Such "
+           "a mount stops the kernel in the middle of a copy for as long as an attack on a race takes.",
            "fuse(4)", mount_fuse, "", 0,
            loosened("--weaken nested-userns --seccomp none --need landlock=off --dev /dev/fuse")),
     inside("userns-nftables", "nf_tables in an own network",
@@ -201,17 +201,17 @@ constexpr Probe kRows[] = {
            "CAP_NET_ADMIN. From here CVE-2022-32250, CVE-2023-32233 and CVE-2024-1086 gave root on hosts.",
            "CVE-2024-1086", ask_netlink, "nf_tables", pair(NETLINK_NETFILTER, 10 << 8 | 16)),
     inside("userns-xfrm", "packet transformation in an own network",
-           "Makes user and network namespaces and asks for the state of IPsec transformations. "
-           "CVE-2017-7184 in that interface was used at a contest to become root.",
+           "Makes user and network namespaces and asks for the state of IPsec transformations. CVE-2017-7184 "
+           "in that interface was used at a contest to become root.",
            "CVE-2017-7184", ask_netlink, "xfrm", pair(NETLINK_XFRM, 0x23)),
     inside("userns-packet", "packet socket in an own network",
-           "Makes user and network namespaces and opens a packet socket, with its rings in shared memory: "
-           "CVE-2016-8655, CVE-2017-7308 and CVE-2020-14386 were errors there.",
+           "Makes user and network namespaces and opens a packet socket, which can have rings in shared "
+           "memory. CVE-2016-8655, CVE-2017-7308 and CVE-2020-14386 were errors there.",
            "CVE-2020-14386", open_socket, "packet socket", pair(AF_PACKET, 0)),
     inside("userns-raw", "raw socket in an own network",
-           "Makes user and network namespaces and opens a raw socket of ICMP, by which headers that no "
-           "check made come into the kernel. Errors of the protocols that were out of reach for a program "
-           "come within it.",
+           "Makes user and network namespaces and opens a raw socket of ICMP, by which headers that no check "
+           "made come into the kernel. Errors of the protocols that were out of reach for a program come "
+           "within it.",
            "raw(7), network_namespaces(7)", open_socket, "raw socket", pair(AF_INET, 1)),
     inside("userns-tun", "tunnel interface in an own network",
            "Makes user and network namespaces and in them an interface whose packets the program writes. "

@@ -80,8 +80,8 @@ constexpr Probe kRows[] = {
      "execve(2)", by(Layer::NoNewPrivs, Layer::Mounts, Layer::UserNs), Proof::None, kChroot, start,
      kPlanted | kPlantedByRoot, kSetGid},
     {"file-capability-program", Category::Privilege, "program with file capabilities in the root",
-     "Starts a program whose extended attribute grants it every capability. It needs no bit in its mode, "
-     "so that a look at modes does not find it.",
+     "Starts a program whose extended attribute grants it every capability. It needs no bit in its mode, so "
+     "that a look at modes does not find it.",
      "capabilities(7)", by(Layer::NoNewPrivs, Layer::Mounts, Layer::UserNs, Layer::Capabilities), Proof::None,
      kChroot, start, kPlanted | kPlantedByRoot, kFileCapability},
 };

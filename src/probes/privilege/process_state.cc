@@ -73,18 +73,18 @@ Attempt raise_limit(const Yard&, const Probe&) {
 
 constexpr Probe kRows[] = {
     {"no-new-privs", Category::Privilege, "no_new_privs is not set",
-     "Reads the switch with which a process gives up gaining rights by starting programs. It cannot be "
-     "taken back, and it is what an unprivileged system call filter stands on. In the kernel since 3.5.",
+     "Reads the switch with which a process gives up gaining rights by starting programs. It cannot be taken "
+     "back, and it is what an unprivileged system call filter stands on. In the kernel since 3.5.",
      "PR_SET_NO_NEW_PRIVS(2const)", by(Layer::NoNewPrivs), Proof::None,
      loosened("--need no-new-privs=off --need seccomp=off --need landlock=off"), no_new_privs},
     {"securebits", Category::Privilege, "user 0 is privileged when a program starts",
-     "Reads the securebits. As long as they are not locked and the bounding set offers something, a "
-     "program that is started as user 0 has it, whatever its starter had.",
+     "Reads the securebits. As long as they are not locked and the bounding set offers something, a program "
+     "that is started as user 0 has it, whatever its starter had.",
      "capabilities(7), The securebits flags", by(Layer::Securebits, Layer::Capabilities), Proof::None,
      loosened("--cap-add chown --need securebits=off"), secure_bits},
     {"securebits-set", Category::Privilege, "sets the securebits",
-     "Sets the securebits to what they are. Who can has CAP_SETPCAP, and with it unlocks what an id of 0 "
-     "and a change of the id mean.",
+     "Sets the securebits to what they are. Who can has CAP_SETPCAP, and with it unlocks what an id of 0 and "
+     "a change of the id mean.",
      "PR_SET_SECUREBITS(2const)", by(Layer::Capabilities), Proof::None, loosened("--cap-add setpcap"),
      set_secure_bits},
     {"personality-layout", Category::Privilege, "personality without random addresses",
@@ -94,14 +94,13 @@ constexpr Probe kRows[] = {
      take_personality, kPlain, "ADDR_NO_RANDOMIZE", ADDR_NO_RANDOMIZE},
     {"personality-exec", Category::Privilege, "personality in which data can be executed",
      "Takes the personality in which memory that can be read can be executed too, which undoes the oldest "
-     "protection against injected code for everything that is started after it. It holds for everything "
-     "that the process maps afterwards.",
+     "protection against injected code for everything that is started after it. It holds for everything that "
+     "the process maps afterwards.",
      "personality(2)", by(Layer::Seccomp), Proof::None, loosened("--allow-syscall personality"),
      take_personality, kPlain, "READ_IMPLIES_EXEC", READ_IMPLIES_EXEC},
     {"core-dump", Category::Privilege, "core dumps",
-     "Looks whether a crash would leave a core dump. The collector that the host has set gets it, running "
-     "as root outside, and such collectors were fooled more than once, as in CVE-2025-5054 and "
-     "CVE-2025-4598.",
+     "Looks whether a crash would leave a core dump. The collector that the host has set gets it, running as "
+     "root outside, and such collectors were fooled more than once, as in CVE-2025-5054 and CVE-2025-4598.",
      "core(5), CVE-2025-4598", by(Layer::Rlimits), Proof::None, kBare, core_dump},
     {"move-memory", Category::Privilege, "PR_SET_MM moves what a process says of itself",
      "Asks to move the place of its own arguments to an address that is refused only after the check. With "

@@ -83,16 +83,16 @@ constexpr Probe kRows[] = {
         "the host's files, with the host's root as its own.",
         kWitness, kMnt),
     row("enter-processes", "pid namespace of a process outside",
-        "Enters the pid namespace of a process outside. The next child that the program has is a process "
-        "of the host.",
+        "Enters the pid namespace of a process outside. The next child that the program has is a process of "
+        "the host.",
         kWitness, kPid),
     row("enter-network", "network namespace of a process outside",
         "Enters the network namespace of a process outside, with its interfaces and what listens on its "
         "loopback. What was cut off by an empty network is then as near as it is to the host.",
         kWitness, kNet),
     row("enter-ipc", "IPC namespace of a process outside",
-        "Enters the IPC namespace of a process outside, with the shared memory and the queues of the "
-        "host's programs. System V objects have no path, so that no mount hides them there.",
+        "Enters the IPC namespace of a process outside, with the shared memory and the queues of the host's "
+        "programs. System V objects have no path, so that no mount hides them there.",
         kWitness, kIpc),
     row("enter-names", "UTS namespace of a process outside",
         "Enters the UTS namespace of a process outside, where it can read and change the host's name. A "
@@ -103,8 +103,8 @@ constexpr Probe kRows[] = {
         "paths. The limits stay, but the tree above the jail and the names of its neighbours are seen.",
         kWitness, kCgroup),
     row("enter-time", "time namespace of a process outside",
-        "Enters the time namespace of a process outside, whose clocks tell how long the machine runs. That "
-        "time is shared with all others on the machine, and finds two jails to be on the same one.",
+        "Enters the time namespace of a process outside, whose clocks tell how long the machine runs. All "
+        "others on the machine have the same time, by which two jails find that they are on the same one.",
         kWitness, kTime),
     row("enter-by-descriptor", "several namespaces by a process descriptor",
         "Opens a descriptor of a process outside and enters its mount, network, IPC and UTS namespaces in "
@@ -119,12 +119,12 @@ constexpr Probe kRows[] = {
         "after it. The interfaces and the loopback of that one are the program's then.",
         kFirst, kNet, kNamespaced),
     row("enter-first-processes", "pid namespace of the jail's first process",
-        "Enters the pid namespace of process 1 again. It is a door for programs that have been given one "
-        "of their own.",
+        "Enters the pid namespace of process 1 again. It is a door for programs that have been given one of "
+        "their own.",
         kFirst, kPid, kNamespaced),
     row("enter-first-by-descriptor", "the first process's namespaces by descriptor",
-        "Opens a descriptor of process 1 and enters its mount, network, IPC and UTS namespaces in one "
-        "call. A filter that watches files below /proc does not see it.",
+        "Opens a descriptor of process 1 and enters its mount, network, IPC and UTS namespaces in one call. "
+        "A filter that watches files below /proc does not see it.",
         kFirst, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS, kNamespaced, by_pidfd),
 };
 

@@ -195,32 +195,32 @@ constexpr Probe first(const char* id, const char* technique, const char* about, 
 
 constexpr Probe kOutside[] = {
     row("proc-root", "a file outside by /proc/PID/root",
-        "Opens the canary below the root of a process outside, which /proc has as a link. It needs the "
-        "right to trace the process, no path, and no trick; root in a chroot with /proc has it.",
+        "Opens the canary below the root of a process outside, which /proc has as a link. It needs the right "
+        "to trace the process, no path, and no trick; root in a chroot with /proc has it.",
         "proc_pid_root(5)", kWitness, kChroot, through_root, Proof::Line),
     row("proc-cwd", "up from /proc/PID/cwd",
-        "Changes to the working directory of a process outside and goes up from there, where no root is "
-        "that would stop it. The canary is then opened as a name below the host root.",
+        "Changes to the working directory of a process outside and goes up from there, where no root is that "
+        "would stop it. The canary is then opened as a name below the host root.",
         "proc_pid_cwd(5)", kWitness, kChroot, through_cwd, Proof::Line),
     row("proc-environ", "environment of the launcher",
         "Reads the environment with which the launcher was started. Tokens and passwords are handed to "
         "programs that way; a jail can be given an empty one and still show the launcher's.",
         "proc_pid_environ(5)", kLauncher, kBare, environment, Proof::Line),
     file("proc-mem", "memory of a process outside, by its file",
-         "Opens the memory of a process outside for reading: the file of process_vm_readv, older, and "
-         "without a filter's eye on it.",
+         "Opens the memory of a process outside for reading. It gives what process_vm_readv gives, and is "
+         "read by ordinary calls that no filter denies.",
          "proc_pid_mem(5)", kMem),
     file("proc-mem-write", "memory of a process outside, to write",
          "Opens the memory of a process outside for writing, and writes nothing. It writes also where the "
          "process itself cannot; CVE-2012-0056 gave root by it.",
          "CVE-2012-0056", kMemWrite),
     file("proc-fd", "descriptors of a process outside",
-         "Lists the descriptors of a process outside. Each of them can be opened anew through its link, "
-         "what has no name any more too.",
+         "Lists the descriptors of a process outside. Each of them can be opened anew through its link, also "
+         "what has no name any more.",
          "proc_pid_fd(5)", kFd),
     file("proc-maps", "address layout of a process outside",
-         "Reads where a process outside has its program, libraries and stack. An attack on it needs to "
-         "guess no address then.",
+         "Reads where a process outside has its program, libraries and stack. An attack on it needs to guess "
+         "no address then.",
          "proc_pid_maps(5)", kMaps),
     file(
         "proc-stack", "kernel stack of a process outside",
@@ -231,8 +231,8 @@ constexpr Probe kOutside[] = {
          "addresses undo its random layout, and the arguments tell what it waits for.",
          "proc_pid_syscall(5)", kSyscall),
     file("proc-io", "bytes that a process outside reads and writes",
-         "Reads how many bytes a process outside has read and written. At a terminal that is the length of "
-         "a password.",
+         "Reads how many bytes a process outside has read and written. At a terminal that is the length of a "
+         "password.",
          "proc_pid_io(5)", kIo),
     file("proc-oom", "who outside is ended when memory is short",
          "Opens the score of a process outside for writing, and writes nothing. With the highest one the "
@@ -258,16 +258,16 @@ constexpr Probe kFirstRows[] = {
         "root, or is the host's.",
         "proc_pid_root(5)", kFirst, kChroot, through_root, Proof::Line),
     row("proc-first-cwd", "up from /proc/1/cwd",
-        "Changes to the working directory of process 1 and goes up from there. A first process that "
-        "changed its root and forgot its working directory is enough.",
+        "Changes to the working directory of process 1 and goes up from there. A first process that changed "
+        "its root and forgot its working directory is enough.",
         "proc_pid_cwd(5)", kFirst, kChroot, through_cwd, Proof::Line),
     first("proc-first-mem", "memory of the jail's first process",
           "Opens the memory of process 1 for reading, with what the launcher kept there. It is the file "
           "behind process_vm_readv, and asks for the same right.",
           "proc_pid_mem(5)", kMem),
     first("proc-first-mem-write", "memory of the jail's first process, to write",
-          "Opens the memory of process 1 for writing, and writes nothing. What is written there runs "
-          "outside of the program's filter and limits.",
+          "Opens the memory of process 1 for writing, and writes nothing. What is written there runs outside "
+          "of the program's filter and limits.",
           "proc_pid_mem(5)", kMemWrite),
     first("proc-first-fd", "descriptors of the jail's first process",
           "Lists the descriptors of process 1. What the launcher forgot to close there can be opened from "
@@ -289,8 +289,8 @@ constexpr Probe kAll[] = {
         "users and working hours are then the program's to read.",
         "proc(5), pid_namespaces(7)", "", kBare, strangers, Proof::None),
     row("proc-any-environ", "the secret in any environment",
-        "Reads the environment of every process that /proc shows, and looks for the canary's line in it. "
-        "One process that was started outside, or before the environment was cleared, is enough.",
+        "Reads the environment of every process that /proc shows, and looks for the canary's line in it. One "
+        "process that was started outside, or before the environment was cleared, is enough.",
         "proc_pid_environ(5)", "", kBare, any_environment, Proof::Line),
     row("proc-any-root", "a file outside by any process's root",
         "Tries the root of every process that /proc shows. One that was started outside is enough.",

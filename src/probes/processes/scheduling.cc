@@ -143,8 +143,8 @@ constexpr Probe kRows[] = {
         "Sets the policy of a process outside, to the one that it has. With SCHED_IDLE it would hardly run.",
         "sched_setscheduler(2)", 1),
     outside("nice-other", "nice value of a process outside",
-            "Sets the nice value of a process outside, to the one that it has. A higher one cannot be "
-            "taken back by the process itself.",
+            "Sets the nice value of a process outside, to the one that it has. A higher one cannot be taken "
+            "back by the process itself.",
             "setpriority(2)", 2),
     outside("io-priority-other", "disk priority of a process outside",
             "Sets the I/O priority of a process outside, to the one that it has. With the idle class it "
@@ -156,15 +156,15 @@ constexpr Probe kRows[] = {
             "prlimit(2)", 4),
     own("real-time", "real-time scheduling for oneself",
         "Asks for SCHED_FIFO with the lowest priority, and gives it back. A real-time program that loops "
-        "leaves the others what a throttle leaves them, a twentieth as it comes.",
+        "leaves the others what the kernel's throttle leaves them, by default a twentieth.",
         "sched(7)", real_time, SCHED_FIFO),
     own("real-time-round", "real-time scheduling in turns",
         "Asks for SCHED_RR, the other real-time policy, and gives it back. Programs of this policy take "
         "turns among themselves, and all others wait.",
         "sched(7)", real_time, SCHED_RR),
     own("real-time-deadline", "a deadline for oneself",
-        "Asks for a millisecond of processor time in each tenth of a second before everybody else, and "
-        "gives it back. In the kernel since 3.14.",
+        "Asks for a millisecond of processor time in each tenth of a second before everybody else, and gives "
+        "it back. In the kernel since 3.14.",
         "sched_setattr(2)", deadline),
     own("nice-own", "a lower nice value for oneself",
         "Asks for a nice value below its own. It stays with the probe's process, which ends.",

@@ -129,21 +129,21 @@ constexpr Probe question(const char* id, const char* technique, const char* abou
 constexpr Probe kRows[] = {
     signal_row(
         "signal-kill", "kill of a process outside",
-        "Sends SIGUSR1 to a process of the caller's by its number. What shares the number space and the "
-        "user can be ended, stopped, or driven through its signal handlers.",
+        "Sends SIGUSR1 to a process of the caller's by its number. What shares the number space and the user "
+        "can be ended, stopped, or driven through its signal handlers.",
         "kill(2), pid_namespaces(7)", 0),
     signal_row("signal-queue", "rt_sigqueueinfo to a process outside",
-               "Queues SIGUSR1 with a value and a made-up sender. It is the second of five calls that send "
-               "a signal, each of which a filter has to know.",
+               "Queues SIGUSR1 with a value and a made-up sender. It is the second of six calls that send a "
+               "signal, each of which a filter has to know.",
                "rt_sigqueueinfo(2)", 1),
     signal_row(
         "signal-thread", "tgkill of a thread outside",
-        "Sends SIGUSR1 to one thread of a process outside. The C library sends its own signals that way, "
-        "so that no filter denies the call: only the number space stops it.",
+        "Sends SIGUSR1 to one thread of a process outside. The C library sends its own signals that way, so "
+        "that no filter denies the call: only the number space stops it.",
         "tgkill(2)", 2),
     signal_row("signal-old-thread", "tkill of a thread outside",
-               "Sends SIGUSR1 by the older call that names a thread only. It is kept for programs of "
-               "twenty years ago.",
+               "Sends SIGUSR1 by the older call that names a thread only. It is obsolete since tgkill, and "
+               "kept for old programs.",
                "tkill(2)", 3),
     signal_row("signal-thread-queue", "rt_tgsigqueueinfo to a thread outside",
                "Queues SIGUSR1 with a made-up sender for one thread outside. In the kernel since 2.6.31.",
@@ -154,20 +154,20 @@ constexpr Probe kRows[] = {
                "pidfd_open(2), pidfd_send_signal(2)", 5),
     signal_row(
         "signal-owner", "the kernel sends it: the owner of a pipe",
-        "Makes the process outside the owner of a pipe and writes to it: the kernel then sends the signal "
-        "of its choice. No call that sends signals is made.",
+        "Makes the process outside the owner of a pipe and writes to it: the kernel then sends the signal of "
+        "its choice. No call that sends signals is made.",
         "F_SETOWN(2const), F_SETSIG", 6),
     question("signal-launcher", "the launcher can be sent signals",
-             "Asks by signal 0 whether the process that started the jail could be sent signals. Whoever "
-             "can stop it stops the time limit and the clearing up with it.",
+             "Asks by signal 0 whether the process that started the jail could be sent signals. Whoever can "
+             "stop it stops the time limit and the clearing up with it.",
              "kill(2)", ask, kLauncher),
     question("signal-group", "the group of a process outside",
-             "Asks by signal 0 whether the process group of the witness could be sent signals: the caller's "
-             "whole job, of which the jail is one.",
+             "Asks by signal 0 whether the process group of the witness could be sent signals. A group is a "
+             "job of the caller's shell, and a signal to it reaches all of it.",
              "killpg(3)", ask_group, kWitness),
     question("signal-everybody", "kill(-1) reaches beyond the jail",
-             "Counts by signal 0 who has a number here and is of another session. As many would a signal "
-             "to process -1 reach, and end with SIGKILL.",
+             "Counts by signal 0 who has a number here and is of another session. As many would a signal to "
+             "process -1 reach, and end with SIGKILL.",
              "kill(2)", ask_everybody, ""),
 };
 

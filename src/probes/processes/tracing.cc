@@ -159,16 +159,16 @@ constexpr Probe kRows[] = {
             "and registers: it makes the process do whatever it likes, with that process's files and rights.",
             "ptrace(2)", kAttach),
     outside("trace-seize", "ptrace seizes a process outside",
-            "Seizes the process, which since 3.4 is attaching without a stop, and lets it go. A program "
-            "that is seized can be stopped, read and changed at any later moment.",
+            "Seizes the process, which since 3.4 is attaching without a stop, and lets it go. A program that "
+            "is seized can be stopped, read and changed at any later moment.",
             "ptrace(2)", kSeize),
     first("trace-first", "ptrace seizes the jail's first process",
-          "Seizes process 1. In a jail that is a process of the launcher's, often with more rights and "
-          "with descriptors from outside: who traces it has these.",
+          "Seizes process 1. In a jail that is a process of the launcher's, often with more rights and with "
+          "descriptors from outside: who traces it has these.",
           "ptrace(2)", kSeize),
     {"trace-me", Category::Processes, "ptrace is there at all",
-     "Asks to be traced by its own parent. Tracing one's own processes was a way around system call "
-     "filters until 4.8, and the call had CVE-2019-13272, which made root of anybody.",
+     "Asks to be traced by its own parent. Tracing one's own processes was a way around system call filters "
+     "until 4.8, and an error in the call, CVE-2019-13272, made root of every user.",
      "CVE-2019-13272", by(Layer::Seccomp), Proof::None, loosened("--weaken ptrace"), trace_me},
     outside("memory-read", "process_vm_readv of a process outside",
             "Reads from the memory of a process outside, at an address which nobody has: refused with "
@@ -182,17 +182,17 @@ constexpr Probe kRows[] = {
           "Reads from the memory of process 1, in which the launcher's arguments, environment and secrets "
           "may be. The address is one that nobody has, so that only the right is tried.",
           "process_vm_readv(2)", kRead),
-    first(
-        "memory-write-first", "process_vm_writev to the jail's first process",
-        "Writes to the memory of process 1: the program would go on in that process, outside its own limits.",
-        "process_vm_writev(2)", kWrite),
+    first("memory-write-first", "process_vm_writev to the jail's first process",
+          "Writes to the memory of process 1, at an address which nobody has. With a true one the program "
+          "would go on in that process, outside its own limits.",
+          "process_vm_writev(2)", kWrite),
     outside("memory-advise", "process_madvise on a process outside",
             "Gives the kernel advice about pages of a process outside. It can push them out, and tell from "
             "the time that it takes to come back which were in use. In the kernel since 5.10.",
             "process_madvise(2)", kAdvise),
     outside("memory-release", "process_mrelease of a process outside",
-            "Asks to have the memory of a process outside taken away at once, which is refused for one "
-            "that is not dying. In the kernel since 5.15.",
+            "Asks to have the memory of a process outside taken away at once, which is refused for one that "
+            "is not dying. In the kernel since 5.15.",
             "process_mrelease(2)", kMrelease),
     outside(
         "compare-process", "kcmp with a process outside",
@@ -203,12 +203,12 @@ constexpr Probe kRows[] = {
           "Compares itself with process 1. What it answers depends on the right to trace that process.",
           "kcmp(2)", kCompare),
     outside("robust-list", "list of locks of a process outside",
-            "Asks where a process outside keeps its list of robust locks: an address in its memory, which "
-            "undoes the random layout.",
+            "Asks where a process outside keeps its list of robust locks. The answer is an address in its "
+            "memory, which undoes the random layout.",
             "get_robust_list(2)", kRobust),
     outside("page-places", "move_pages on a process outside",
-            "Asks on which memory node a page of a process outside lies. With places given it would move "
-            "the pages, and slow the process down.",
+            "Asks on which memory node a page of a process outside lies. With places given it would move the "
+            "pages, and slow the process down.",
             "move_pages(2)", kWhere),
     outside("page-migration", "migrate_pages of a process outside",
             "Asks to move all pages of a process outside from no node to none. With nodes given all its "

@@ -82,26 +82,23 @@ constexpr long kInodes = 4000;  // a tmpfs of 8 MiB has about half of them
 constexpr Probe kRows[] = {
     {"file-size", Category::Resources, "one very large file",
      "Writes one byte far behind the beginning of a file. No room is taken by it; whoever copies the file, "
-     "or stores it "
-     "elsewhere, takes all of it.",
+     "or stores it elsewhere, takes all of it.",
      "getrlimit(2), RLIMIT_FSIZE", by(Layer::Rlimits, Layer::Mounts), Proof::None,
      loosened("--file-size none"), large_file, kSolo, "", 0, "--file-size 8M"},
     {"inodes-tmp", Category::Resources, "very many files in /tmp",
      "Makes empty files. They take no room that a size would bound, but an inode of some hundred bytes each, "
-     "of the "
-     "kernel's memory or of what the disk has.",
+     "of the kernel's memory or of what the disk has.",
      "tmpfs(5), nr_inodes", by(Layer::Mounts, Layer::Cgroup), Proof::None,
      loosened("--memory none --tmp-size 16G"), many_files, kSolo, "/tmp", kInodes,
      "--tmp-size 8M"},
     {"inodes-shm", Category::Resources, "very many files in /dev/shm",
-     "The same in the folder for shared memory, which is easily forgotten. "
-     "A size in bytes does not bound it.",
+     "The same in the folder for shared memory, which is easily forgotten. A size in bytes does not bound "
+     "it.",
      "tmpfs(5), nr_inodes", by(Layer::Mounts, Layer::Cgroup), Proof::None, kBare, many_files, kSolo,
      "/dev/shm", kInodes, "--tmp-size 8M"},
     {"open-files", Category::Resources, "very many open files",
      "Opens a file over and over, with its own limit raised as far as it goes. The kernel has a table for "
-     "all that is "
-     "open on the machine, and a place in it for nobody when it is full.",
+     "all that is open on the machine, and a place in it for nobody when it is full.",
      "getrlimit(2), RLIMIT_NOFILE; proc(5), /proc/sys/fs/file-max", by(Layer::Rlimits, Layer::Cgroup),
      Proof::None, kBare, open_files, kSolo, "", 4000, "--open-files 1000"},
 };

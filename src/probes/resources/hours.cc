@@ -108,8 +108,7 @@ constexpr Control kOff = loosened("--cpu-time none --wall-time none");
 constexpr auto kRows = limited("--cpu-time 150ms", {
     {"processor-one", Category::Resources, "the time of a processor",
      "Computes for as long as the yard says. Programs that never end are the commonest of all attacks on a "
-     "judge of "
-     "programs, and most come from honest mistakes.",
+     "judge of programs, and most come from honest mistakes.",
      "getrlimit(2), RLIMIT_CPU", kBy, Proof::None, kOff, one_burns, kSolo},
     {"processor-four", Category::Resources, "the time of processors, in four processes",
      "Computes in four processes at once, a quarter in each. The limits of setrlimit count every process for "
@@ -118,8 +117,7 @@ constexpr auto kRows = limited("--cpu-time 150ms", {
      kSolo},
     {"processor-heirs", Category::Resources, "the time of a processor, in turns",
      "Computes in twenty processes one after the other, each for a moment. Who looks from time to time at "
-     "those who are "
-     "there misses those who have ended.",
+     "those who are there misses those who have ended.",
      "getrusage(2), RUSAGE_CHILDREN", by(Layer::Cgroup), Proof::None, kOff, heirs_burn, kSolo},
     {"wall-time", Category::Resources, "to stay for as long as it likes",
      "Sleeps, which no limit of the processor ends. A place for a jail is taken all the while.",
@@ -136,8 +134,7 @@ constexpr auto kRows = limited("--cpu-time 150ms", {
      Proof::None, kBare, priority},
     {"run-before-all", Category::Resources, "to run before everything",
      "Asks for a real-time priority. A program that computes with one keeps a processor for itself, the "
-     "kernel's own "
-     "threads waiting.",
+     "kernel's own threads waiting.",
      "sched(7), SCHED_FIFO", by(Layer::Capabilities, Layer::UserNs, Layer::Rlimits, Layer::Seccomp),
      Proof::None, kBare, real_time, kPlain, "", SCHED_FIFO},
 });

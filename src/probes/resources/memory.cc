@@ -171,21 +171,19 @@ constexpr Control kOff = loosened("--memory none");
 constexpr auto kRows = limited("--memory 96M", {
     {"memory-one", Category::Resources, "memory in one process",
      "Takes memory and touches every page of it. Without a limit the kernel ends, when nothing is left, a "
-     "process that it "
-     "chooses, and it need not be this one.",
+     "process that it chooses, and it need not be this one.",
      "mmap(2), cgroups(7), memory controller", kBy, Proof::None, kOff, of_one, kSolo},
     {"memory-eight", Category::Resources, "memory in eight processes together",
      "Takes an eighth of it in each of eight processes. Limits that hold one process only, as those of "
-     "setrlimit do, let "
-     "it pass; so do the sandboxes that have no others.",
+     "setrlimit do, let it pass; so do the sandboxes that have no others.",
      "getrlimit(2), RLIMIT_AS", kBy, Proof::None, kOff, of_eight, kSolo},
     {"memory-shared", Category::Resources, "memory that is shared",
      "Takes memory of a kind that belongs to no process alone, and is not in what programs are said to use "
-     "of their own. "
-     "Sums of what each process has for itself miss it.",
+     "of their own. Sums of what each process has for itself miss it.",
      "mmap(2), MAP_SHARED", kBy, Proof::None, kOff, shared, kSolo},
     {"memory-file", Category::Resources, "memory in a file without a name",
-     "Writes to a file that is in memory alone. No map shows it, and no file system's size bounds it.",
+     "Writes to a file that is in memory alone. No mapping is needed for it, and no size of a mounted file "
+     "system bounds it.",
      "memfd_create(2)", by(Layer::Cgroup, Layer::Rlimits), Proof::None, kOff, memory_file, kSolo},
     {"memory-segment", Category::Resources, "memory in a System V segment",
      "Takes a segment of System V and touches it. Such a segment stays when its maker ends, until somebody "
@@ -193,8 +191,7 @@ constexpr auto kRows = limited("--memory 96M", {
      "shmget(2)", kBy, Proof::None, kOff, segment, kSolo},
     {"memory-pipes", Category::Resources, "memory in full pipes",
      "Fills pipes that nobody reads. Their pages are the kernel's, and were in no account at all before they "
-     "were counted "
-     "for each user in 2016.",
+     "were counted for each user in 2016.",
      "pipe(7), /proc/sys/fs/pipe-user-pages-soft; CVE-2016-2847", by(Layer::Cgroup, Layer::Rlimits),
      Proof::None, kBare, pipes, kSolo, "", 0, "--memory 64M"},
     {"memory-sockets", Category::Resources, "memory in full sockets",
@@ -204,8 +201,8 @@ constexpr auto kRows = limited("--memory 96M", {
      kBare, sockets, kSolo},
     {"memory-tables", Category::Resources, "memory in page tables",
      "Reads one page of zeros at places far apart, so that the kernel has to make a table for each. What "
-     "programs are said "
-     "to use does not grow by it: who sums that, instead of asking a control group, sees nothing.",
+     "programs are said to use does not grow by it: who sums that, instead of asking a control group, sees "
+     "nothing.",
      "proc(5), VmPTE; mm/memory.c", kBy, Proof::None, kOff, tables, kSolo},
     {"memory-locked", Category::Resources, "memory that cannot be swapped",
      "Asks for memory to be kept from the swap. Locked memory is taken from everybody for good.",
@@ -213,13 +210,12 @@ constexpr auto kRows = limited("--memory 96M", {
      Proof::None, kBare, locked, kSolo},
     {"memory-tmp", Category::Resources, "memory, or the disk, by a file in /tmp",
      "Fills a file in /tmp. In a jail that is memory or a part of the disk, and either is full for everybody "
-     "when nothing "
-     "bounds it. It has no name any more while it is filled.",
+     "when nothing bounds it. It has no name any more while it is filled.",
      "tmpfs(5), size", kByBoth, Proof::None, loosened("--memory none --tmp-size 16G"), folder, kSolo, "/tmp", 0,
      "--tmp-size 32M"},
     {"memory-shm", Category::Resources, "memory by a file in /dev/shm",
-     "Fills a file in /dev/shm, whose size is half of the machine's memory when nobody says another one. "
-     "Who bounds /tmp and forgets this one has bounded nothing.",
+     "Fills a file in /dev/shm, whose size is half of the machine's memory when nobody says another one. Who "
+     "bounds /tmp and forgets this one has bounded nothing.",
      "shm_overview(7), tmpfs(5)", kByBoth, Proof::None, kBare, folder, kSolo, "/dev/shm", 0,
      "--tmp-size 32M"},
 });

@@ -206,16 +206,14 @@ constexpr Probe kRows[] = {
      "--open-files 1000"},
     {"timers", Category::Resources, "very many timers",
      "Makes timers. Each takes the place of a signal that waits beforehand, of which a user has a number for "
-     "all his "
-     "programs together.",
+     "all his programs together.",
      "timer_create(2), NOTES", kByRlimits, Proof::None, kBare, many, kSolo, "", kTimer},
     {"pending-signals", Category::Resources, "very many signals that wait",
      "Sends signals to itself that it never takes. They are counted for the user.",
      "getrlimit(2), RLIMIT_SIGPENDING", kByRlimits, Proof::None, kBare, many, kSolo, "", kPending},
     {"message-queues", Category::Resources, "very many message queues",
      "Makes message queues, whose bytes the kernel reserves for a user all together. They have no name any "
-     "more as soon "
-     "as they are made.",
+     "more as soon as they are made.",
      "getrlimit(2), RLIMIT_MSGQUEUE; mq_overview(7)", kByRlimits, Proof::None, kBare, queues, kSolo},
     {"sockets", Category::Resources, "very many sockets",
      "Makes pairs of sockets until its descriptors are used up. Each is kernel memory that no map shows.",
@@ -227,8 +225,8 @@ constexpr Probe kRows[] = {
      "keyrings(7), maxkeys", by(Layer::Seccomp, Layer::UserNs), Proof::None,
      loosened("--allow-syscall @keyring"), keys, kSolo},
     {"user-namespaces", Category::Resources, "user namespaces in user namespaces",
-     "Makes a user namespace in the other. Each is the owner of more kernel code than the program could "
-     "reach before.",
+     "Makes one user namespace inside the other. Each is the owner of more kernel code than the program "
+     "could reach before.",
      "user_namespaces(7), /proc/sys/user", by(Layer::Seccomp), Proof::None,
      loosened("--weaken nested-userns --allow-syscall @namespaces"), user_namespaces, kSolo},
     {"network-namespaces", Category::Resources, "very many networks",

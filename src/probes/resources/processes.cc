@@ -93,19 +93,16 @@ constexpr Control kOff = loosened("--pids none");
 constexpr auto kRows = limited("--pids 200", {
     {"fork-bomb", Category::Resources, "as many processes as it likes",
      "Makes processes that sleep until no more are given, or the yard's number is reached. A machine whose "
-     "processes are "
-     "all taken lets nobody log in to end them. No sandbox of those that are in wide use limits them by "
-     "itself.",
+     "processes are all taken lets nobody log in to end them. Many sandboxes limit them only when they are "
+     "told to.",
      "fork(2), cgroups(7), pids controller", kBy, Proof::None, kOff, fork_many, kSolo},
     {"thread-bomb", Category::Resources, "as many threads as it likes",
      "Makes threads of one process until no more are given. A limit that counts processes only does not see "
-     "them, while "
-     "the kernel has one table for both.",
+     "them, while the kernel has one table for both.",
      "clone(2), CLONE_THREAD", kBy, Proof::None, kOff, thread_many, kSolo},
     {"zombie-bomb", Category::Resources, "processes that have ended and stay",
      "Makes processes that end at once and are waited for by nobody. They use no memory and no processor, "
-     "and take their "
-     "numbers, of which a machine has 32768 or some millions.",
+     "and take their numbers, of which a machine has 32768 or some millions.",
      "wait(2), NOTES", kBy, Proof::None, kOff, dead_many, kSolo},
 });
 

@@ -124,7 +124,8 @@ constexpr Probe kRows[] = {
      "that owns the mount the flag comes off with one call, and the files below are the host's own.",
      "mount(2), MS_REMOUNT|MS_BIND", kWalls, Proof::None, kLoose, remount, kPlain, "ro"},
     {"remount-set-uid", Category::Root, "nosuid taken off with MS_REMOUNT",
-     "Where nosuid goes, set-user-id programs and file capabilities in a bound or planted tree count again.",
+     "Where nosuid goes, set-user-id programs and file capabilities in a bound or planted tree count again. "
+     "It takes the same right as to make a read-only mount writable.",
      "mount(2), MS_NOSUID", kWalls, Proof::None, kLoose, remount, kPlain, "nosuid"},
     {"remount-devices", Category::Root, "nodev taken off with MS_REMOUNT",
      "Where nodev goes, device nodes that somebody planted in a tree are devices again. In a user namespace "
@@ -135,7 +136,8 @@ constexpr Probe kRows[] = {
      "strong as the right to mount is rare.",
      "mount(2), MS_NOEXEC", kWalls, Proof::None, kLoose, remount, kPlain, "noexec"},
     {"setattr-writable", Category::Root, "read-only mounts made writable with mount_setattr",
-     "The same flag by the call of Linux 5.12, which filters that know mount(2) alone let pass.",
+     "The same flag by the call of Linux 5.12, which filters that know mount(2) alone let pass. It changes a "
+     "whole tree of mounts at once.",
      "mount_setattr(2) since 5.12", kWalls, Proof::None, kLoose, remount, kPlain, "ro", 1},
     {"setattr-set-uid", Category::Root, "nosuid taken off with mount_setattr",
      "nosuid by the new call. Runtimes whose filter was a list of forbidden calls had it open from the day "
@@ -143,7 +145,7 @@ constexpr Probe kRows[] = {
      "mount_setattr(2) since 5.12", kWalls, Proof::None, kLoose, remount, kPlain, "nosuid", 1},
     {"umount-covers", Category::Root, "umount2 of everything that is mounted",
      "What a jail hides it covers by mounts: the files of /proc, folders of a bound tree. umount lifts the "
-     "cover, and in jails that were built by mounting over the host's tree the host comes to light.",
+     "cover. In jails that were built by mounting over the host's tree the host comes to light.",
      "umount(2), MNT_DETACH", kWalls, Proof::None, kLoose, uncover},
     {"umount-root", Category::Root, "umount2 of the root itself",
      "A root that was mounted over the old one, without pivot_root, goes away when it is unmounted, and the "

@@ -98,9 +98,9 @@ constexpr Probe kRows[] = {
      kChroot, over_a_socket},
     {"chroot-moved-folder", Category::Root, "folder moved out from under a process in a chroot",
      "A process stands in a folder below its root while another one moves that folder to a place which is "
-     "not below. The check that stops \"..\" at the root compares with the root alone, is never met on the "
-     "way up any more, and the walk ends at the host's root. Who can rename folders of a jail from outside "
-     "does the same to a jail by mistake.",
+     "not below. The check that stops \"..\" compares with the root alone, which is no longer met on the way "
+     "up, and the walk ends at the host's root. Who can rename folders of a jail from outside does the same "
+     "to a jail by mistake.",
      "chroot(2), NOTES; path_resolution(7)", by(Layer::Root, Layer::Capabilities, Layer::Seccomp),
      Proof::Line, kChroot, moved_away},
 };

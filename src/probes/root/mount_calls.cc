@@ -99,12 +99,13 @@ constexpr Probe kRows[] = {
      "a user namespace became root, out of containers whose filter allowed it.",
      "fsopen(2) since 5.2, CVE-2022-0185", kWalls, Proof::None, kCalls, open_file_system},
     {"fsmount", Category::Root, "fsopen, fsconfig and fsmount of a tmpfs",
-     "The whole way to a file system which is mounted nowhere and is used by its descriptor alone: without "
-     "the size, noexec and nosuid of the folders that the jail gives, and past filters of mount(2).",
+     "The whole way to a file system which is mounted nowhere and is used by its descriptor alone. It is "
+     "without the size, noexec and nosuid of the folders that the jail gives, and passes filters of "
+     "mount(2).",
      "fsmount(2) since 5.2", kWalls | by(Layer::Landlock), Proof::None, kLoose, whole_chain},
     {"fspick", Category::Root, "fspick of the root's file system",
      "Opens the file system of the root for a change of its options, which is a remount for everybody who "
-     "has it mounted, the host too.",
+     "has it mounted, the host too. It asks for CAP_SYS_ADMIN where the file system was mounted.",
      "fspick(2) since 5.2", kWalls, Proof::None, kCalls, pick},
     {"move-mount", Category::Root, "move_mount with descriptors that are none",
      "move_mount attaches a detached tree, or takes a mount from one place to another. The probe passes "
@@ -120,8 +121,8 @@ constexpr Probe kRows[] = {
      "anybody sees it. A filter older than the kernel lets it pass unless it denies what it does not know.",
      "open_tree_attr(2), fs/namespace.c since 6.15", kWalls, Proof::None, kCalls, tree_with_attributes},
     {"pivot-root-again", Category::Root, "pivot_root once more",
-     "The call that made the root exchanges it again: a tree of the attacker's becomes the root, and where "
-     "the old root was not detached it comes back from below.",
+     "The call that made the root exchanges it again: a tree of the attacker's becomes the root. Where the "
+     "old root was not detached it comes back from below.",
      "pivot_root(2)", kWalls | by(Layer::Landlock), Proof::None, kLoose, pivot_again},
 };
 

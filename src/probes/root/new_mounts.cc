@@ -53,17 +53,19 @@ constexpr Probe kRows[] = {
      "mount(2)", kWalls, Proof::None, kLoose, as_it_is, kPlain, "tmpfs"},
     {"mount-bind", Category::Root, "mount(2) of a bind of /",
      "A bind shows a part of the tree a second time, without the mounts that lay over it: what a jail "
-     "covered (/proc/sys, folders with an empty one over them) comes to light.",
+     "covered (/proc/sys, folders with an empty one over them) comes to light. It needs CAP_SYS_ADMIN in the "
+     "mount namespace, and no device.",
      "mount(2), MS_BIND", kWalls, Proof::None, kLoose, as_it_is, kPlain, "bind"},
     {"mount-proc", Category::Root, "mount(2) of a fresh /proc",
      "A fresh /proc has none of the covers and the read-only folders of the jail's: core_pattern, "
-     "sysrq-trigger and the others can be written by who is root, and hidden processes show again. The "
-     "kernel asks since 3.12 that a full one be there already, in user namespaces only.",
+     "sysrq-trigger and the others can be written by root, and hidden processes show again. The kernel asks "
+     "since 3.12 that a full one be there already, in user namespaces only.",
      "proc(5), mount(2)", kWalls | by(Layer::Mounts, Layer::UserNs), Proof::None, kLoose, as_it_is, kPlain,
      "proc"},
     {"mount-sysfs", Category::Root, "mount(2) of sysfs",
      "sysfs holds the devices, drivers, firmware paths and cgroups of the host, and for root most of it is "
-     "writable: uevent_helper and several others run a program of the writer's choice outside.",
+     "writable: uevent_helper and several others run a program of the writer's choice outside. A user "
+     "namespace can mount it only together with a network namespace of its own.",
      "sysfs(5)", kWalls | by(Layer::Mounts, Layer::NetNs), Proof::None, kNamespaced, as_it_is, kPlain,
      "sysfs"},
     {"mount-overlay", Category::Root, "mount(2) of an overlay",
@@ -79,7 +81,7 @@ constexpr Probe kRows[] = {
      "cgroup2"},
     {"mount-devpts", Category::Root, "mount(2) of a devpts",
      "An own instance of the pseudo terminals, whose number counts for the whole host, with names that "
-     "programs take for those of a real terminal.",
+     "programs take for those of a real terminal. It needs CAP_SYS_ADMIN in the mount namespace.",
      "mount(2), devpts", kWalls, Proof::None, kLoose, as_it_is, kPlain, "devpts"},
     {"mount-mqueue", Category::Root, "mount(2) of the message queues",
      "The POSIX message queues of the IPC namespace as files. In a jail that shares the host's namespace "
@@ -92,8 +94,8 @@ constexpr Probe kRows[] = {
      "devtmpfs"},
     {"mount-userns", Category::Root, "mount in a new user and mount namespace",
      "Whoever may make a user namespace has every capability in it, and with a mount namespace of its own "
-     "may mount. It leads out of no jail by itself, but most holes in the kernel's file systems since 2013 "
-     "were reached by this door.",
+     "may mount. It leads out of no jail by itself, but many holes in the kernel's file systems were reached "
+     "by this door.",
      "user_namespaces(7), CVE-2022-0185", by(Layer::Seccomp, Layer::Landlock), Proof::None,
      loosened("--weaken nested-userns --allow-syscall @mount,@namespaces --need landlock=off"),
      in_a_new_user_namespace, kPlain, "tmpfs"},

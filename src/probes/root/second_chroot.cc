@@ -11,12 +11,14 @@ namespace {
 // A folder to change the root to, with the working directory (or a descriptor) left above it.
 Attempt change_root_below(const Yard& yard) {
   char folder[128];
-  if (!scratch_path(yard, "root", folder, sizeof folder)) return not_applicable("nothing is writable for a folder");
+  if (!scratch_path(yard, "root", folder, sizeof folder))
+    return not_applicable("nothing is writable for a folder");
   if (mkdir(folder, 0700) != 0) return stopped("mkdir");
   int result = chroot(folder);
   Attempt attempt = stopped("chroot");
   if (result != 0) rmdir(folder);
-  // After a chroot the folder is the root itself, which nobody removes: it goes with the scratch, or by the yard.
+  // After a chroot the folder is the root itself, which nobody removes: it goes with the scratch, or by the
+  // yard.
   return result == 0 ? escaped("changed") : attempt;
 }
 
@@ -40,13 +42,14 @@ Attempt saved_descriptor(const Yard& yard, const Probe&) {
 
 constexpr Probe kRows[] = {
     {"chroot-walk", Category::Root, "second chroot, then chdir .. to the top",
-     "A process with CAP_SYS_CHROOT changes its root to a folder below its working directory. The working directory is "
-     "then above the new root, where no check stops \"..\" any more, and 64 steps up is the host's own root. It works "
-     "since chroot exists, and ends every jail that is chroot alone with root inside.",
+     "A process with CAP_SYS_CHROOT changes its root to a folder below its working directory. The working "
+     "directory is then above the new root, where no check stops \"..\" any more, and 64 steps up is the "
+     "host's own root. It has worked for as long as there has been a chroot, and ends every jail that is "
+     "chroot alone with root inside.",
      "chroot(2), NOTES", by(Layer::Root, Layer::Capabilities, Layer::Seccomp), Proof::Line, kChroot, walk},
     {"chroot-fchdir", Category::Root, "second chroot with a saved descriptor, then fchdir",
-     "Like the walk, but what is left above the new root is a descriptor of the old one. Programs that close their "
-     "working directory and keep a descriptor are as open as those that keep the working directory.",
+     "Like the walk, but what is left above the new root is a descriptor of the old one. Programs that close "
+     "their working directory and keep a descriptor are as open as those that keep the working directory.",
      "chroot(2), fchdir(2)", by(Layer::Root, Layer::Capabilities, Layer::Seccomp), Proof::Line, kChroot,
      saved_descriptor},
 };

@@ -73,7 +73,7 @@ constexpr Probe kRows[] = {
      "Each thread has a root and a working directory of its own when it was made without CLONE_FS. A "
      "launcher that changes the root of one thread only leaves another one outside, whose link in /proc is "
      "then the door.",
-     "proc_thread-self(5), clone(2)", kWalls, Proof::Line, kBare, behind, kPlain,
+     "proc(5), /proc/thread-self; clone(2)", kWalls, Proof::Line, kBare, behind, kPlain,
      "/proc/thread-self/root/../../.."},
     {"openat2-in-root", Category::Root, "openat2 with a root of its own",
      "RESOLVE_IN_ROOT makes a folder the root of one look-up. Beside chroot it is the only call that sets a "

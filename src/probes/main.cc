@@ -64,7 +64,6 @@ constexpr IntFact kInts[] = {
     {"tcp_port", &Yard::tcp_port},
     {"tcp6_port", &Yard::tcp6_port},
     {"udp_port", &Yard::udp_port},
-    {"metadata_port", &Yard::metadata_port},
     {"shm_key", &Yard::shm_key},
     {"sem_key", &Yard::sem_key},
     {"msg_key", &Yard::msg_key},

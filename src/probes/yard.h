@@ -54,7 +54,6 @@ struct Yard {
   int udp_port = 0;                 // 127.0.0.1: answers a datagram with a canary's line
   const char* abstract = "";        // unix stream, abstract: the name without its leading NUL
   const char* abstract_dgram = "";  // unix datagram, abstract
-  int metadata_port = 0;            // 169.254.169.254, bound on the host's loopback; 0: not possible here
 
   // Inter-process communication outside, all 0666.
   int shm_key = 0, sem_key = 0,

@@ -85,7 +85,7 @@ Attempt route_out(const Yard&, const Probe& row) {
                                        : &reinterpret_cast<sockaddr_in6*>(&own)->sin6_addr;
     inet_ntop(static_cast<int>(row.number), ours, text, sizeof text);
   }
-  return exposed("there is a route to the networks outside, by the address %s", text);
+  return exposed("there is a route to %s, by the address %s", row.word, text);
 }
 
 bool is_the_callers_network(const Yard& yard) {
@@ -186,6 +186,12 @@ constexpr Probe kRows[] = {
      "Connects a datagram socket to an address that documents use as example. Nothing is sent, but the "
      "kernel looks for a route: with one, whatever was read inside can be carried out.",
      "ip(7), udp(7); RFC 5737", kBy, Proof::None, kBare, route_out, kPlain, "198.51.100.1", AF_INET},
+    {"metadata-address", Category::Network, "the address at which clouds give out credentials",
+     "Looks for a route to 169.254.169.254 in the same way, without sending anything. Machines of the large clouds "
+     "get their credentials there without a password, and so does every program on them that has a route: the data of a "
+     "bank's customers was taken by it in 2019.",
+     "RFC 3927, link-local addresses", kBy, Proof::None, kBare, route_out, kPlain, "169.254.169.254",
+     AF_INET},
     {"route6-out", Category::Network, "a route to the IPv6 networks outside",
      "The same with an address of the second family. Packet filters that were written for the first one let "
      "it pass.",

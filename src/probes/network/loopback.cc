@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kMptcp = 262;
 
-enum How : long { kTcp, kTcpMultipath, kTcpFastOpen, kTcp6, kMapped, kUdp, kUdpConnected, kMetadata };
+enum How : long { kTcp, kTcpMultipath, kTcpFastOpen, kTcp6, kMapped, kUdp, kUdpConnected };
 
 sockaddr_in address4(const char* text, int port) {
   sockaddr_in address{};
@@ -73,7 +73,6 @@ Attempt reach(const Yard& yard, const Probe& row) {
   const auto how = static_cast<How>(row.number);
   int port = how == kTcp6                          ? yard.tcp6_port
              : how == kUdp || how == kUdpConnected ? yard.udp_port
-             : how == kMetadata                    ? yard.metadata_port
                                                    : yard.tcp_port;
   if (port == 0) return not_applicable("no server could be made outside for it");
   switch (how) {
@@ -84,7 +83,6 @@ Attempt reach(const Yard& yard, const Probe& row) {
     case kMapped: return by_tcp6(port, row.word);
     case kUdp:
     case kUdpConnected: return by_udp(port, row.word, how == kUdpConnected);
-    case kMetadata: return by_tcp4(port, row.word, 0);
   }
   return stopped("it", EINVAL);
 }
@@ -132,13 +130,6 @@ constexpr Probe kRows[] = {
      "address have nothing to look at.",
      "udp(7), connect(2)", kBy, Proof::Line, loosened("--net host"), reach, kPlain, "127.0.0.1",
      kUdpConnected},
-    {"metadata-address", Category::Network, "the address at which clouds give out credentials",
-     "Connects to 169.254.169.254, where machines of the large clouds get their credentials without a "
-     "password. A program that can ask there has the machine's rights in the cloud; so the data of a bank's "
-     "customers was taken in 2019. It is tried only where the address was bound on this machine for the "
-     "trial, so that nothing leaves it.",
-     "RFC 3927, link-local addresses", kBy, Proof::Line, loosened("--net host"), reach, kPlain,
-     "169.254.169.254", kMetadata},
 };
 
 }  // namespace

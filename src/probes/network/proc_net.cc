@@ -89,7 +89,8 @@ constexpr Probe kRows[] = {
     {"proc-net-arp", Category::Network, "the host's neighbours in /proc/net/arp",
      "Reads the ARP table as text: addresses and hardware addresses of the machines nearby. They are the "
      "next targets, found without sending a packet.",
-     "proc(5), /proc/net/arp; arp(7)", kBy, Proof::None, kBare, any_entry, kPlain, "/proc/net/arp", kAnyEntry},
+     "proc(5), /proc/net/arp; arp(7)", kBy, Proof::None, kBare, any_entry, kPlain, "/proc/net/arp",
+     kAnyEntry},
     {"sys-class-net", Category::Network, "the host's interfaces in /sys/class/net",
      "Reads an interface's hardware address from /sys. The file system shows the network namespace of who "
      "mounted it, so that a bound /sys shows the host's interfaces to a jail whose own namespace has none.",

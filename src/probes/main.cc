@@ -191,7 +191,7 @@ int main(int argc, char** argv) {
   }
   signal(SIGPIPE, SIG_IGN);
   yard.scratch = find_scratch();
-  if (write(1, kReady, std::strlen(kReady)) < 0) return 3;
+  if (dprintf(1, "%s\n", kReady) < 0) return 3;
   for (++at; at < argc; ++at) {
     for (const char* id = std::strtok(argv[at], ","); id != nullptr; id = std::strtok(nullptr, ",")) {
       const Probe* probe = find(id);

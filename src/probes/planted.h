@@ -29,6 +29,6 @@ inline constexpr char kPreload[] = "/etc/ld.so.preload";     // mode 0666
 // EFFECTIVE-CAPABILITIES-IN-HEX".
 inline constexpr char kWho[] = "--who";
 // What it says before the first probe: so it did start.
-inline constexpr char kReady[] = "ready\n";
+inline constexpr char kReady[] = "ready";
 
 }  // namespace immure::probes

@@ -23,6 +23,7 @@ constexpr Word kWords[] = {
 }  // namespace
 
 bool read_line(std::string_view text, Line& line) {
+  if (text.ends_with('\r')) text.remove_suffix(1);  // it came through a terminal
   std::vector<std::string_view> parts = split(text, '\t');
   if (parts.size() != 5) return false;
   auto error = parse_u64(parts[2]);

@@ -69,7 +69,7 @@ enum class Op : uint8_t {
   // limits and inherited state
   Rlimit,          // resource x, soft y, hard z
   Umask,           // x
-  ResetInherited,  // signal mask and dispositions, personality, scheduling and I/O priority
+  ResetInherited,  // signal mask and dispositions, personality, scheduling (a nice value below 0 too), I/O priority, timer slack
   CgroupJoin,      // write "0" to the descriptor a; x: 1 = a refusal is fine
   Setsid,
   ProcessGroup,    // a group of its own; with a terminal a: the one in its foreground

@@ -85,7 +85,11 @@ int64_t shown_boot_time(const Builder& b) {
 
 // What the parent need not see: done while it compares the mounts.
 Status plan_inside(Builder& b) {
-  b.add(Op::MountsReady, Side::Child, Layer::Mounts).a = b.plan.census_slot;
+  b.plan.counts_sockets = b.plan.supervisor_sums && b.plan.memory_limit != 0 && b.plan.census_slot >= 0 &&
+                          (b.plan.clone_flags & uapi::kCloneNewNet) != 0;
+  Step& ready = b.add(Op::MountsReady, Side::Child, Layer::Mounts);
+  ready.a = b.plan.census_slot;
+  ready.x = b.plan.counts_sockets ? 1 : 0;
   if ((b.plan.clone_flags & uapi::kCloneNewNet) != 0) b.add(Op::LoopbackUp, Side::Child, Layer::NetNs);
   if ((b.plan.clone_flags & uapi::kCloneNewUts) != 0) b.add(Op::Hostname, Side::Child, Layer::UtsNs, b.spec.hostname);
   return {};

@@ -1,6 +1,7 @@
 // Host tool of the build: compiles the default jail's filters and writes them as C++ arrays, so that a start
 // compiles none.   gen_filter OUT.inc
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,12 @@ namespace {
 using immure::Result;
 using Program = std::vector<sock_filter>;
 
-Result<Program> default_filter(bool listener, bool no_set_id) {
+// One of the variants, told by three bits.
+Result<Program> default_filter(unsigned variant) {
   immure::filter::Options options;
-  options.listener = listener;
-  options.no_set_id = no_set_id;
+  options.listener = (variant & 1) != 0;
+  options.no_set_id = (variant & 2) != 0;
+  options.no_memfd = (variant & 4) != 0;
   auto policy = immure::filter::default_policy(options);
   if (!policy) return tl::unexpected<immure::Error>(policy.error());
   return immure::filter::compile(*policy);
@@ -52,11 +55,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::string out = "// Written by gen_filter; not to be edited.\n";
-  if (!append(out, "kDefault", default_filter(false, false)) ||
-      !append(out, "kDefaultWithListener", default_filter(true, false)) ||
-      !append(out, "kNoSetId", default_filter(false, true)) ||
-      !append(out, "kNoSetIdWithListener", default_filter(true, true)) ||
-      !append(out, "kInit", immure::filter::compile(immure::filter::init_policy())))
+  constexpr const char* kNames[] = {"kDefault",        "kDefaultWithListener",        "kNoSetId",
+                                    "kNoSetIdWithListener", "kDefaultNoMemfd",        "kDefaultNoMemfdWithListener",
+                                    "kNoSetIdNoMemfd", "kNoSetIdNoMemfdWithListener"};
+  for (unsigned variant = 0; variant < std::size(kNames); variant++)
+    if (!append(out, kNames[variant], default_filter(variant))) return 1;
+  if (!append(out, "kInit", immure::filter::compile(immure::filter::init_policy())))
     return 1;
   if (!write_file(argv[1], out)) {
     std::perror(argv[1]);

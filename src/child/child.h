@@ -80,8 +80,12 @@ int run_steps(View& view, Side side);
 long send_sources(int wire, const View& view, std::span<const int8_t> slots);
 long receive_sources(View& view);
 
-// One record; the number of bytes, 0 at end of file, or -errno. fd: sent along when >= 0.
-long send_message(int wire, const Message& message, int fd = -1);
-long receive_message(int wire, Message& message, int* fd = nullptr);
+// One record; the number of bytes, 0 at end of file, or -errno. fd: sent along when >= 0, and the second with it.
+long send_message(int wire, const Message& message, int fd = -1, int second = -1);
+// What came along is the caller's, both of it.
+struct Along {
+  int fd = -1, second = -1;
+};
+long receive_message(int wire, Message& message, Along* along = nullptr);
 
 }  // namespace immure::child

@@ -27,7 +27,7 @@ struct Vector {
 struct Rights {
   uint64_t length;
   int32_t level, type;
-  int32_t fd, padding;
+  int32_t fd, second;
 };
 struct ManyRights {
   uint64_t length;
@@ -97,9 +97,9 @@ long receive_sources(View& view) {
   return 0;
 }
 
-long send_message(int wire, const Message& message, int fd) {
+long send_message(int wire, const Message& message, int fd, int second) {
   Vector vector{const_cast<Message*>(&message), sizeof message};
-  Rights rights{20, SOL_SOCKET, SCM_RIGHTS, fd, 0};
+  Rights rights{kRightsHeader + (second >= 0 ? 2 : 1) * sizeof(int32_t), SOL_SOCKET, SCM_RIGHTS, fd, second};
   Header header{nullptr, 0, reinterpret_cast<decltype(Header::vectors)>(&vector), 1, nullptr, 0, 0};
   if (fd >= 0) {
     header.control = &rights;
@@ -111,19 +111,21 @@ long send_message(int wire, const Message& message, int fd) {
   return n;
 }
 
-long receive_message(int wire, Message& message, int* fd) {
+long receive_message(int wire, Message& message, Along* along) {
   Vector vector{&message, sizeof message};
-  Rights rights{0, 0, 0, -1, 0};
+  Rights rights{0, 0, 0, -1, -1};
   Header header{nullptr, 0, reinterpret_cast<decltype(Header::vectors)>(&vector), 1, nullptr, 0, 0};
-  if (fd != nullptr) {
-    *fd = -1;
+  if (along != nullptr) {
     header.control = &rights;
     header.control_length = sizeof rights;
   }
   long n;
   do n = sys::call(__NR_recvmsg, wire, sys::arg(&header), MSG_CMSG_CLOEXEC);
   while (n == -EINTR);
-  if (fd != nullptr && n > 0 && header.control_length >= 20 && rights.type == SCM_RIGHTS) *fd = rights.fd;
+  if (along != nullptr && n > 0 && rights.type == SCM_RIGHTS) {
+    if (rights.length >= kRightsHeader + sizeof(int32_t)) along->fd = rights.fd;
+    if (rights.length >= sizeof rights) along->second = rights.second;
+  }
   if (n > 0 && n != static_cast<long>(sizeof message)) return -EPROTO;
   return n;
 }

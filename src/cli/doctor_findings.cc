@@ -78,7 +78,7 @@ constexpr CallRow kCalls[] = {
     {"overlay by descriptor", &Features::overlay_layer_fds,
      "the mount table inside shows paths of the outside", "6.15"},
     {"birth in a cgroup", &Features::clone_into_cgroup, "joining a control group costs milliseconds", "5.7"},
-    {"memfd_noexec", &Features::memfd_noexec, "files in memory can be executed",
+    {"memfd_noexec", &Features::memfd_noexec, "there are no files in memory, since they could be executed",
      "6.3"},
     {"seccomp listener", &Features::seccomp_listener, "denied calls are not reported by name", "5.0"},
     {"time ns at exec", &Features::time_ns_on_exec,

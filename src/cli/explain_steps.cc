@@ -142,7 +142,7 @@ std::string step_object(const Plan& plan, const Step& step) {
       return privilege_object(step);
     case Op::Rlimit: return rlimit_text(step);
     case Op::Umask: return octal(step.x);
-    case Op::ResetInherited: return "signals, personality, scheduling";
+    case Op::ResetInherited: return "signals, personality, scheduling, timer slack";
     case Op::CgroupJoin: case Op::Setsid: case Op::ProcessGroup: case Op::OpenPty: case Op::ControllingTty:
     case Op::TtyDescriptors: case Op::LandlockEnforce:
       return {};

@@ -68,7 +68,8 @@ constexpr Why kWhys[] = {
     {"ioctl", "a list of requests; TIOCSTI, TIOCLINUX, TIOCSETD and TIOCCONS reach a terminal's other users"},
     {"prctl", "options that change the process's memory map or its tracer are not allowed; newer ones do not exist"},
     {"personality", "other personalities switch memory protections off"},
-    {"memfd_create", "a file in memory that can be executed would pass by every noexec mount"},
+    {"memfd_create", "a file in memory that can be executed would pass by every noexec mount; where the kernel cannot be told that "
+                     "none is executed (as a user, or before Linux 6.3) there are none"},
     {"madvise", "pages that are merged with those of others tell what others have in memory"},
     {"fcntl", "a lease would hold up whoever opens the file outside; newer commands do not exist"},
     {"seccomp", "a program may filter itself further; a second listener would be asked in the supervisor's place"},

@@ -149,7 +149,10 @@ CallPolicy personality(const Weighing& w) {
 CallPolicy memfd_create(const Weighing& w) {
   constexpr uint32_t kExec = 0x10;
   CallPolicy call;
-  if (!w.allowed && !w.options.memfd_exec)
+  if (w.allowed || w.options.memfd_exec) return call;
+  if (w.options.no_memfd)
+    call.otherwise = errno_verdict(ENOSYS);
+  else
     call.rules.push_back({{masked(1, kExec, kExec)}, errno_verdict(EINVAL)});
   return call;
 }

@@ -8,13 +8,12 @@ namespace {
 
 }  // namespace
 
-std::span<const sock_filter> default_filter(bool listener, bool no_set_id) {
-  if (no_set_id) {
-    if (listener) return kNoSetIdWithListener;
-    return kNoSetId;
-  }
-  if (listener) return kDefaultWithListener;
-  return kDefault;
+std::span<const sock_filter> default_filter(bool listener, bool no_set_id, bool no_memfd) {
+  const std::span<const sock_filter> programs[] = {
+      kDefault,       kDefaultWithListener,       kNoSetId,       kNoSetIdWithListener,
+      kDefaultNoMemfd, kDefaultNoMemfdWithListener, kNoSetIdNoMemfd, kNoSetIdNoMemfdWithListener,
+  };
+  return programs[(listener ? 1 : 0) + (no_set_id ? 2 : 0) + (no_memfd ? 4 : 0)];
 }
 
 std::span<const sock_filter> init_filter() { return kInit; }

@@ -84,7 +84,8 @@ std::string nearest_name(std::string_view wrong);   // of calls and sets; empty 
 //   ioctl        a list of requests: terminals, descriptors, interfaces' facts, reflinks; its low 32 bits, like the kernel
 //   prctl        not PR_SET_MM, PR_SET_PTRACER (unless ptrace) and a few more; EINVAL for options newer than the list
 //   personality  the plain one, and the question; with ptrace: ADDR_NO_RANDOMIZE
-//   memfd_create MFD_EXEC gives EINVAL, as on kernels without it (memfd_exec: allowed)
+//   memfd_create MFD_EXEC gives EINVAL, as on kernels without it (memfd_exec: allowed); with no_memfd the whole call
+//                gives ENOSYS
 //   madvise      MADV_MERGEABLE gives EINVAL, as on kernels without it
 //   fcntl        not F_SETLEASE; EINVAL for commands newer than the list
 //   seccomp      with a listener: no second listener (EBUSY, as the kernel says); see below
@@ -104,6 +105,9 @@ struct Options {
   // No file is made with a set-id bit: what the jail writes in a folder of the host stays there when the jail has gone.
   // That none is given one later (chmod) holds without it: a standard descriptor may be a file of the host.
   bool no_set_id = false;
+  // There are no memory files: where nothing keeps them from being executed, they would pass by every noexec mount.
+  // Programs fall back to a file in /tmp or /dev/shm. memfd_exec and a rule win over it.
+  bool no_memfd = false;
   std::vector<std::pair<std::string, bool>> rules;   // name or @set, allow; the later one wins
 };
 // Errors: kBadValue for a name that is neither a call nor a set, kFilter for the exceptions above.
@@ -136,7 +140,7 @@ std::string disassemble(std::span<const sock_filter> program);
 std::string verdict_text(Verdict verdict);   // "allow", "errno EPERM", "notify"
 
 // The default policies, compiled when immure is built (gen/default_filter.inc).
-std::span<const sock_filter> default_filter(bool listener, bool no_set_id = false);
+std::span<const sock_filter> default_filter(bool listener, bool no_set_id = false, bool no_memfd = false);
 std::span<const sock_filter> init_filter();
 
 }  // namespace immure::filter

@@ -79,11 +79,12 @@ struct Host {
   std::vector<Range> subuids, subgids;        // what newuidmap grants this user
   uint64_t memory_bytes = 0;
   std::array<uint64_t, 16> hard_limits{};  // by resource number; only root may go above
-  unsigned processors = 1;
+  unsigned processors = 1;                     // that the caller may use
+  std::vector<uint32_t> processor_numbers;     // which ones
   std::string cwd;
   std::string state_folder;   // where immure keeps what it knows of jails; the caller's to fill in
   bool tty[3] = {false, false, false};
-  uint64_t boot_ns = 0, monotonic_ns = 0;
+  uint64_t wall_ns = 0, boot_ns = 0, monotonic_ns = 0;
   int oldest_free_fd = 3;  // the lowest number from 3 on that is not open
 
   // Everything but the subordinate ids, which ids.h reads when a range is asked for.

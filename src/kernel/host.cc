@@ -30,12 +30,15 @@ uint64_t clock_ns(clockid_t clock) {
   return static_cast<uint64_t>(t[0]) * 1'000'000'000 + static_cast<uint64_t>(t[1]);
 }
 
-unsigned allowed_processors() {
+std::vector<uint32_t> allowed_processors() {
   uint64_t mask[128] = {};  // 8192 processors
   long bytes = sys::call(__NR_sched_getaffinity, 0, sizeof mask, sys::arg(mask));
-  unsigned count = 0;
-  for (long i = 0; i < bytes / 8; i++) count += static_cast<unsigned>(__builtin_popcountll(mask[i]));
-  return count != 0 ? count : 1;
+  std::vector<uint32_t> numbers;
+  for (long i = 0; i < bytes / 8; i++)
+    for (uint64_t rest = mask[i]; rest != 0; rest &= rest - 1)
+      numbers.push_back(static_cast<uint32_t>(i * 64 + __builtin_ctzll(rest)));
+  if (numbers.empty()) numbers.push_back(0);
+  return numbers;
 }
 
 int lowest_free_fd() {
@@ -78,7 +81,8 @@ Host Host::observe() {
   }
   if (!sys::failed(sys::call(__NR_sysinfo, sys::arg(&info))))
     host.memory_bytes = info.totalram * info.mem_unit;
-  host.processors = allowed_processors();
+  host.processor_numbers = allowed_processors();
+  host.processors = static_cast<unsigned>(host.processor_numbers.size());
   char cwd[4096];
   cwd[0] = '\0';
   // Outside the root the kernel says "(unreachable)/…"; that is no path to go to.
@@ -87,6 +91,7 @@ Host Host::observe() {
     char termios[64];
     host.tty[fd] = !sys::failed(sys::call(__NR_ioctl, fd, kTcgets, sys::arg(termios)));
   }
+  host.wall_ns = clock_ns(CLOCK_REALTIME);
   host.boot_ns = clock_ns(CLOCK_BOOTTIME);
   host.monotonic_ns = clock_ns(CLOCK_MONOTONIC);
   host.oldest_free_fd = lowest_free_fd();

@@ -63,6 +63,11 @@ struct Builder {
   Step& add(Op op, Side side, Layer layer);
   Step& add(Op op, Side side, Layer layer, std::string_view s, std::string_view t = {});
   LayerPlan& layer(Layer l) { return plan.layers[static_cast<size_t>(l)]; }
+  // vm.memfd_noexec keeps memory files from being executed: only the host's root may set it, for the jail's pid
+  // namespace. Where it cannot be, the filter refuses to make them.
+  bool sets_memfd_noexec() const {
+    return host.privileged && features.memfd_noexec && !spec.has(Weaken::MemfdExec);
+  }
   bool wants(Layer l) const { return spec.need_of(l) != Need::Off; }
   // The layer cannot be had: a refusal when it is required, else its state becomes `state`, with the reason.
   Status lacks(Layer l, State state, std::string reason, std::string remedy);
@@ -75,6 +80,7 @@ struct Builder {
 Status plan_ids(Builder& b);          // ids.cc
 Status plan_namespaces(Builder& b);   // namespaces.cc
 Status plan_inside(Builder& b);       // namespaces.cc: loopback, host name
+int64_t shown_boot_time(const Builder& b);  // namespaces.cc: seconds since the epoch, as /proc/stat has it
 Status plan_cgroup(Builder& b);       // cgroup.cc
 Status plan_root(Builder& b);         // root.cc: the root, up to where things are mounted in it
 Status plan_proc(Builder& b);         // proc.cc
@@ -118,6 +124,7 @@ bool is_below(const std::string& path, const std::string& directory);  // or equ
 const Grant* grant_at(const Builder& b, std::string_view path);
 
 inline constexpr const char* kEmptyDirectory = "/dev/mqueue";   // covers masked directories
+inline constexpr const char* kMadeUpStat = "/dev/.proc-stat";   // covers /proc/stat
 inline constexpr uint64_t kInert = uapi::kAttrNosuid | uapi::kAttrNodev;
 
 }  // namespace immure

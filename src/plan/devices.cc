@@ -12,6 +12,7 @@ struct Node {
 constexpr Node kNodes[] = {{"/dev/null", 1, 3}, {"/dev/zero", 1, 5}, {"/dev/full", 1, 7}, {"/dev/random", 1, 8},
                            {"/dev/urandom", 1, 9}};
 constexpr Node kTty = {"/dev/tty", 5, 0};
+constexpr uint64_t kDevicesBytes = 512 << 10;   // a line for each processor is in it (proc.cc)
 constexpr uint64_t kNodeAttributes = uapi::kAttrNosuid | uapi::kAttrNoexec | uapi::kAttrRdonly;
 constexpr uint64_t kOwnAttributes = kInert | uapi::kAttrNoexec;
 
@@ -112,7 +113,7 @@ Status plan_devices(Builder& b) {
   // Nodes that are bound bring their own mount; nodes that are made need one where devices work.
   bool made = b.source_side == Side::Parent;
   uint64_t attributes = made ? uapi::kAttrNosuid | uapi::kAttrNoexec : kOwnAttributes;
-  b.devices_slot = new_tmpfs(b, b.source_side, Layer::Devices, 65536, 64, "755", attributes);
+  b.devices_slot = new_tmpfs(b, b.source_side, Layer::Devices, kDevicesBytes, 64, "755", attributes);
   attach(b, b.devices_slot, "/dev", Layer::Devices);
   b.phase = Builder::Phase::Main;
   b.regions.push_back({Builder::Region::Kind::Tmpfs, "/dev", b.devices_slot, {}, {}, b.source_side});

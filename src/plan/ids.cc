@@ -98,6 +98,9 @@ Status plan_ids(Builder& b) {
                 "choose a smaller --user and --group, or a larger range", b.spec.origin_text(b.spec.set_by_word(Field::IdRange)));
   IMMURE_TRY(choose_outside(b, range == 0 ? 1 : range));
 
+  // Only while it still is the host's root; it counts for the jail's pid namespace.
+  if (b.sets_memfd_noexec())
+    b.add(Op::WriteFile, Side::Child, Layer::Mounts, "/proc/sys/vm/memfd_noexec", "2");
   if (b.user_ns) {
     if (range == 0) {
       plan.uid_map = {{plan.inside_uid, plan.outside_uid, 1}};
@@ -111,11 +114,6 @@ Status plan_ids(Builder& b) {
       IMMURE_TRY(rootless_range(b));
     }
     plan.deny_setgroups = !b.host.privileged && !plan.map_by_helper;
-    // Only the host's root may set this, and only while it still is root: it counts for the jail's pid namespace.
-    if (b.host.privileged && b.features.memfd_noexec && !b.spec.has(Weaken::MemfdExec)) {
-      Step& s = b.add(Op::WriteFile, Side::Child, Layer::Mounts, "/proc/sys/vm/memfd_noexec", "2");
-      s.x = 1;
-    }
     // Counted for who made the user namespace as well, and nobody has more than 128 as a rule: root's must not all go.
     if (b.wants(Layer::Rlimits)) {
       b.add(Op::WriteFile, Side::Child, Layer::Rlimits, "/proc/sys/user/max_inotify_instances", "32").x = 2;

@@ -21,9 +21,13 @@ constexpr Row kRows[] = {
     {Layer::TimeNs, uapi::kCloneNewTime, &Features::time_ns, "boot and monotonic clocks start at the jail's birth"},
 };
 
+constexpr int64_t kSecond = 1000000000;
+
+// What the jail's boot clock is ahead of the host's.
+int64_t boot_offset(const Builder& b) { return b.spec.clock_offset_s - static_cast<int64_t>(b.host.boot_ns) / kSecond; }
+
 Status plan_time(Builder& b) {
-  constexpr int64_t kSecond = 1000000000;
-  int64_t boot = b.spec.clock_offset_s - static_cast<int64_t>(b.host.boot_ns) / kSecond;
+  int64_t boot = boot_offset(b);
   int64_t monotonic = b.spec.clock_offset_s - static_cast<int64_t>(b.host.monotonic_ns) / kSecond;
   b.add(Op::WriteFile, Side::Child, Layer::TimeNs, "/proc/self/timens_offsets",
         "boottime " + num_signed(boot) + " 0\nmonotonic " + num_signed(monotonic) + " 0\n");
@@ -72,9 +76,20 @@ Status plan_namespaces(Builder& b) {
   return {};
 }
 
+// As the kernel reckons it for who is in the jail's time namespace, or in the host's where the jail has none.
+int64_t shown_boot_time(const Builder& b) {
+  bool own = (b.plan.unshare_flags & uapi::kCloneNewTime) != 0;
+  int64_t booted = static_cast<int64_t>(b.host.wall_ns) - static_cast<int64_t>(b.host.boot_ns);
+  return booted / kSecond - (own ? boot_offset(b) : 0);
+}
+
 // What the parent need not see: done while it compares the mounts.
 Status plan_inside(Builder& b) {
-  b.add(Op::MountsReady, Side::Child, Layer::Mounts).a = b.plan.census_slot;
+  b.plan.counts_sockets = b.plan.supervisor_sums && b.plan.memory_limit != 0 && b.plan.census_slot >= 0 &&
+                          (b.plan.clone_flags & uapi::kCloneNewNet) != 0;
+  Step& ready = b.add(Op::MountsReady, Side::Child, Layer::Mounts);
+  ready.a = b.plan.census_slot;
+  ready.x = b.plan.counts_sockets ? 1 : 0;
   if ((b.plan.clone_flags & uapi::kCloneNewNet) != 0) b.add(Op::LoopbackUp, Side::Child, Layer::NetNs);
   if ((b.plan.clone_flags & uapi::kCloneNewUts) != 0) b.add(Op::Hostname, Side::Child, Layer::UtsNs, b.spec.hostname);
   return {};

@@ -110,6 +110,7 @@ struct Plan {
   bool supervisor_sums = false;    // no control group holds these: the supervisor adds up and ends the jail
   uint64_t cpu_time_limit_ns = 0;  // of the whole tree
   bool group_counts_cpu = false;   // a control group adds the processor time up, that of the dead too
+  bool counts_sockets = false;     // those of the jail's network are in the sum of its memory
   int8_t census_slot = kNoSlot;    // a procfs for the supervisor alone, in which it counts
   bool counts_processes() const { return supervisor_sums || (cpu_time_limit_ns != 0 && !group_counts_cpu); }
 

@@ -1,4 +1,5 @@
 // The jail's own /proc: its processes only, what tells of the host masked.
+#include "base/text.h"
 #include "plan/builder.h"
 
 namespace immure {
@@ -31,6 +32,25 @@ void plan_census(Builder& b) {
   make.x = kAttributes | uapi::kAttrRdonly;
 }
 
+// The host's counts every interrupt, one by one, which is what /proc/interrupts is masked for, and the work of all
+// processors. Programs look in it for how many processors there are, and when the machine was started.
+std::string made_up_stat(const Builder& b) {
+  constexpr std::string_view kNoWork = " 0 0 0 0 0 0 0 0 0 0\n";
+  std::string text = "cpu " + std::string(kNoWork);   // two blanks, as the kernel has it
+  for (uint32_t number : b.host.processor_numbers) text += "cpu" + num(number) + std::string(kNoWork);
+  text += "intr 0\nctxt 0\nbtime " + num_signed(shown_boot_time(b));
+  return text + "\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n";
+}
+
+// In the tmpfs of /dev, which every jail has; it is mounted over the kernel's when the masks are (plan_masks).
+void make_stat(Builder& b) {
+  constexpr size_t kBehindDev = std::string_view("/dev/").size();
+  Step& make = b.add(Op::MakeFile, b.source_side, Layer::Mounts, kMadeUpStat + kBehindDev, made_up_stat(b));
+  make.a = b.devices_slot;
+  make.x = 0444;
+  region_of(b, "/dev").made.emplace_back(kMadeUpStat + kBehindDev);
+}
+
 }  // namespace
 
 Status plan_proc(Builder& b) {
@@ -38,6 +58,7 @@ Status plan_proc(Builder& b) {
   b.regions.push_back({Builder::Region::Kind::Closed, "/proc", kNoSlot, {}, {}, Side::Child});
   b.phase = Builder::Phase::Attach;
   if (b.plan.counts_processes()) plan_census(b);
+  if (!b.spec.has(Weaken::ProcFull)) make_stat(b);
   int8_t fs = b.new_slot(), mount = b.new_slot();
   b.add(Op::FsOpen, Side::Child, Layer::Mounts, "proc").out = fs;
   b.add(Op::FsSet, Side::Child, Layer::Mounts, "hidepid", "invisible").a = fs;
@@ -56,6 +77,7 @@ Status plan_proc(Builder& b) {
 Status plan_masks(Builder& b) {
   if (b.spec.has(Weaken::ProcFull)) return {};
   for (const char* path : kMaskedFiles) b.add(Op::Mask, Side::Child, Layer::Mounts, "/dev/null", path);
+  b.add(Op::Mask, Side::Child, Layer::Mounts, kMadeUpStat, "/proc/stat");
   bool foreign = b.host.privileged && b.user_ns && !b.spec.has(Weaken::SharedIdentity);
   if (!foreign)
     for (const char* path : kMaskedKeys) b.add(Op::Mask, Side::Child, Layer::Mounts, "/dev/null", path);

@@ -297,8 +297,9 @@ Status plan_pivot(Builder& b) {
   pivot.a = b.root_slot;
   pivot.x = stacked;
   b.layer(Layer::Mounts).mechanism = "every mount nosuid and nodev, host files read-only unless granted";
-  // vm.memfd_noexec is root's to set.
-  if (!b.host.privileged || !b.features.memfd_noexec)
+  // Else the filter holds (seccomp.cc), which may be somebody's own.
+  bool own_filter = !b.wants(Layer::Seccomp) || (!b.spec.seccomp.empty() && b.spec.seccomp != "strict");
+  if (!b.sets_memfd_noexec() && own_filter)
     b.layer(Layer::Mounts).mechanism += "; files in memory can be executed";
   return {};
 }

@@ -21,11 +21,12 @@ bool has_shared_folder(const Builder& b) {
 }
 
 Result<std::vector<sock_filter>> program_filter(Builder& b) {
-  bool shares = has_shared_folder(b);
-  if (is_default(b.spec)) return copy(filter::default_filter(b.plan.listener, shares));
+  bool shares = has_shared_folder(b), no_memfd = !b.sets_memfd_noexec();
+  if (is_default(b.spec)) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
   filter::Options options;
   options.listener = b.plan.listener;
   options.no_set_id = shares;
+  options.no_memfd = no_memfd;
   options.nested_userns = b.spec.has(Weaken::NestedUserns);
   options.ptrace = b.spec.has(Weaken::Ptrace);
   options.compat32 = b.spec.has(Weaken::Compat32);

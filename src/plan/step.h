@@ -47,7 +47,7 @@ enum class Op : uint8_t {
   RebindReadOnly,  // the path s below b becomes a read-only mount of itself; a missing path is fine
   PivotRoot,       // a becomes the root, the old one and x mounts stacked on it are detached, cwd is "/"
   // namespaces
-  MountsReady,     // tells the parent that it can compare the mounts; hands a over when there is one, and closes it
+  MountsReady,     // tells the parent that it can compare the mounts; hands a over when there is one, and closes it; x: 1 = with a socket that tells of all in the network
   AwaitMaps,       // until the parent has written the id maps
   AwaitSources,    // until the parent has made what its steps make: their slots
   AwaitGo,         // until the parent has verified
@@ -69,7 +69,7 @@ enum class Op : uint8_t {
   // limits and inherited state
   Rlimit,          // resource x, soft y, hard z
   Umask,           // x
-  ResetInherited,  // signal mask and dispositions, personality, scheduling and I/O priority
+  ResetInherited,  // signal mask and dispositions, personality, scheduling (a nice value below 0 too), I/O priority, timer slack
   CgroupJoin,      // write "0" to the descriptor a; x: 1 = a refusal is fine
   Setsid,
   ProcessGroup,    // a group of its own; with a terminal a: the one in its foreground

@@ -26,7 +26,7 @@ using child::Message;
 
 // The errors after which it pays to find out what this host can do: what assume() took for granted is missing.
 bool worth_a_probe(Op op, int error) {
-  if (error == ENOSYS) return true;
+  if (error == ENOSYS || (error == ENOENT && op == Op::WriteFile)) return true;
   bool mounts = op == Op::FsSetFd || op == Op::FsMount || op == Op::FsOpen || op == Op::OpenTree || op == Op::FsSet;
   return (error == EPERM || error == EINVAL || error == EACCES) &&
          (mounts || op == Op::Unshare || op == Op::WriteFile || op == Op::Start || op == Op::LandlockCreate || op == Op::Seccomp);
@@ -221,9 +221,9 @@ LaunchFailure Launcher::step_failure(uint32_t index, int error) {
 tl::expected<Message, LaunchFailure> Launcher::receive() {
   for (;;) {
     Message message;
-    int fd = -1;
-    long n = child::receive_message(jail_.wire.get(), message, &fd);
-    UniqueFd received(fd);
+    child::Along along;
+    long n = child::receive_message(jail_.wire.get(), message, &along);
+    UniqueFd received(along.fd), second(along.second);
     if (n <= 0) {
       int status = jail_.end();
       std::string why = WIFSIGNALED(status) ? "signal " + num(static_cast<uint64_t>(WTERMSIG(status))) + " killed pid 1 of the jail"
@@ -233,6 +233,7 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
     }
     if (message.kind == Kind::MountsReady) {
       if (received) take_census(std::move(received));
+      jail_.socket_lists = std::move(second);
       if (auto verified = verify_mounts(plan_, jail_.init); !verified) return failed(verified.error());
       mounts_verified_ = true;
     } else if (message.kind == Kind::Terminal) {
@@ -319,6 +320,7 @@ Launched& Launched::operator=(Launched&& other) noexcept {
   terminal = std::move(other.terminal);
   proc = std::move(other.proc);
   census = std::move(other.census);
+  socket_lists = std::move(other.socket_lists);
   namespaces = other.namespaces;
   groups = std::move(other.groups);
   sources = std::move(other.sources);

@@ -27,6 +27,7 @@ struct Launched {
   UniqueFd listener;           // seccomp notifications; none when not asked for
   UniqueFd terminal;           // master side; none without one
   UniqueFd proc;               // the jail's /proc
+  UniqueFd socket_lists;       // tells what the jail's sockets hold (socket_sum.h); none where it need not be known
   UniqueFd census;             // one that hides nobody, to sum what its processes use; none when a group does
   NamespaceIds namespaces{};   // as they were at the gate
   Groups groups;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -21,7 +22,7 @@ struct Entry {
   char name[];
 };
 
-constexpr uint64_t kPage = 4096, kTickNs = 10'000'000;   // USER_HZ is 100 on x86-64
+constexpr uint64_t kTickNs = 10'000'000;   // USER_HZ is 100 on x86-64
 
 uint64_t number(std::string_view& rest) {
   uint64_t value = 0;
@@ -72,34 +73,60 @@ int each_number(int dir, See see) {
   return real_error(n);
 }
 
-uint64_t resident_of(const File& statm) {
-  std::string_view text = statm.text();
-  number(text);
-  return number(text) * kPage;
-}
+// What a process has, and the tables that lead to it: a page of zeros that is read at many places has only these. A
+// line of the file may be longer than any buffer, that of the groups is; those that count are short.
+struct Memory {
+  uint64_t bytes = 0;
+  int error = 0;
+
+  Memory(int dir, const char* name) {
+    UniqueFd fd(static_cast<int>(sys::open(dir, Path(name, "/status").text, O_RDONLY | O_CLOEXEC)));
+    error = real_error(fd.get());
+    char buffer[4096];
+    size_t kept = 0;
+    while (fd) {
+      long n = sys::read(fd.get(), buffer + kept, sizeof buffer - kept);
+      if (real_error(n) != 0) error = real_error(n);
+      if (n <= 0) break;
+      std::string_view text(buffer, kept + static_cast<size_t>(n)), line;
+      for (size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) add(text.substr(0, end));
+      kept = text.size() < sizeof buffer ? text.size() : 0;
+      std::copy(text.end() - static_cast<ptrdiff_t>(kept), text.end(), buffer);
+    }
+  }
+  void add(std::string_view line) {
+    for (std::string_view field : {"VmRSS:", "VmPTE:", "VmSwap:"})
+      if (line.starts_with(field)) {
+        line.remove_prefix(field.size());
+        bytes += number(line) * 1024;
+        return;
+      }
+  }
+};
 
 // The first thread of a process can end before the others, and takes the view of their memory with it.
-uint64_t resident_of_threads(int proc, const char* pid, TreeUse& use) {
+uint64_t memory_of_threads(int proc, const char* pid, TreeUse& use) {
   long opened = sys::open(proc, Path(pid, "/task").text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (real_error(opened) != 0) use.error = real_error(opened);
   if (opened < 0) return 0;
   UniqueFd tasks(static_cast<int>(opened));
-  uint64_t resident = 0;
+  uint64_t bytes = 0;
   int error = each_number(tasks.get(), [&](const char* thread) {
-    File statm;
-    if (statm.read(tasks.get(), thread, "/statm")) resident = resident_of(statm);
-    if (statm.error() != 0) use.error = statm.error();
-    return resident == 0;
+    Memory memory(tasks.get(), thread);
+    bytes = memory.bytes;
+    if (memory.error != 0) use.error = memory.error;
+    return bytes == 0;
   });
   if (error != 0) use.error = error;
-  return resident;
+  return bytes;
 }
 
 void add_process(int proc, const char* pid, TreeUse& use) {
-  File statm, stat;
-  bool seen = statm.read(proc, pid, "/statm") && stat.read(proc, pid, "/stat");
-  for (const File* file : {&statm, &stat})
-    if (file->error() != 0) use.error = file->error();
+  Memory memory(proc, pid);
+  File stat;
+  bool seen = stat.read(proc, pid, "/stat");
+  for (int error : {memory.error, stat.error()})
+    if (error != 0) use.error = error;
   if (!seen) return;
   size_t behind_name = stat.text().rfind(')');
   if (behind_name == std::string_view::npos) return;
@@ -111,8 +138,7 @@ void add_process(int proc, const char* pid, TreeUse& use) {
   for (int field = 18; field < 20; field++) next_word(rest);
   uint64_t threads = number(rest);
   use.tasks += threads;
-  uint64_t resident = resident_of(statm);
-  use.resident += resident == 0 && threads > 1 ? resident_of_threads(proc, pid, use) : resident;
+  use.memory += memory.bytes == 0 && threads > 1 ? memory_of_threads(proc, pid, use) : memory.bytes;
 }
 
 }  // namespace

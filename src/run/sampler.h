@@ -7,7 +7,8 @@
 namespace immure::run {
 
 struct TreeUse {
-  uint64_t resident = 0;   // bytes; shared pages count once for each process: an upper bound
+  // Bytes: what is in memory, what was swapped, and the tables for both. Shared pages count once for each process.
+  uint64_t memory = 0;
   uint64_t tasks = 0;      // processes and their threads
   uint64_t cpu_ns = 0;     // of those that live, and of those that they, or pid 1, have waited for
   int error = 0;           // somebody is there who could not be read: the sums are too low

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "kernel/sys.h"
 #include "run/sampler.h"
+#include "run/socket_sum.h"
 #include "run/verify.h"
 #include "uapi/kernel.h"
 
@@ -47,6 +48,8 @@ class Loop {
   void on_time();
   bool has_limits() const { return sampling_ || wall_deadline_ != kNever || kill_deadline_ != kNever; }
   void sample();
+  bool is_over_memory(TreeUse& use);
+  void look_sooner(uint64_t memory);
   void forward(int number);
   void stopped();
   bool stop_with_deputy();
@@ -61,6 +64,8 @@ class Loop {
   const SuperviseOptions& options_;
   uint64_t begun_, alive_at_ = kNever, wall_deadline_ = kNever, kill_deadline_ = kNever, next_sample_ = 0;
   CpuTally cpu_;
+  SocketJudge sockets_;
+  uint64_t last_memory_ = 0, last_look_ = 0;
   bool sampling_ = false, blind_ = false, exited_ = false, gone_ = false, told_to_stop_ = false;
   int interrupts_ = 0;
   Outcome outcome_;
@@ -194,13 +199,43 @@ void Loop::on_wire() {
   outcome_.max_rss_kb = message.max_rss_kb;
 }
 
+// Sockets are looked at more closely only when there are enough of them to matter.
+bool Loop::is_over_memory(TreeUse& use) {
+  constexpr uint64_t kMostOfOne = 128 << 20;
+  if (plan_.memory_limit == 0) return false;
+  SocketUse sockets;
+  if (plan_.counts_sockets) {
+    int64_t in_use = sockets_in_use(jail_.census.get());
+    if (in_use < 0) use.error = static_cast<int>(-in_use);
+    if (in_use > 0 && jail_.socket_lists) in_use--;   // that is one itself
+    auto count = static_cast<uint64_t>(std::max<int64_t>(in_use, 0));
+    if (count != 0 && use.memory + count * kMostOfOne > plan_.memory_limit)
+      sockets = sum_sockets(jail_.socket_lists.get(), count);
+  }
+  bool over = sockets_.is_over(use.memory, sockets, plan_.memory_limit);
+  use.memory += sockets.bytes;
+  return over;
+}
+
+// Who takes so fast that the limit could be passed before the next look is looked at before.
+void Loop::look_sooner(uint64_t memory) {
+  constexpr uint64_t kSoonest = 2'000'000;
+  uint64_t now = now_ns(), since = now - std::exchange(last_look_, now), before = std::exchange(last_memory_, memory);
+  if (memory <= before || memory >= plan_.memory_limit || plan_.memory_limit == 0) return;
+  uint64_t left = (plan_.memory_limit - memory) >> 12, grown = ((memory - before) >> 12) + 1;
+  uint64_t wait = std::min(since, kSampleEvery) * left / grown / 2;
+  next_sample_ = std::min(next_sample_, now + std::max(wait, kSoonest));
+}
+
 // What cannot be counted is not held to a limit: then the jail ends.
 void Loop::sample() {
   TreeUse use;
+  bool over_memory = false;
   if (plan_.counts_processes()) {
     use = sum_tree(jail_.census.get());
     // A child that was waited for between its parent's turn and its own is in neither; the next look has it.
     if (cpu_.falls(use.cpu_ns)) use.cpu_ns = std::max(use.cpu_ns, sum_tree(jail_.census.get()).cpu_ns);
+    over_memory = plan_.supervisor_sums && is_over_memory(use);
     blind_ = use.error != 0;
   }
   std::optional<uint64_t> cpu = cpu_.add(use.cpu_ns);
@@ -210,10 +245,11 @@ void Loop::sample() {
     kill_tree(EndedBy::Supervisor);
     return;
   }
-  outcome_.memory_seen = std::max(outcome_.memory_seen, use.resident);
+  outcome_.memory_seen = std::max(outcome_.memory_seen, use.memory);
   outcome_.processes_seen = std::max(outcome_.processes_seen, use.tasks);
   bool sums = plan_.supervisor_sums;
-  if (sums && plan_.memory_limit != 0 && use.resident > plan_.memory_limit) kill_tree(EndedBy::MemoryLimit);
+  if (over_memory) kill_tree(EndedBy::MemoryLimit);
+  if (sums) look_sooner(use.memory);
   if (sums && plan_.pids_limit != 0 && use.tasks > plan_.pids_limit) kill_tree(EndedBy::PidsLimit);
   if (plan_.cpu_time_limit_ns != 0 && *cpu > plan_.cpu_time_limit_ns) kill_tree(EndedBy::CpuTime);
 }

@@ -126,8 +126,9 @@ Status compare_mounts(const Plan& plan, std::string_view mountinfo) {
     }
     // Whatever else is mounted is part of a recursive bind, or a cover: set-id bits and devices are dead on all.
     bool node = (entry->attributes() & uapi::kAttrNodev) == 0;
-    // A cover of /proc is the jail's own /dev/null, or an empty directory beside it: harmless wherever it stands.
-    bool cover = entry->root == "/null" || entry->root == "/mqueue";
+    // A cover of /proc is the jail's own /dev/null, an empty directory beside it, or a made-up file: harmless wherever
+    // it stands.
+    bool cover = entry->root == "/null" || entry->root == "/mqueue" || entry->root == "/.proc-stat";
     if (cover && entry->target.starts_with("/proc/")) node = false;
     bool below_dev = entry->target == "/dev" || entry->target.starts_with("/dev/");
     if ((entry->attributes() & uapi::kAttrNosuid) == 0 || (node && !below_dev))

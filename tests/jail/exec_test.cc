@@ -17,7 +17,7 @@ TEST_F(Exec, HasWhatTheJailsOwnProgramHas) {
   const std::string mark = outside.file("mark", "here");
   const Actions actions = {
       {"status", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters"},
-      {"ids"}, {"securebits"}, {"umask"}, {"hostname"}, {"interfaces"}, {"fds"}, {"cwd"}, {"rlimits"}, {"personality"},
+      {"ids"}, {"securebits"}, {"umask"}, {"hostname"}, {"interfaces"}, {"fds"}, {"cwd"}, {"rlimits"}, {"personality"}, {"timer-slack"}, {"niceness"},
       {"open", "/etc/shadow"}, {"open", "/usr/planted", "create"}, {"open", "/tmp/fine", "create"}, {"open", "/proc/sys/kernel/hostname", "w"},
       {"mount", "none", "/tmp", "tmpfs"}, {"umount", "/proc"}, {"mknod", "/tmp/null", "c", "1", "3"}, {"unshare", "user"},
       {"clone", "user"}, {"clone", "0x8000"}, {"clone3", "user"}, {"setns", "/proc/self/ns/mnt"}, {"cap-raise", "21"}, {"setuid", "0"}, {"setgroups"},

@@ -117,7 +117,7 @@ bool every_mount_is_inert(const Sights& seen, const Scene&) {
     if (line.options.find(",nosuid,") == std::string::npos) return false;
     const bool own_device =
         line.target.rfind("/dev", 0) == 0 ||
-        (line.target.rfind("/proc/", 0) == 0 && (line.root == "/null" || line.root == "/mqueue"));
+        (line.target.rfind("/proc/", 0) == 0 && (line.root == "/null" || line.root == "/mqueue" || line.root == "/.proc-stat"));
     if (!own_device && line.options.find(",nodev,") == std::string::npos) return false;
   }
   return !lines.empty();
@@ -161,7 +161,7 @@ bool runs_full(const Sights& seen, const Scene&) {
 }
 
 bool has_the_few_nodes(const Sights& seen, const Scene&) {
-  return seen[0].text == "fd full mqueue null ptmx pts random shm stderr stdin stdout urandom zero";
+  return seen[0].text == ".proc-stat fd full mqueue null ptmx pts random shm stderr stdin stdout urandom zero";
 }
 
 // {"stat"} of the five, in the order of their names.
@@ -280,12 +280,26 @@ std::vector<Row> mount_rows() {
       {.name = "memory files are noexec (S27)",
        .off = {"--weaken", "memfd-exec"},
        .look = {{"memfd-exec"}},
+       .holds = none_ok},
+      {.name = "memory files are not run without a user namespace (S27)",
+       .on = {"--need", "user-ns=off"},
+       .off = {"--need", "user-ns=off", "--weaken", "memfd-exec"},
+       .look = {{"memfd-exec"}},
        .holds = none_ok,
-       .needs = {has_memfd_noexec}},
+       .needs = {can_be_root}},
+      {.name = "where memory files would be run there are none (S27)",
+       .off = {"--allow-syscall", "memfd_create"},
+       .look = {{"memfd-exec"}},
+       .holds = [](const Sights& seen, const Scene&) { return seen[0].verdict == "ENOSYS"; },
+       .needs = {can_be_user}},
       {.name = "kernel files of proc masked (S28)",
        .off = {"--weaken", "proc-full"},
        .look = {{"cat", "/proc/cmdline"}, {"cat", "/proc/interrupts"}, {"cat", "/proc/zoneinfo"}},
        .holds = nothing_to_read},
+      {.name = "no interrupt is counted in proc stat (S28)",
+       .off = {"--weaken", "proc-full"},
+       .look = {{"cat", "/proc/stat"}},
+       .holds = [](const Sights& seen, const Scene&) { return seen[0].text.find("\\nintr 0\\nctxt 0\\nbtime ") != std::string::npos; }},
       {.name = "no alarms on the pressure of the host (S28, S87)",
        .off = {"--weaken", "proc-full"},
        .look = {{"open", "/proc/pressure/cpu", "w"}, {"open", "/proc/pressure/memory", "w"}, {"open", "/proc/pressure/io", "w"}},

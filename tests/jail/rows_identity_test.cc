@@ -4,6 +4,7 @@
 #include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -77,6 +78,8 @@ void caller_with_odd_state(Scene& scene) {
       sigaddset(&set, SIGUSR2);
       sigprocmask(SIG_BLOCK, &set, nullptr);
       personality(ADDR_NO_RANDOMIZE);
+      prctl(PR_SET_TIMERSLACK, 777777);
+      if (geteuid() == 0) setpriority(PRIO_PROCESS, 0, -7);
     });
   });
 }
@@ -241,6 +244,10 @@ std::vector<Row> state_rows() {
        .look = {{"signals"}, {"personality"}},
        .holds = starts_afresh,
        .arrange = caller_with_odd_state},
+      {.name = "timers and priority of its own (S40)",
+       .look = {{"timer-slack"}, {"niceness"}},
+       .holds = [](const Sights& seen, const Scene&) { return seen[0].text == "50000" && seen[1].text == "0"; },
+       .arrange = caller_with_odd_state},
   };
 }
 
@@ -251,6 +258,14 @@ INSTANTIATE_TEST_SUITE_P(Default, IdentityRows, testing::ValuesIn(identity_rows(
 class StateRows : public RowTest {};
 TEST_P(StateRows, HoldsAndCanFail) { judge(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Default, StateRows, testing::ValuesIn(state_rows()), row_name);
+
+// Being late is no danger, and mostly meant.
+TEST_F(JailTest, KeepsTheLowPriorityOfItsCaller_S40) {
+  Command command = Jail().probe_command({{"niceness"}});
+  Sights seen = sights_of(command.before_exec([] { setpriority(PRIO_PROCESS, 0, 5); }).run());
+  ASSERT_FALSE(seen.all.empty()) << seen;
+  EXPECT_EQ(seen[0].text, "5") << seen;
+}
 
 // (S61) two jails that live at once have two identities; with a user of the host they have one.
 TEST_F(JailTest, TwoJailsShareNoIdentity) {

@@ -67,6 +67,24 @@ std::vector<Row> rows() {
        .off = {"--memory", "none"},
        .look = {{"headless", "96", "0.3"}},
        .holds = is_ended},
+      {.name = "memory in page tables (S87)",
+       .with = {"--need", "cgroup=off"},
+       .on = {"--memory", "48M"},
+       .off = {"--memory", "none"},
+       .look = {{"tables", "96", "0.3"}},
+       .holds = is_ended},
+      {.name = "memory in sockets (S87)",
+       .with = {"--need", "cgroup=off"},
+       .on = {"--memory", "48M"},
+       .off = {"--memory", "none"},
+       .look = {{"sockets", "96", "0.3"}},
+       .holds = is_ended},
+      {.name = "memory in sockets whose senders have gone (S87)",
+       .with = {"--need", "cgroup=off"},
+       .on = {"--memory", "48M"},
+       .off = {"--memory", "none"},
+       .look = {{"sockets", "96", "0.3", "closed"}},
+       .holds = is_ended},
       {.name = "processes, without an option (S87)",
        .off = {"--pids", "none"},
        .look = {{"fork", "600"}},
@@ -206,6 +224,13 @@ TEST_F(JailTest, CannotOutliveItsSupervisor) {
       << "nobody ends them, so the test can see it";
   for (pid_t pid : probes_with(mark)) kill(pid, SIGKILL);
   EXPECT_TRUE(eventually([&] { return probes_with(mark).empty(); }));
+}
+
+// What is open and holds little is not taken for much.
+TEST_F(JailTest, ManySocketsAreNotMuchMemory) {
+  Sights seen = Jail().options({"--need", "cgroup=off", "--memory", "48M"}).probe({{"idle-sockets", "300", "0.3"}});
+  ASSERT_FALSE(seen.all.empty()) << seen;
+  EXPECT_TRUE(seen[0].ok()) << seen;
 }
 
 }  // namespace

@@ -139,7 +139,9 @@ inline Host root_host() {
   host.gid_ranges = {{0, 0, 0xffffffff}};
   host.memory_bytes = uint64_t{8} << 30;
   host.processors = 4;
+  host.processor_numbers = {0, 1, 2, 3};
   host.cwd = "/root";
+  host.wall_ns = 1'800'000'000'500'000'000;
   host.boot_ns = 1'000'000'000'000;
   host.monotonic_ns = 1'000'000'000'000;
   return host;

@@ -66,7 +66,7 @@ TEST(Default, EveryProgramSaysWhatItsPolicySays) {
     Options options;
     options.listener = (bits & 1) != 0;
     options.nested_userns = options.ptrace = (bits & 2) != 0;
-    options.compat32 = options.memfd_exec = (bits & 4) != 0;
+    options.compat32 = options.no_memfd = (bits & 4) != 0;
     Policy policy = policy_of(options);
     Result<std::vector<sock_filter>> program = compile(policy);
     ASSERT_TRUE(program);
@@ -75,14 +75,15 @@ TEST(Default, EveryProgramSaysWhatItsPolicySays) {
 }
 
 TEST(Default, ProgramsOfTheBuildAreThoseOfThePolicy) {
-  for (bool listener : {false, true})
-    for (bool no_set_id : {false, true}) {
-      Options options;
-      options.listener = listener;
-      options.no_set_id = no_set_id;
-      expect_same(policy_of(options), default_filter(listener, no_set_id));
-      EXPECT_LT(default_filter(listener, no_set_id).size(), 250U);
-    }
+  for (unsigned variant = 0; variant < 8; variant++) {
+    Options options;
+    options.listener = (variant & 1) != 0;
+    options.no_set_id = (variant & 2) != 0;
+    options.no_memfd = (variant & 4) != 0;
+    auto program = default_filter(options.listener, options.no_set_id, options.no_memfd);
+    expect_same(policy_of(options), program);
+    EXPECT_LT(program.size(), 250U);
+  }
   expect_same(init_policy(), init_filter());
 }
 
@@ -344,6 +345,23 @@ TEST(Default, WeighsPrctlPersonalityAndMemfd) {
   Options options;
   options.memfd_exec = true;
   EXPECT_EQ(ask(policy_of(options), "memfd_create", {0, 0x11}), kAllow);
+}
+
+// Where nothing keeps them from being executed there are none, whatever their flags; who asks for them gets them.
+TEST(Default, HasNoMemoryFilesWhereTheyWouldBeExecuted_S27) {
+  constexpr Verdict kAbsent = errno_verdict(ENOSYS);
+  Options options;
+  options.no_memfd = options.compat32 = true;
+  for (uint64_t flags : {0, 1, 3, 8, 0x10, 0x18}) {
+    EXPECT_EQ(ask(policy_of(options), "memfd_create", {0, flags}), kAbsent) << flags;
+    EXPECT_EQ(ask32(policy_of(options), "memfd_create", {0, flags}), kAbsent) << flags;
+  }
+  EXPECT_EQ(ask(policy_of(options), "memfd_secret", {0}), kEperm);
+  Options asked = options;
+  asked.rules = {{"memfd_create", true}};
+  EXPECT_EQ(ask(policy_of(asked), "memfd_create", {0, 0x10}), kAllow);
+  options.memfd_exec = true;
+  EXPECT_EQ(ask(policy_of(options), "memfd_create", {0, 0x10}), kAllow);
 }
 
 // Both reach others through what is shared: pages of the same content, files that others open.

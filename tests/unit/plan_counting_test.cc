@@ -85,6 +85,22 @@ TEST(Counting, WithoutAGroupHidesNobodyFromTheSupervisor_S87) {
     EXPECT_TRUE(plan.counts_processes());
     EXPECT_FALSE(plan.group_counts_cpu);
     EXPECT_TRUE(has_census(plan));
+    EXPECT_TRUE(plan.counts_sockets);
+  }
+}
+
+TEST(Counting, AsksForSocketsWhereTheyAreTheJailsAndMatter_S87) {
+  EXPECT_FALSE(planned(test::v1_only(), false).counts_sockets) << "the group does";
+  EXPECT_FALSE(planned(test::v1_only(), true).counts_sockets);
+  char* environment[] = {nullptr};
+  JailSpec shared, endless;
+  shared.argv = endless.argv = {"true"};
+  shared.net = Net::Host;
+  endless.limits.memory = 0;
+  for (const JailSpec& spec : {shared, endless}) {
+    auto plan = compile(spec, test::no_cgroup(), test::user_host(), RealHostFiles{}, environment);
+    ASSERT_TRUE(plan);
+    EXPECT_FALSE(plan->counts_sockets);
   }
 }
 

@@ -165,11 +165,11 @@ constexpr Probe kRows[] = {
     {"exec-memory", Category::Filter, "start a program from memory",
      "A memory file needs no writable folder: what was received is written there and started by its "
      "descriptor. Malware works this way since Linux 3.17 gave it the means, to leave no file.",
-     "memfd_create(2), execveat(2)", by(Layer::Mounts, Layer::PidNs), Proof::None, kMemory, from_memory},
+     "memfd_create(2), execveat(2)", by(Layer::Mounts, Layer::PidNs, Layer::Seccomp), Proof::None, kMemory, from_memory},
     {"exec-memory-path", Category::Filter, "start a program from memory by its path in /proc",
      "The same through /proc/self/fd, for jails that deny execveat. A noexec mount for /proc does not "
      "matter: the file is not on it.",
-     "memfd_create(2)", by(Layer::Mounts, Layer::PidNs), Proof::None, kMemory, from_memory, kPlain, "path",
+     "memfd_create(2)", by(Layer::Mounts, Layer::PidNs, Layer::Seccomp), Proof::None, kMemory, from_memory, kPlain, "path",
      0},
     {"exec-memory-asked", Category::Filter, "start a program from memory that was asked to be executable",
      "With MFD_EXEC a memory file is executable although the default of the namespace says otherwise, unless "

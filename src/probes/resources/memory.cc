@@ -184,7 +184,8 @@ constexpr auto kRows = limited("--memory 96M", {
     {"memory-file", Category::Resources, "memory in a file without a name",
      "Writes to a file that is in memory alone. No mapping is needed for it, and no size of a mounted file "
      "system bounds it.",
-     "memfd_create(2)", by(Layer::Cgroup, Layer::Rlimits), Proof::None, kOff, memory_file, kSolo},
+     "memfd_create(2)", by(Layer::Cgroup, Layer::Rlimits, Layer::Seccomp), Proof::None,
+     loosened("--memory none --allow-syscall memfd_create"), memory_file, kSolo},
     {"memory-segment", Category::Resources, "memory in a System V segment",
      "Takes a segment of System V and touches it. Such a segment stays when its maker ends, until somebody "
      "removes it.",

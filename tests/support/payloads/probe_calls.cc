@@ -9,6 +9,7 @@
 #include <sys/msg.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
@@ -97,6 +99,15 @@ Verdict do_dumpable(const Words&) {
   int result = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
   return of(result, std::to_string(result));
 }
+Verdict do_timer_slack(const Words&) {
+  int result = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+  return of(result, std::to_string(result));
+}
+Verdict do_niceness(const Words&) {
+  errno = 0;
+  int result = getpriority(PRIO_PROCESS, 0);
+  return of(errno == 0 ? 0 : -1, std::to_string(result));
+}
 
 // ---- keys -----------------------------------------------------------------------------------------------------
 Verdict do_add_key(const Words& words) {
@@ -173,6 +184,8 @@ constexpr Action kActions[] = {
     {"userfaultfd", "", 0, do_userfaultfd},
     {"fanotify", "", 0, do_fanotify},
     {"personality", "[VALUE]", 0, do_personality},
+    {"timer-slack", "", 0, do_timer_slack},
+    {"niceness", "", 0, do_niceness},
     {"dumpable", "", 0, do_dumpable},
     {"add-key", "NAME", 1, do_add_key},
     {"key-read", "SERIAL", 1, do_key_read},

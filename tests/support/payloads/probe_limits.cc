@@ -247,6 +247,46 @@ Verdict do_rlimits(const Words&) {
   return ok(text);
 }
 
+void stay(const std::string& seconds) { usleep(static_cast<useconds_t>(std::atof(seconds.c_str()) * 1e6)); }
+
+// tables MIB SECONDS: reads one page of zeros at places that need a table each.
+Verdict do_tables(const Words& words) {
+  constexpr size_t kSpan = 2 << 20;
+  const size_t tables = static_cast<size_t>(number(words[0])) * 256;
+  void* memory = mmap(nullptr, tables * kSpan, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return error(errno, "mmap");
+  madvise(memory, tables * kSpan, MADV_NOHUGEPAGE);
+  for (size_t i = 0; i < tables; ++i) (void)static_cast<volatile char*>(memory)[i * kSpan];
+  stay(words[1]);
+  return ok(words[0] + " MiB");
+}
+
+// sockets MIB SECONDS [closed]: pairs whose messages nobody reads; closed: those who sent them have gone.
+Verdict do_sockets(const Words& words) {
+  static char block[8192];
+  const long wanted = number(words[0]) << 20;
+  for (long have = 0; have < wanted;) {
+    int ends[2], size = 1 << 24;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0) return error(errno, "socketpair");
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    for (ssize_t n = 0; have < wanted && (n = write(ends[0], block, sizeof block)) > 0;) have += n;
+    if (word_or(words, 2, "") == "closed") close(ends[0]);
+  }
+  stay(words[1]);
+  return ok(words[0] + " MiB");
+}
+
+// idle-sockets PAIRS SECONDS: with a few bytes under way in each.
+Verdict do_idle_sockets(const Words& words) {
+  for (long i = 0; i < number(words[0]); ++i) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return error(errno, "socketpair");
+    if (write(ends[0], "some words", 10) != 10) return error(errno, "write");
+  }
+  stay(words[1]);
+  return ok(words[0]);
+}
+
 Verdict do_core(const Words&) {
   pid_t child = fork();
   if (child == 0) raise(SIGABRT);
@@ -267,6 +307,9 @@ constexpr Action kActions[] = {
     {"inotify", "COUNT", 1, do_inotify},
     {"watches", "COUNT FOLDER", 2, do_watches},
     {"tcp-buffers", "MIB", 1, do_tcp_buffers},
+    {"tables", "MIB SECONDS", 2, do_tables},
+    {"sockets", "MIB SECONDS [closed]", 2, do_sockets},
+    {"idle-sockets", "PAIRS SECONDS", 2, do_idle_sockets},
     {"timers", "COUNT", 1, do_timers},
     {"rlimits", "", 0, do_rlimits},
     {"core", "", 0, do_core},

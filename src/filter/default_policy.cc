@@ -140,6 +140,8 @@ ArchPolicy arch_policy(Arch arch, const std::array<Known, Count>& calls, const O
     CallPolicy call = weigh(treatment, {options, arch, denied, unshare_allowed, word == Word::Allow});
     if (treatment == Treatment::Allow && word != Word::Allow && (options.no_set_id || changes_mode(known.name)))
       if (auto rules = without_set_id(known.name, denied)) call = std::move(*rules);
+    if (options.no_fast_open && treatment == Treatment::Allow && word != Word::Allow)
+      if (auto rules = without_fast_open(known.name)) call = std::move(*rules);
     call.nr = nr;
     policy.calls.push_back(std::move(call));
   }

@@ -209,7 +209,7 @@ CallPolicy socket(const Weighing& w) {
   for (uint32_t type : {kStream, kDatagram, kSeqpacket}) allow_type(call, kUnix, type, {});
   for (uint32_t family : {kInet, kInet6}) {
     allow_type(call, family, kStream, {0, kTcp});
-    allow_type(call, family, kDatagram, {0, kUdp});
+    if (!w.options.no_datagrams) allow_type(call, family, kDatagram, {0, kUdp});
   }
   for (uint32_t type : {kDatagram, kRaw}) allow_type(call, kNetlink, type, {kNetlinkRoute});
   call.otherwise = w.denied;
@@ -230,6 +230,9 @@ CallPolicy socketcall(const Weighing& w) {
   if (w.allowed) return call;
   add_range(call, 0, {kCallSocket, kCallSocket}, w.denied);
   add_range(call, 0, {kCallSocketpair, kCallSocketpair}, w.denied);
+  constexpr uint32_t kSending[] = {11, 16, 20};  // SYS_SENDTO, SYS_SENDMSG, SYS_SENDMMSG: their flags are in memory
+  for (uint32_t one : kSending)
+    if (w.options.no_fast_open) add_range(call, 0, {one, one}, w.denied);
   return call;
 }
 
@@ -249,6 +252,13 @@ constexpr ModeOf kModes[] = {
 };
 
 }  // namespace
+
+std::optional<CallPolicy> without_fast_open(std::string_view name) {
+  constexpr uint32_t kFastOpen = 0x20000000;  // MSG_FASTOPEN
+  if (name != "sendto" && name != "sendmsg" && name != "sendmmsg") return std::nullopt;
+  const uint8_t flags = name == "sendmsg" ? 2 : 3;
+  return CallPolicy{0, {{{masked(flags, kFastOpen, kFastOpen)}, errno_verdict(EOPNOTSUPP)}}, kAllow};
+}
 
 bool changes_mode(std::string_view name) {
   return name == "chmod" || name == "fchmod" || name == "fchmodat" || name == "fchmodat2";

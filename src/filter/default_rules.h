@@ -42,6 +42,8 @@ struct Weighing {
 CallPolicy weigh(Treatment treatment, const Weighing& weighing);
 // chmod and its kin.
 bool changes_mode(std::string_view name);
+// With the option no_fast_open: the rules of a call that sends; nothing for other calls.
+std::optional<CallPolicy> without_fast_open(std::string_view name);
 // With the option no_set_id, and of those that change a mode without it: the rules of a call that can give a file a set-id bit, or could without being seen; nothing
 // for other calls.
 std::optional<CallPolicy> without_set_id(std::string_view name, Verdict denied);

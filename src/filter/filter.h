@@ -108,6 +108,10 @@ struct Options {
   // There are no memory files: where nothing keeps them from being executed, they would pass by every noexec mount.
   // Programs fall back to a file in /tmp or /dev/shm. memfd_exec and a rule win over it.
   bool no_memfd = false;
+  // The ports that may be connected to are a rule of Landlock's, which looks at TCP's connect alone: nothing is sent past
+  // it with MSG_FASTOPEN (EOPNOTSUPP, as where it is switched off); and who may connect to nothing (no_datagrams) has
+  // no UDP socket either. A rule that allows the call wins over it.
+  bool no_fast_open = false, no_datagrams = false;
   std::vector<std::pair<std::string, bool>> rules;   // name or @set, allow; the later one wins
 };
 // Errors: kBadValue for a name that is neither a call nor a set, kFilter for the exceptions above.

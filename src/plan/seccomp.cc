@@ -11,8 +11,14 @@ namespace {
 
 std::vector<sock_filter> copy(std::span<const sock_filter> program) { return {program.begin(), program.end()}; }
 
+// In the host's network with rules for where TCP may connect to. In one of its own there is nowhere to connect to.
+bool restricts_connections(const JailSpec& spec) {
+  const bool in_the_hosts = spec.net == Net::Host || spec.need_of(Layer::NetNs) == Need::Off;
+  return in_the_hosts && spec.landlock.restrict_connect;
+}
+
 bool is_default(const JailSpec& spec) {
-  return spec.syscalls.empty() && !spec.has(Weaken::NestedUserns) && !spec.has(Weaken::Ptrace) &&
+  return !restricts_connections(spec) && spec.syscalls.empty() && !spec.has(Weaken::NestedUserns) && !spec.has(Weaken::Ptrace) &&
          !spec.has(Weaken::Compat32) && !spec.has(Weaken::MemfdExec);
 }
 
@@ -31,6 +37,8 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
   options.ptrace = b.spec.has(Weaken::Ptrace);
   options.compat32 = b.spec.has(Weaken::Compat32);
   options.memfd_exec = b.spec.has(Weaken::MemfdExec);
+  options.no_fast_open = restricts_connections(b.spec);
+  options.no_datagrams = options.no_fast_open && b.spec.landlock.connect.empty();
   for (const SyscallRule& rule : b.spec.syscalls) options.rules.push_back({rule.name, rule.allow});
   auto policy = filter::default_policy(options);
   if (!policy && options.listener) {

@@ -20,18 +20,32 @@ namespace {
 constexpr size_t kWordLength = 1000;
 constexpr int kPatience = 60'000, kSoloPatience = 30'000;  // milliseconds
 
-// The calls that a jail's own record (immure.run/1) names as denied.
-std::set<std::string> denied_calls(const std::string& errors) {
-  std::set<std::string> calls;
+// What immure's own record of a run (immure.run/1) tells: the calls that its filter denied, and the layers that held.
+struct Record {
+  std::set<std::string> denied;
+  uint32_t layers = 0;
+};
+
+uint32_t layer_of(const nlohmann::json& row) {
+  const std::string key_of_row = row.value("layer", ""), state = row.value("state", "");
+  for (int i = 0; i < kLayerCount; ++i)
+    if (key_of_row == key(static_cast<Layer>(i)) && (state == name(State::InForce) || state == name(State::Weaker)))
+      return 1U << i;
+  return 0;
+}
+
+Record record_of(const std::string& errors) {
+  Record record;
   for (std::string_view line : split(errors, '\n')) {
     if (!line.starts_with("{\"schema\":\"immure.run/")) continue;
-    auto record = nlohmann::json::parse(line, nullptr, false);
-    if (!record.is_object() || !record.contains("denied") || !record["denied"].is_array()) continue;
-    for (const auto& denied : record["denied"])
-      if (denied.is_object() && denied.contains("call") && denied["call"].is_string())
-        calls.insert(denied["call"].get<std::string>());
+    auto document = nlohmann::json::parse(line, nullptr, false);
+    if (!document.is_object()) continue;
+    for (const auto& denied : document.value("denied", nlohmann::json::array()))
+      if (denied.is_object()) record.denied.insert(denied.value("call", ""));
+    for (const auto& row : document.value("layers", nlohmann::json::array()))
+      if (row.is_object()) record.layers |= layer_of(row);
   }
-  return calls;
+  return record;
 }
 
 // The first line that is a message, for who asks why nothing ran.
@@ -78,7 +92,7 @@ class Runner {
     Job& job = running.job;
     const Launch& launch = *running.launch;
     std::set<const probes::Probe*> open(job.probes.begin(), job.probes.end());
-    std::set<std::string> denied = denied_calls(launch.errors);
+    const Record record = record_of(launch.errors);
     bool changed = yard_.changes() > running.changes;
     for (std::string_view text : split(launch.output, '\n')) {
       Line line;
@@ -87,7 +101,8 @@ class Runner {
       if (probe == nullptr || open.erase(probe) == 0) continue;
       // The record is of all that ran there: what the kernel refused for another reason is not the filter's.
       const bool like_the_filter = line.seen.error == EPERM || line.seen.error == ENOSYS;
-      line.seen.denied = like_the_filter && denied.contains(line.seen.where.substr(0, line.seen.where.find(' ')));
+      line.seen.denied = like_the_filter && record.denied.contains(line.seen.where.substr(0, line.seen.where.find(' ')));
+      line.seen.layers = record.layers;
       line.seen.proven =
           line.seen.outcome == probes::Outcome::Escaped && is_proven(*probe, line.seen, running, changed);
       (*job.seen)[probe] = std::move(line.seen);

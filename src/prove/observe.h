@@ -26,6 +26,7 @@ struct Observation {
   int status = 0;                                      // of EndedAll
   std::string where, text;
   bool proven = false;  // an escape with its proof
+  uint32_t layers = 0;  // of immure's jail, that held there; 0: not known
   bool denied = false;  // the jail's own record names `where` among the calls that its filter denied
 };
 

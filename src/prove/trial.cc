@@ -21,8 +21,8 @@ uint32_t stopping_layers(const Judged& judged) {
   if (judged.verdict != Verdict::Blocked) return 0;
   constexpr uint32_t kFilter = probes::by(Layer::Seccomp);
   if (judged.inside.denied) return kFilter;
-  const uint32_t others = judged.probe->stopped_by & ~kFilter;
-  return others == 0 ? judged.probe->stopped_by : others;
+  const uint32_t all = judged.probe->stopped_by & (judged.inside.layers == 0 ? ~0U : judged.inside.layers);
+  return (all & ~kFilter) == 0 ? all : all & ~kFilter;
 }
 
 // What a launcher leaves open, its terminal, and limits that a running process's own work would have to

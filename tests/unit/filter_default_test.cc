@@ -581,5 +581,49 @@ TEST(Small, InitStartsNothing) {
   EXPECT_FALSE(check_launch(policy, false));
 }
 
+// Rules for where TCP may connect to look at connect alone.
+TEST(DefaultPolicy, NothingIsSentPastTheRulesForPorts) {
+  constexpr uint64_t kFastOpen = 0x20000000, kMore = 0x8000;
+  Options options;
+  options.no_fast_open = true;
+  auto policy = default_policy(options);
+  ASSERT_TRUE(policy);
+  auto verdict = [&](const char* name, int flags_at, uint64_t flags) {
+    seccomp_data data{};
+    data.nr = static_cast<int>(*syscall_number(Arch::X86_64, name));
+    data.arch = AUDIT_ARCH_X86_64;
+    data.args[flags_at] = flags;
+    return decide(*policy, data);
+  };
+  for (auto [name, at] : {std::pair{"sendto", 3}, std::pair{"sendmsg", 2}, std::pair{"sendmmsg", 3}}) {
+    EXPECT_EQ(verdict(name, at, kFastOpen | kMore), errno_verdict(EOPNOTSUPP)) << name;
+    EXPECT_EQ(verdict(name, at, kFastOpen | uint64_t{1} << 40), errno_verdict(EOPNOTSUPP)) << name;
+    EXPECT_EQ(verdict(name, at, kMore), kAllow) << name;
+  }
+  policy = default_policy({});
+  EXPECT_EQ(verdict("sendto", 3, kFastOpen), kAllow) << "where nothing is to be passed by, it is left alone";
+}
+
+TEST(DefaultPolicy, WhoMayConnectToNothingHasNoDatagrams) {
+  Options options;
+  options.no_datagrams = true;
+  auto policy = default_policy(options);
+  ASSERT_TRUE(policy);
+  auto verdict = [&](uint64_t family, uint64_t type) {
+    seccomp_data data{};
+    data.nr = static_cast<int>(*syscall_number(Arch::X86_64, "socket"));
+    data.arch = AUDIT_ARCH_X86_64;
+    data.args[0] = family;
+    data.args[1] = type;
+    return decide(*policy, data);
+  };
+  constexpr uint64_t kCloexec = 02000000;
+  for (uint64_t family : {2, 10}) {
+    EXPECT_EQ(verdict(family, 2 | kCloexec), errno_verdict(EPERM)) << family;
+    EXPECT_EQ(verdict(family, 1 | kCloexec), kAllow) << family;
+  }
+  EXPECT_EQ(verdict(1, 2), kAllow) << "unix datagrams go nowhere";
+}
+
 }  // namespace
 }  // namespace immure::filter

@@ -57,7 +57,7 @@ TEST(ReadLine, ProofIsNotTheLinesToGive) {
 }
 
 TEST(ReadLine, KeepsBytesAsTheyAre) {
-  const std::string odd("\x00\x1b[2J\xff\r", 7);
+  const std::string odd("\x00\x1b[2J\r\xff", 7);
   Line line;
   ASSERT_TRUE(read_line("a\tstopped\t1\t" + odd + "\t" + odd, line));
   EXPECT_EQ(line.seen.where, odd);

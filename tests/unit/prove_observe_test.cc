@@ -34,6 +34,12 @@ TEST(ReadLine, ReadsWhatAProbeSays) {
   EXPECT_EQ(line.seen.ending, Ending::Lost);
 }
 
+TEST(ReadLine, ReadsThroughATerminal) {
+  Line line;
+  ASSERT_TRUE(read_line("a\tescaped\t0\t\timmure-canary:00\r", line));
+  EXPECT_EQ(line.seen.text, "immure-canary:00");
+}
+
 TEST(ReadLine, TakesNothingElse) {
   for (const char* text :
        {"", "a", "\t\t\t\t", "a\tstopped\t1\tchroot", "a\tstopped\t1\tchroot\tx\ty",

@@ -1,9 +1,7 @@
-"""All tests of this folder, told as TAP for `./dev test`; arguments are names to run instead: test_shell.Shell."""
+"""All tests of a folder, told as TAP for `./dev test`: FOLDER, then names to run instead: test_shell.Shell."""
 import os
 import sys
 import unittest
-
-FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 class Tap(unittest.TestResult):
@@ -38,9 +36,11 @@ class Tap(unittest.TestResult):
 
 
 def main():
-    sys.path.insert(0, FOLDER)
+    folder, *names = sys.argv[1:]
+    folder = os.path.abspath(folder)
+    sys.path.insert(0, folder)
     loader = unittest.TestLoader()
-    suite = loader.loadTestsFromNames(sys.argv[1:]) if sys.argv[1:] else loader.discover(FOLDER)
+    suite = loader.loadTestsFromNames(names) if names else loader.discover(folder)
     result = Tap()
     suite.run(result)
     print(f"1..{result.number}")

@@ -34,6 +34,11 @@ class Tap(unittest.TestResult):
         super().addError(test, err)
         self.wrong(test, err)
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:  # of one that went well, the test as a whole tells
+            self.wrong(subtest, err)
+
 
 def main():
     folder, *names = sys.argv[1:]

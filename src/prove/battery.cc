@@ -26,11 +26,22 @@ struct Record {
   uint32_t layers = 0;
 };
 
+// What is behind a key, if it is of that kind: a sandbox may write anything where immure writes its record.
+std::string text_at(const nlohmann::json& object, const char* key_of_text) {
+  auto found = object.is_object() ? object.find(key_of_text) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+nlohmann::json array_at(const nlohmann::json& object, const char* key_of_array) {
+  auto found = object.is_object() ? object.find(key_of_array) : object.end();
+  return found != object.end() && found->is_array() ? *found : nlohmann::json::array();
+}
+
 uint32_t layer_of(const nlohmann::json& row) {
-  const std::string key_of_row = row.value("layer", ""), state = row.value("state", "");
-  for (int i = 0; i < kLayerCount; ++i)
-    if (key_of_row == key(static_cast<Layer>(i)) && (state == name(State::InForce) || state == name(State::Weaker)))
-      return 1U << i;
+  const std::string layer = text_at(row, "layer"), state = text_at(row, "state");
+  const bool holds = state == name(State::InForce) || state == name(State::Weaker);
+  for (int i = 0; i < kLayerCount && holds; ++i)
+    if (layer == key(static_cast<Layer>(i))) return 1U << i;
   return 0;
 }
 
@@ -38,12 +49,9 @@ Record record_of(const std::string& errors) {
   Record record;
   for (std::string_view line : split(errors, '\n')) {
     if (!line.starts_with("{\"schema\":\"immure.run/")) continue;
-    auto document = nlohmann::json::parse(line, nullptr, false);
-    if (!document.is_object()) continue;
-    for (const auto& denied : document.value("denied", nlohmann::json::array()))
-      if (denied.is_object()) record.denied.insert(denied.value("call", ""));
-    for (const auto& row : document.value("layers", nlohmann::json::array()))
-      if (row.is_object()) record.layers |= layer_of(row);
+    const auto document = nlohmann::json::parse(line, nullptr, false);
+    for (const auto& denied : array_at(document, "denied")) record.denied.insert(text_at(denied, "call"));
+    for (const auto& row : array_at(document, "layers")) record.layers |= layer_of(row);
   }
   return record;
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,6 +181,10 @@ void run_one(const Yard& yard, const Probe& probe) {
 int main(int argc, char** argv) {
   using namespace immure::probes;
   if (argc == 2 && std::strcmp(argv[1], kWho) == 0) return say_who();
+  if (argc == 2 && std::strcmp(argv[1], kStand) == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) pause();
+  }
   // As a program that gives privilege (a planted one) it says who it is, and does nothing else for anybody.
   if (getauxval(AT_SECURE) != 0) return 2;
   Yard yard;

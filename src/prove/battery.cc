@@ -20,7 +20,8 @@ namespace {
 constexpr size_t kWordLength = 1000;
 constexpr int kPatience = 60'000, kSoloPatience = 30'000;  // milliseconds
 
-// What immure's own record of a run (immure.run/1) tells: the calls that its filter denied, and the layers that held.
+// What immure's own record of a run (immure.run/1) tells: the calls that its filter denied, and the layers
+// that held.
 struct Record {
   std::set<std::string> denied;
   uint32_t layers = 0;
@@ -109,7 +110,8 @@ class Runner {
       if (probe == nullptr || open.erase(probe) == 0) continue;
       // The record is of all that ran there: what the kernel refused for another reason is not the filter's.
       const bool like_the_filter = line.seen.error == EPERM || line.seen.error == ENOSYS;
-      line.seen.denied = like_the_filter && record.denied.contains(line.seen.where.substr(0, line.seen.where.find(' ')));
+      line.seen.denied =
+          like_the_filter && record.denied.contains(line.seen.where.substr(0, line.seen.where.find(' ')));
       line.seen.layers = record.layers;
       line.seen.proven =
           line.seen.outcome == probes::Outcome::Escaped && is_proven(*probe, line.seen, running, changed);
@@ -182,9 +184,9 @@ bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
       Job rest = runner.finish(one);
       if (!rest.probes.empty()) waiting.push_front(std::move(rest));
       running.erase(running.begin() + static_cast<ptrdiff_t>(i));
-      std::vector<pid_t> ours;
+      std::vector<pid_t> ours = yard.processes();
       for (const Running& other : running) ours.push_back(other.launch->pid());
-      end_orphans(yard.witness().pid(), ours);
+      end_orphans(ours);
     }
   }
   return true;

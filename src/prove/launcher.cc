@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -49,11 +50,20 @@ void become_root(bool whole) {
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) give_up("making the mounts private");
 }
 
+// A battery that is killed leaves nobody running.
+void end_with(pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(125);
+}
+
 // The new pid namespace begins with a child; its status is passed on.
 void go_on_in_a_child() {
   pid_t child = fork();
   if (child < 0) give_up("fork");
-  if (child == 0) return;
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return;
+  }
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
@@ -137,8 +147,10 @@ Launch::Launch(const Yard& yard, const Site& site, const std::vector<std::string
   out_.reset(ends[0]);
   UniqueFd theirs(ends[1]);
   fcntl(out_.get(), F_SETFL, O_NONBLOCK);
+  const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ == 0) {
+    end_with(parent);
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (dup2(nothing, 0) < 0 || dup2(theirs.get(), 1) < 0 || dup2(err_.get(), 2) < 0) _exit(125);
     run_it(yard, terminal_, site, arguments);
@@ -196,7 +208,7 @@ void Launch::finish() {
   err_.reset();
 }
 
-int end_orphans(pid_t keep, const std::vector<pid_t>& running) {
+int end_orphans(const std::vector<pid_t>& keep) {
   auto children = read_file("/proc/thread-self/children", 1U << 16);
   if (!children) return 0;
   int ended = 0;
@@ -204,7 +216,7 @@ int end_orphans(pid_t keep, const std::vector<pid_t>& running) {
     auto number = parse_u64(word);
     if (!number) continue;
     auto pid = static_cast<pid_t>(*number);
-    if (pid == keep || std::find(running.begin(), running.end(), pid) != running.end()) continue;
+    if (std::find(keep.begin(), keep.end(), pid) != keep.end()) continue;
     kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
     ++ended;

@@ -69,6 +69,6 @@ class Launch {
 int64_t now_ms();
 // Every process that was left to this one by those that ended (it must be a subreaper), except `keep`:
 // killed. How many.
-int end_orphans(pid_t keep, const std::vector<pid_t>& running);
+int end_orphans(const std::vector<pid_t>& keep);
 
 }  // namespace immure::prove

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
+#include <spawn.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -10,10 +11,12 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -74,6 +77,7 @@ Status Yard::make(const std::string& probe) {
   if (!held_.back()) return cannot("a socket");
   held_.emplace_back(ears_.folder = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   IMMURE_TRY(witness_.start(ears_, line_ + "\n"));
+  IMMURE_TRY(start_stander(probe));
   prepare_leaks();
   share_key();
   // Open to everybody only now that everything in it is made; what is there nobody else may replace.
@@ -245,7 +249,21 @@ bool Yard::put_right(const Kept& kept) const {
   return true;
 }
 
+Status Yard::start_stander(const std::string& probe) {
+  std::string secret = variable_ + "=" + line_, program = probe, word = probes::kStand;
+  char* argv[] = {program.data(), word.data(), nullptr};
+  char* environment[] = {secret.data(), nullptr};
+  const int error = posix_spawn(&stander_, program.c_str(), nullptr, nullptr, argv, environment);
+  if (error == 0) return {};
+  stander_ = -1;
+  return cannot(immure::quoted(probe), error);
+}
+
 Yard::~Yard() {
+  if (stander_ > 0) {
+    kill(stander_, SIGKILL);
+    while (waitpid(stander_, nullptr, 0) < 0 && errno == EINTR) continue;
+  }
   take_key_away();
   if (shm_ >= 0) shmctl(shm_, IPC_RMID, nullptr);
   if (sem_ >= 0) semctl(sem_, 0, IPC_RMID);

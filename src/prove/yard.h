@@ -52,6 +52,8 @@ class Yard {
   // Does the text hold the line that only stands outside?
   bool is_the_line(std::string_view text) const;
   const Witness& witness() const { return witness_; }
+  // Processes of the yard's own, which live as long as it does.
+  std::vector<pid_t> processes() const { return {witness_.pid(), stander_}; }
   // How often a canary file was found changed, and put right again. Jobs that run side by side share the
   // files: the first that asks must not take the change from the one that made it.
   uint32_t changes();
@@ -68,6 +70,7 @@ class Yard {
   Status make_ipc();
   void prepare_leaks();
   static int64_t supplementary();
+  Status start_stander(const std::string& probe);
   void share_key();
   void take_key_away() const;
   void fact(const char* key, std::string value) {
@@ -94,6 +97,7 @@ class Yard {
   uint32_t changes_ = 0;
   Ears ears_;
   Witness witness_;
+  pid_t stander_ = -1;  // a process with the secret in its environment
   int shm_ = -1, sem_ = -1, msg_ = -1;
   std::string queue_, shm_file_;
   std::string variable_, key_;  // names that no other battery has

@@ -33,9 +33,9 @@ class Holds(ProveTest):
         for name in names:
             with self.subTest(profile=name):
                 found = report(*QUICK, "--profile", name)
-                self.assert_only(of(found, "escaped"), known.escaped_in(name), f"escaped from {name}")
+                self.assertEqual(of(found, "escaped"), {}, f"escaped from {name}")
                 self.assert_only(of(found, "exposed"), known.exposed_in(name), f"exposed in {name}")
-                self.assert_only(of(found, "inconclusive"), known.UNSURE, f"unsure in {name}")
+                self.assertLessEqual(len(of(found, "inconclusive")), known.MOST_UNSURE, of(found, "inconclusive"))
 
     def test_limits_seen_through_a_terminal(self):
         # The end of a jail by a limit is the answer, however its output came.
@@ -44,12 +44,14 @@ class Holds(ProveTest):
                                               "memory-one": "blocked"}, found)
 
     def test_controls(self):
-        self.assert_only(of(report_once(), "inconclusive"), known.UNSURE, "the control fails, too")
+        unsure = of(report_once(), "inconclusive")
+        self.assertLessEqual(len(unsure), known.MOST_UNSURE, unsure)
 
     def test_two_runs_tell_the_same(self):
         first, second = verdicts_of(report_once()), verdicts_of(report())
         self.assertEqual({name: (verdict, second.get(name)) for name, verdict in first.items()
-                          if verdict != second.get(name) and name not in known.UNSTEADY}, {})
+                          if verdict != second.get(name) and name not in known.UNSTEADY
+                          and "inconclusive" not in (verdict, second.get(name))}, {})
 
 
 class CanFail(ProveTest):

@@ -26,6 +26,7 @@ struct Observation {
   int status = 0;                                      // of EndedAll
   std::string where, text;
   bool proven = false;  // an escape with its proof
+  bool for_planted = false;  // of NotStarted: with another planted root, without hard links, it did start
   bool denied = false;  // the jail's own record names `where` among the calls that its filter denied
 };
 

@@ -190,6 +190,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_DFL);  // ignored, nobody would hear how a probe ended
   yard.scratch = find_scratch();
   if (write(1, kReady, std::strlen(kReady)) < 0) return 3;
   for (++at; at < argc; ++at) {

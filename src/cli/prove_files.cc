@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <memory>
+#include <climits>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -16,16 +15,12 @@
 namespace immure::cli {
 namespace {
 
+constexpr int kMostLinks = 40;
+
 tl::unexpected<Error> cannot_write(std::string_view option, const std::string& path, std::string why,
                                    int err) {
   return fail(Code::kBadValue, "cannot write " + quoted(path), std::move(why), "name another file",
               std::string(option), err);
-}
-
-// Where a name leads; the name itself when nothing is there yet, and for a link to nothing.
-std::string real_path(const std::string& path) {
-  std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
-  return real == nullptr ? path : std::string(real.get());
 }
 
 std::string folder_of(const std::string& path) {
@@ -34,14 +29,38 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Where a name leads; the name itself when nothing is there yet, and for a link to nothing. In a folder where
+// everybody may write, a link of somebody else leads nowhere, whatever fs.protected_symlinks says.
+Result<std::string> real_path(std::string path) {
+  for (int hops = 0; hops < kMostLinks; ++hops) {
+    UniqueFd at(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat link {
+    }, folder{};
+    if (!at || fstat(at.get(), &link) != 0 || !S_ISLNK(link.st_mode)) return path;
+    constexpr mode_t kOpenToAll = S_ISVTX | S_IWOTH;
+    if (stat(folder_of(path).c_str(), &folder) != 0 ||
+        ((folder.st_mode & kOpenToAll) == kOpenToAll && link.st_uid != geteuid() &&
+         link.st_uid != folder.st_uid))
+      return fail(Code::kSystem, "cannot open " + quoted(path), "it is a link of somebody else's", {}, {},
+                  EACCES);
+    char target[PATH_MAX];
+    const ssize_t n = readlinkat(at.get(), "", target, sizeof target);
+    if (n <= 0) return fail(Code::kSystem, "cannot open " + quoted(path), {}, {}, {}, errno);
+    const std::string_view name(target, static_cast<size_t>(n));
+    path = name.starts_with('/') ? std::string(name) : folder_of(path) + "/" + std::string(name);
+  }
+  return fail(Code::kSystem, "cannot open " + quoted(path), {}, {}, {}, ELOOP);
+}
+
 Status check_named(std::string_view option, const std::string& path) {
   if (path.empty() || path == "-") return {};
-  const std::string real = real_path(path);
+  const auto real = real_path(path);
+  if (!real) return cannot_write(option, path, real.error().why, real.error().sys_errno);
   struct stat there {};
-  const bool exists = stat(real.c_str(), &there) == 0;
+  const bool exists = lstat(real->c_str(), &there) == 0;
   if (exists && S_ISDIR(there.st_mode)) return cannot_write(option, path, "it is a folder", 0);
   if (exists && !S_ISREG(there.st_mode)) return {};
-  const std::string folder = folder_of(real);
+  const std::string folder = folder_of(*real);
   if (access(folder.c_str(), W_OK | X_OK) != 0)
     return cannot_write(option, path, "the folder " + quoted(folder), errno);
   return {};
@@ -56,12 +75,13 @@ mode_t mode_of_new_files() {
 }  // namespace
 
 Status write_named(const std::string& path, std::string_view text) {
-  const std::string real = real_path(path);
+  const auto real = real_path(path);
+  if (!real) return tl::unexpected<Error>(real.error());
   struct stat there {};
-  const bool exists = stat(real.c_str(), &there) == 0;
+  const bool exists = lstat(real->c_str(), &there) == 0, own = exists && there.st_uid == geteuid();
   if (!exists || S_ISREG(there.st_mode))
-    return write_file_atomic(real, text, exists ? there.st_mode & 0777 : mode_of_new_files());
-  UniqueFd fd(open(real.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    return write_file_atomic(*real, text, own ? there.st_mode & 0777 : mode_of_new_files());
+  UniqueFd fd(open(real->c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
   if (!fd) return fail(Code::kSystem, "cannot open " + quoted(path), {}, {}, {}, errno);
   return write_fd(fd.get(), text, path);
 }

@@ -99,9 +99,12 @@ bool take_fact(Yard& yard, char* word) {
   return false;
 }
 
-const char* find_scratch() {
-  for (const char* folder : {"/tmp", "/dev/shm", "/var/tmp", "/run", "."}) {
-    char path[64];
+// A folder of the yard's where that is in sight, so that what an attempt leaves that is ended goes with the yard.
+const char* find_scratch(const Yard& yard) {
+  static char of_yard[256];
+  std::snprintf(of_yard, sizeof of_yard, "%s/scratch", yard.folder);
+  for (const char* folder : {static_cast<const char*>(of_yard), "/tmp", "/dev/shm", "/var/tmp", "/run", "."}) {
+    char path[320];
     std::snprintf(path, sizeof path, "%s/immure-probe-%d", folder, getpid());
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) continue;
@@ -183,6 +186,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], kWho) == 0) return say_who();
   if (argc == 2 && std::strcmp(argv[1], kStand) == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "immure-stander");
     for (;;) pause();
   }
   // As a program that gives privilege (a planted one) it says who it is, and does nothing else for anybody.
@@ -195,7 +199,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
-  yard.scratch = find_scratch();
+  signal(SIGCHLD, SIG_DFL);  // ignored, nobody would hear how a probe ended
+  yard.scratch = find_scratch(yard);
   if (dprintf(1, "%s\n", kReady) < 0) return 3;
   for (++at; at < argc; ++at) {
     for (const char* id = std::strtok(argv[at], ","); id != nullptr; id = std::strtok(nullptr, ",")) {

@@ -156,6 +156,8 @@ class Runner {
 
 bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // The witness, and whoever was here before.
+  const std::vector<pid_t> keep = own_children();
   Runner runner(yard);
   std::deque<Job> waiting(std::make_move_iterator(jobs.begin()), std::make_move_iterator(jobs.end()));
   std::vector<Running> running;
@@ -172,7 +174,11 @@ bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
       next = std::min(next, one.launch->deadline());
     }
     poll(fds.data(), fds.size(), static_cast<int>(std::max<int64_t>(0, next - now)));
-    if (Interrupt::came()) return false;
+    if (Interrupt::came()) {
+      running.clear();
+      end_orphans(keep, {});
+      return false;
+    }
     for (size_t i = 0; i < running.size();) {
       Running& one = running[i];
       bool ended = one.launch->hear();
@@ -186,7 +192,7 @@ bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
       running.erase(running.begin() + static_cast<ptrdiff_t>(i));
       std::vector<pid_t> ours = yard.processes();
       for (const Running& other : running) ours.push_back(other.launch->pid());
-      end_orphans(ours);
+      end_orphans(keep, ours);
     }
   }
   return true;

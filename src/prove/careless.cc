@@ -121,9 +121,10 @@ void Yard::be_careless(const Terminal& terminal) const {
   }
   auto group = kSupplementary;
   if (geteuid() == 0) (void)setgroups(1, &group);
-  // What is handed on to whoever is started, unless somebody puts it right.
-  setenv("SSH_AUTH_SOCK", (folder_ + "/no-agent").c_str(), 1);
-  setenv("LD_LIBRARY_PATH", (folder_ + "/no-libraries").c_str(), 1);
+  // What is handed on to whoever is started, unless somebody puts it right. Both name what is not there, where
+  // nobody else may put it: the launcher's loader looks for libraries with it, and the folder is open to all.
+  setenv("SSH_AUTH_SOCK", (folder_ + kRoots + "/no-agent").c_str(), 1);
+  setenv("LD_LIBRARY_PATH", (folder_ + kRoots + "/no-libraries").c_str(), 1);
   sigset_t blocked;
   sigemptyset(&blocked);
   sigaddset(&blocked, kCarelessBlocked);

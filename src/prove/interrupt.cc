@@ -13,7 +13,7 @@ Interrupt::Interrupt() {
   noted = 0;
   for (size_t i = 0; i < std::size(kSignals); ++i) {
     struct sigaction action {};
-    action.sa_handler = kSignals[i] == SIGPIPE ? SIG_IGN : note;
+    action.sa_handler = kSignals[i] == SIGPIPE ? SIG_IGN : kSignals[i] == SIGCHLD ? SIG_DFL : note;
     sigaction(kSignals[i], &action, &before_[i]);
   }
 }

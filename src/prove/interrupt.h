@@ -7,7 +7,8 @@
 
 namespace immure::prove {
 
-// While it lives, SIGINT, SIGTERM and SIGHUP are noted instead of obeyed, SIGPIPE is ignored. One at a time.
+// While it lives, SIGINT, SIGTERM and SIGHUP are noted instead of obeyed, SIGPIPE is ignored, and SIGCHLD is
+// not, whatever a caller left: how a process ended must be heard. One at a time.
 class Interrupt {
  public:
   Interrupt();
@@ -19,7 +20,7 @@ class Interrupt {
   static int signal();  // 0: none
 
  private:
-  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD};
   struct sigaction before_[std::size(kSignals)];
 };
 

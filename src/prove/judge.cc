@@ -128,6 +128,11 @@ Judged judge(const probes::Probe& probe, Observation inside, Observation control
         judged.why = "it says that it escaped, and the proof is missing: " + seen.text;
         return judged;
       }
+      // What was there already, left by somebody or put there, is no protection.
+      if (seen.error == EEXIST) {
+        judged.why = "something was in its way: " + ended_by(seen);
+        return judged;
+      }
       break;
     case Ending::Killed: break;
     case Ending::EndedAll:  // which shows something only of a limit: that is how it ends what goes beyond
@@ -135,7 +140,7 @@ Judged judge(const probes::Probe& probe, Observation inside, Observation control
       judged.why = ended_by(seen);
       return judged;
     case Ending::NotStarted:  // refused, for what was planted
-      if ((probe.flags & probes::kHardLinks) != 0) break;
+      if (seen.for_planted) break;
       judged.why = "it did not start: " + seen.text;
       return judged;
   }

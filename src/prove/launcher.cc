@@ -1,6 +1,7 @@
 #include "prove/launcher.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -24,6 +25,8 @@ namespace immure::prove {
 namespace {
 
 constexpr size_t kMostOutput = 1U << 20;
+constexpr off_t kMostErrors = 4 << 20;
+constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
 
 [[noreturn]] void give_up(const char* what) {
   std::fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -92,6 +95,20 @@ void go_to(const Site& site) {
   }
 }
 
+// In memory, where nobody writes to it any more.
+UniqueFd sealed_copy(const std::string& path) {
+  auto program = read_file(path, 64U << 20);
+  // A kernel before 6.3 does not know the flag, and all its files in memory can be started.
+  int fd = memfd_create("immure-probe", MFD_CLOEXEC | MFD_ALLOW_SEALING | kExecutable);
+  if (fd < 0) fd = memfd_create("immure-probe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  UniqueFd copy(fd);
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  if (!program || !copy || !write_fd(copy.get(), *program, "a copy of the program") ||
+      fchmod(copy.get(), 0555) != 0 || fcntl(copy.get(), F_ADD_SEALS, kSeals) != 0)
+    give_up("copying the program");
+  return copy;
+}
+
 // Signals as a shell would leave them: the handlers are the battery's own.
 void obey_signals() {
   for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(number, SIG_DFL);
@@ -111,8 +128,12 @@ void obey_signals() {
   words.push_back(nullptr);
   obey_signals();
   if (site.place == Place::Process) {
-    // No path of that root leads to the program, and its environment is not ours to show.
-    UniqueFd program(open(site.program.c_str(), O_PATH | O_CLOEXEC));
+    // Who lives there may be hostile, and the way in begins as who we are: nobody traces it, no descriptor of
+    // ours comes along, and the file that runs is a copy, so that nobody can write to the program by
+    // /proc/PID/exe. Its environment is not ours to show, either.
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) give_up("closing descriptors");
+    UniqueFd program = sealed_copy(site.program);
     char* environment[] = {nullptr};
     setsid();
     go_to(site);
@@ -138,7 +159,11 @@ Launch::Launch(const Yard& yard, const Site& site, const std::vector<std::string
     : deadline_(now_ms() + patience_ms) {
   int ends[2];
   // Messages into a file in memory: however much comes, nobody waits for a reader.
-  err_.reset(memfd_create("immure-prove-errors", MFD_CLOEXEC));
+  err_.reset(memfd_create("immure-prove-errors", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  // Nor does the host pay for however much comes.
+  if (err_ && (ftruncate(err_.get(), kMostErrors) != 0 ||
+               fcntl(err_.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0))
+    err_.reset();
   if (!err_ || pipe2(ends, O_CLOEXEC) != 0) {
     errors = "no descriptor is left";
     status = 125;
@@ -167,7 +192,8 @@ Launch::~Launch() { stop(); }
 
 void Launch::drain() {
   char buffer[8192];
-  while (out_) {
+  // More than a pipe holds, and then others are heard: who never stops must not hold the battery.
+  for (int i = 0; i < 256 && out_; ++i) {
     ssize_t n = read(out_.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
@@ -203,20 +229,28 @@ void Launch::finish() {
   out_.reset();
   end_.reset();
   status = WIFSIGNALED(ended) ? 128 + WTERMSIG(ended) : WEXITSTATUS(ended);
-  if (lseek(err_.get(), 0, SEEK_SET) == 0)
-    if (auto text = read_fd(err_.get(), 64U << 20, "messages")) errors = std::move(*text);
+  // What was written ends where the next would begin.
+  errors.resize(static_cast<size_t>(std::clamp<off_t>(lseek(err_.get(), 0, SEEK_CUR), 0, kMostErrors)));
+  const ssize_t n = pread(err_.get(), errors.data(), errors.size(), 0);
+  errors.resize(static_cast<size_t>(std::max<ssize_t>(n, 0)));
   err_.reset();
 }
 
-int end_orphans(const std::vector<pid_t>& keep) {
-  auto children = read_file("/proc/thread-self/children", 1U << 16);
-  if (!children) return 0;
+std::vector<pid_t> own_children() {
+  std::vector<pid_t> pids;
+  auto children = read_file("/proc/thread-self/children", 1U << 20);
+  if (!children) return pids;
+  for (std::string_view word : split(trim(*children), ' '))
+    if (auto number = parse_u64(word)) pids.push_back(static_cast<pid_t>(*number));
+  return pids;
+}
+
+int end_orphans(const std::vector<pid_t>& keep, const std::vector<pid_t>& running) {
   int ended = 0;
-  for (std::string_view word : split(*children, ' ')) {
-    auto number = parse_u64(word);
-    if (!number) continue;
-    auto pid = static_cast<pid_t>(*number);
-    if (std::find(keep.begin(), keep.end(), pid) != keep.end()) continue;
+  for (pid_t pid : own_children()) {
+    if (std::find(keep.begin(), keep.end(), pid) != keep.end() ||
+        std::find(running.begin(), running.end(), pid) != running.end())
+      continue;
     kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
     ++ended;

@@ -67,8 +67,11 @@ class Launch {
 
 // Milliseconds of CLOCK_MONOTONIC.
 int64_t now_ms();
+// The children of this process: at the start of a battery there may be some that are not the battery's, of
+// the program that became it by exec.
+std::vector<pid_t> own_children();
 // Every process that was left to this one by those that ended (it must be a subreaper), except `keep`:
 // killed. How many.
-int end_orphans(const std::vector<pid_t>& keep);
+int end_orphans(const std::vector<pid_t>& keep, const std::vector<pid_t>& running);
 
 }  // namespace immure::prove

@@ -27,6 +27,7 @@ struct Observation {
   std::string where, text;
   bool proven = false;  // an escape with its proof
   uint32_t layers = 0;  // of immure's jail, that held there; 0: not known
+  bool for_planted = false;  // of NotStarted: with another planted root, without hard links, it did start
   bool denied = false;  // the jail's own record names `where` among the calls that its filter denied
 };
 

@@ -72,6 +72,9 @@ Result<std::shared_ptr<const LikeProcess>> LikeProcess::of(pid_t pid) {
   for (int i = 0; i < RLIM_NLIMITS; ++i)
     if (prlimit(pid, static_cast<__rlimit_resource>(i), nullptr, &like->limits_[i]) != 0)
       return cannot_read(pid, "its limits");
+  // All of this was read by its number. While the process of the descriptor is there, nobody else has that.
+  if (syscall(SYS_pidfd_send_signal, like->pidfd_.get(), 0, nullptr, 0) != 0)
+    return cannot_read(pid, "it ended meanwhile");
   return std::shared_ptr<const LikeProcess>(std::move(like));
 }
 

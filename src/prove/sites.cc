@@ -90,7 +90,8 @@ Site Sites::foreign(const Probe& probe) const {
       continue;
     }
     for (const auto& [name, meaning] : meanings)
-      for (size_t at; (at = word.find(name)) != std::string::npos;) word.replace(at, name.size(), meaning);
+      for (size_t at = 0; (at = word.find(name, at)) != std::string::npos; at += meaning.size())
+        word.replace(at, name.size(), meaning);
     site.launcher.push_back(std::move(word));
   }
   return site;

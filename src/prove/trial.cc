@@ -25,6 +25,17 @@ uint32_t stopping_layers(const Judged& judged) {
   return (all & ~kFilter) == 0 ? all : all & ~kFilter;
 }
 
+bool has_hard_links(const Probe& probe) { return (probe.flags & probes::kHardLinks) != 0; }
+
+// Any of the planted root without hard links: whether a jail starts there is what is asked.
+const Probe* a_planted_probe() {
+  for (int i = 0; i < probes::kCategoryCount; ++i)
+    for (auto rows : probes::groups(static_cast<probes::Category>(i)))
+      for (const Probe& probe : rows)
+        if (probe.flags == probes::kPlanted) return &probe;
+  return nullptr;
+}
+
 // What a launcher leaves open, its terminal, and limits that a running process's own work would have to
 // share.
 bool is_about_start(const Probe& probe) {
@@ -48,9 +59,10 @@ Result<Verdicts> run_trial(const Trial& trial) {
   yard.set_amounts(foreign ? kMuch : kAboveLimits);
   Sites sites(trial, yard);
   IMMURE_TRY(sites.prepare());
-  Seen inside, control;
+  Seen inside, control, without_links;
   std::set<const Probe*> skipped;
-  std::vector<Job> jobs;
+  // Inside first, all controls afterwards: what a control reaches outside must not prove an escape from a jail.
+  std::vector<Job> jobs, controls;
   for (const Probe* probe : trial.probes) {
     const char* missing = nullptr;
     if ((probe->flags & probes::kPlantedByRoot) != 0 && !as_root) missing = "only root can plant it";
@@ -64,14 +76,29 @@ Result<Verdicts> run_trial(const Trial& trial) {
       skipped.insert(probe);
       continue;
     }
-    add_to(jobs, foreign ? sites.foreign(*probe) : sites.limited_jail(trial.run_options, *probe), probe,
-           &inside);
-    add_to(jobs, sites.control(*probe), probe, &control);
+    auto site_of = [&](const Probe& one) {
+      return foreign ? sites.foreign(one) : sites.limited_jail(trial.run_options, one);
+    };
+    add_to(jobs, site_of(*probe), probe, &inside);
+    add_to(controls, sites.control(*probe), probe, &control);
+    if (has_hard_links(*probe) && without_links.empty()) {
+      const Probe* plain = a_planted_probe();
+      without_links[plain] = {};
+      add_to(jobs, site_of(*plain), plain, &without_links);
+    }
   }
-  if (!run_jobs(yard, std::move(jobs), trial.at_once))
+  if (!run_jobs(yard, std::move(jobs), trial.at_once) || !run_jobs(yard, std::move(controls), trial.at_once))
     return fail(Code::kSystem, "interrupted: nothing is judged", "the canaries and the jails are gone again");
+  // What came after its end was tried against nothing.
+  if (!yard.witness().is_alive())
+    return fail(Code::kSystem, "the witness outside was killed: nothing is judged",
+                "by an attack that got out, by another process, or for lack of memory", "try it again");
+  const bool starts_without_links =
+      !without_links.empty() && without_links.begin()->second.ending == Ending::Said;
   Verdicts verdicts;
   for (const Probe* probe : trial.probes) {
+    Observation& seen = inside[probe];
+    seen.for_planted = seen.ending == Ending::NotStarted && has_hard_links(*probe) && starts_without_links;
     verdicts.all.push_back(judge(*probe, std::move(inside[probe]), std::move(control[probe]), as_root));
     if (!foreign) verdicts.all.back().layers = stopping_layers(verdicts.all.back());
   }

@@ -20,12 +20,33 @@ namespace {
 constexpr std::string_view kKeys[] = {
     "User", "Group", "DynamicUser", "SupplementaryGroups", "Root*", "MountAPIVFS", "Private*", "Protect*", "ProcSubset",
     "BindLogSockets", "NoNewPrivileges", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "SystemCall*",
-    "Restrict*", "LockPersonality", "MemoryDenyWriteExecute", "RemoveIPC", "KeyringMode", "UMask", "ReadOnlyPaths",
+    "Restrict*", "LockPersonality", "MemoryDenyWriteExecute", "KeyringMode", "UMask", "ReadOnlyPaths",
     "ReadWritePaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "TemporaryFileSystem", "BindPaths",
     "BindReadOnlyPaths", "NetworkNamespacePath", "IPCNamespacePath", "Device*", "Limit*", "Memory*", "Tasks*", "CPU*",
     "IPAddress*", "SocketBind*", "IO*", "Delegate", "Nice", "OOMScoreAdjust", "AppArmorProfile", "SELinuxContext",
-    "SmackProcessLabel", "StateDirectory*", "RuntimeDirectory*", "CacheDirectory*", "LogsDirectory*", "WorkingDirectory",
+    "SmackProcessLabel", "WorkingDirectory",
 };
+
+// Folders that systemd makes for a unit, gives to its user, and (below /run) removes at its end: they are the
+// service's, which may run. The transient unit may only write there.
+struct Folder {
+  std::string_view key, where;
+};
+constexpr Folder kFolders[] = {
+    {"StateDirectory", "/var/lib/"},
+    {"RuntimeDirectory", "/run/"},
+    {"CacheDirectory", "/var/cache/"},
+    {"LogsDirectory", "/var/log/"},
+};
+
+// "ReadWritePaths=-/run/a -/run/b" of RuntimeDirectory=a b:link.
+std::string writable_folders(const Folder& folder, std::string_view names) {
+  std::string out;
+  for (std::string_view name : split(names, ' '))
+    if (name = trim(name.substr(0, name.find(':'))); !name.empty())
+      out += (out.empty() ? "ReadWritePaths=-" : " -") + std::string(folder.where) + std::string(name);
+  return out;
+}
 
 bool is_about_sandbox(std::string_view key) {
   return std::any_of(std::begin(kKeys), std::end(kKeys), [&](std::string_view one) {
@@ -80,9 +101,20 @@ std::vector<std::string> sandbox_settings(std::string_view unit_text) {
     if (!in_service || equals == std::string::npos) continue;
     const std::string_view key = trim(std::string_view(whole).substr(0, equals));
     const std::string_view value = trim(std::string_view(whole).substr(equals + 1));
-    if (is_about_sandbox(key) && value.find('%') == std::string_view::npos)
-      settings.push_back(std::string(key) + "=" + std::string(value));
+    if (value.find('%') != std::string_view::npos) continue;
+    for (const Folder& folder : kFolders)
+      if (std::string paths = key == folder.key ? writable_folders(folder, value) : ""; !paths.empty())
+        settings.push_back(std::move(paths));
+    if (is_about_sandbox(key)) settings.push_back(std::string(key) + "=" + std::string(value));
   }
+  // systemd removes all IPC of a dynamic user when a unit of it ends: with a name of its own the user is another.
+  constexpr std::string_view kTrue[] = {"1", "yes", "y", "true", "t", "on"};
+  const bool dynamic = std::any_of(settings.begin(), settings.end(), [&](std::string_view one) {
+    return one.starts_with("DynamicUser=") &&
+           std::find(std::begin(kTrue), std::end(kTrue), one.substr(12)) != std::end(kTrue);
+  });
+  if (dynamic)
+    std::erase_if(settings, [](std::string_view one) { return one.starts_with("User=") || one.starts_with("Group="); });
   return settings;
 }
 

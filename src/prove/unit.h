@@ -14,7 +14,9 @@ namespace immure::prove {
 Result<std::vector<std::string>> unit_command(const std::string& unit);
 
 // The part that is pure: of what `systemctl cat` prints the lines of [Service] that are about the sandbox, "KEY=VALUE",
-// in order, continued lines joined. What is about starting, restarting and output is left out, and so is a value with
+// in order, continued lines joined. Nothing that systemd would do to the running service's own when the transient unit
+// ends: its folders are only named as writable, RemoveIPC= is left out, and so is the name of a dynamic user.
+// What is about starting, restarting and output is left out, and so is a value with
 // a specifier, which would mean something else in another unit.
 std::vector<std::string> sandbox_settings(std::string_view unit_text);
 

@@ -75,6 +75,11 @@ void answer_datagram(int fd, const std::string& line, Counted& counts) {
     std::erase_if(fds, [](const pollfd& one) { return one.fd < 0; });
     if (fds[1].revents != 0) {
       int asker = accept4(fds[1].fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      // The launcher's process asks, before it is one: nobody else may use up the descriptors that answers need.
+      ucred who{};
+      socklen_t size = sizeof who;
+      if (asker >= 0 && (getsockopt(asker, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 || who.uid != geteuid()))
+        close(asker), asker = -1;
       if (asker >= 0) fds.push_back({asker, POLLIN, 0});
     }
     for (size_t i = 2; i < ears_end; ++i) {
@@ -104,6 +109,11 @@ Status Witness::start(const Ears& ears, const std::string& line) {
     watch(ears, line, *counts_);
   }
   return {};
+}
+
+bool Witness::is_alive() const {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
 }
 
 Witness::~Witness() {

@@ -35,6 +35,7 @@ class Witness {
 
   Status start(const Ears& ears, const std::string& line);
   int pid() const { return pid_; }
+  bool is_alive() const;
   uint32_t signals() const { return counts_->signals; }
   uint32_t connections() const { return counts_->connections; }
 

@@ -38,6 +38,29 @@ tl::unexpected<Error> cannot(const std::string& what, int error = errno) {
               "see that the temporary folder has room, or set TMPDIR", {}, error);
 }
 
+// Who may rename a folder on the way down may put his own in its place, and root would plant set-user-id
+// programs where he likes. Nobody's is what a user namespace shows of root's.
+Status nobody_else_moves(const std::string& base) {
+  constexpr uid_t kUnmapped = 65534;
+  std::error_code error;
+  const fs::path real = fs::canonical(base, error);
+  if (error) return cannot(immure::quoted(base), error.value());
+  fs::path at;
+  for (const fs::path& part : real) {
+    at /= part;
+    struct stat st {};
+    if (lstat(at.c_str(), &st) != 0) return cannot(immure::quoted(at.string()));
+    const bool trusted = st.st_uid == 0 || st.st_uid == geteuid() || st.st_uid == kUnmapped;
+    const bool open_to_some = (st.st_mode & S_IWOTH) != 0 ||
+                              ((st.st_mode & S_IWGRP) != 0 && st.st_gid != 0 && st.st_gid != getegid());
+    if (!trusted || (open_to_some && (st.st_mode & S_ISVTX) == 0))
+      return fail(Code::kSystem, "the canaries cannot be made in " + immure::quoted(base),
+                  "somebody else may move what is in " + immure::quoted(at.string()),
+                  "set TMPDIR to a folder like /tmp, or to one of your own");
+  }
+  return {};
+}
+
 std::string random_hex() {
   unsigned char bytes[16] = {};
   if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) std::abort();
@@ -53,7 +76,9 @@ std::string random_hex() {
 
 Status Yard::make(const std::string& probe) {
   const char* base = std::getenv("TMPDIR");
-  folder_ = std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/immure-prove.XXXXXX";
+  const std::string above = base != nullptr && base[0] == '/' ? base : "/tmp";
+  IMMURE_TRY(nobody_else_moves(above));
+  folder_ = above + "/immure-prove.XXXXXX";
   if (mkdtemp(folder_.data()) == nullptr) {
     std::string name = folder_;
     folder_.clear();
@@ -80,6 +105,8 @@ Status Yard::make(const std::string& probe) {
   IMMURE_TRY(start_stander(probe));
   prepare_leaks();
   share_key();
+  const std::string scratch = folder_ + "/scratch";
+  if (mkdir(scratch.c_str(), 0700) != 0 || chmod(scratch.c_str(), 01777) != 0) return cannot(immure::quoted(scratch));
   // Open to everybody only now that everything in it is made; what is there nobody else may replace.
   if (chmod(folder_.c_str(), 01777) != 0) return cannot(immure::quoted(folder_));
   fact("witness", num_signed(witness_.pid()));
@@ -221,7 +248,7 @@ bool Yard::was_changed() {
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
     const std::string name = entry.path().filename();
     constexpr std::string_view kOurs[] = {"canary", "writable",    "fifo", "socket",
-                                          "roots",  "interpreter", "ask"};
+                                          "roots",  "interpreter", "ask", "scratch"};
     if (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs)) continue;
     changed = true;
     fs::remove_all(entry.path(), ignored);

@@ -118,6 +118,20 @@ TEST_F(ReportFiles, FollowALink) {
   EXPECT_TRUE(S_ISLNK(link.st_mode)) << "the link is still one";
 }
 
+// Whatever fs.protected_symlinks says here.
+TEST_F(ReportFiles, DoNotFollowALinkOfSomebodyElseWhereAllMayWrite) {
+  ASSERT_TRUE(write_named(at("a"), "one"));
+  ASSERT_EQ(symlink("a", at("link").c_str()), 0);
+  if (geteuid() != 0 || lchown(at("link").c_str(), 65534, 65534) != 0) GTEST_SKIP() << "only root may";
+  ASSERT_TRUE(write_named(at("link"), "two")) << "where only root may write, it is root's";
+  ASSERT_EQ(chmod(folder_, 01777), 0);
+  EXPECT_FALSE(write_named(at("link"), "three"));
+  EXPECT_EQ(read_file(at("a")).value_or(""), "two");
+  ASSERT_EQ(lchown(at("link").c_str(), 0, 0), 0);
+  EXPECT_TRUE(write_named(at("link"), "four"));
+  EXPECT_EQ(read_file(at("a")).value_or(""), "four");
+}
+
 TEST_F(ReportFiles, DoNotReplaceWhatIsNoFile) {
   ASSERT_EQ(mkfifo(at("pipe").c_str(), 0600), 0);
   UniqueFd reader(open(at("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));

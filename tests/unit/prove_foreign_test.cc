@@ -38,6 +38,18 @@ TEST(SandboxSettings, AreThoseOfTheServiceAlone) {
                                "RuntimeDirectory=%i\nRestart=always\n[Install]\nUser=root\n[Service]\nMemoryMax=64M\n"),
               ElementsAre("PrivateTmp=yes", "User=nobody", "SystemCallFilter=~@privileged  @resources", "MemoryMax=64M"));
   EXPECT_THAT(sandbox_settings(""), IsEmpty());
+}
+
+// What systemd does when a unit ends must not happen to what a running service has.
+TEST(SandboxSettings, LeaveTheServiceItsFoldersAndItsIpc) {
+  EXPECT_THAT(sandbox_settings("[Service]\nUser=db\nRemoveIPC=yes\nRuntimeDirectory=db db/b:link\n"
+                               "RuntimeDirectoryMode=0700\nStateDirectory=db\nCacheDirectory=\n"),
+              ElementsAre("User=db", "ReadWritePaths=-/run/db -/run/db/b", "ReadWritePaths=-/var/lib/db"));
+  EXPECT_THAT(sandbox_settings("[Service]\nUser=db\nGroup=db\nDynamicUser=yes\n"), ElementsAre("DynamicUser=yes"));
+  EXPECT_THAT(sandbox_settings("[Service]\nUser=db\nDynamicUser=no\n"), ElementsAre("User=db", "DynamicUser=no"));
+}
+
+TEST(SandboxSettings, OfNonsenseAreNone) {
   EXPECT_THAT(sandbox_settings("[Service]\nUser\n=x\n\\\n"), IsEmpty());
 }
 

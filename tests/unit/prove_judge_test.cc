@@ -22,6 +22,12 @@ struct Row {
   const char* words;  // a part of `by` or `why`
 };
 
+Observation refused_for_links() {
+  Observation seen = ended(Ending::NotStarted, 0, 125, "a hard link to outside");
+  seen.for_planted = true;
+  return seen;
+}
+
 TEST(Judge, EveryRow) {
   const Row rows[] = {
       {"stopped, and the control works", &kOne, kStopped, kWorks, true, Verdict::Blocked, "EPERM at chroot"},
@@ -85,8 +91,11 @@ TEST(Judge, EveryRow) {
        "all ended with status 124"},
       {"all ended, and no limit was asked", &kOne, ended(Ending::EndedAll, 0, 137), kWorks, true,
        Verdict::Inconclusive, "SIGKILL"},
-      {"refused for what was planted", &kLinked, ended(Ending::NotStarted, 0, 125, "a hard link to outside"),
-       kWorks, true, Verdict::Blocked, "a hard link to outside"},
+      {"refused for what was planted", &kLinked, refused_for_links(), kWorks, true, Verdict::Blocked, "a hard link to outside"},
+      {"refused for another reason", &kLinked, ended(Ending::NotStarted, 0, 125, "noexec"), kWorks, true,
+       Verdict::Inconclusive, "did not start: noexec"},
+      {"a name that was taken", &kOne, said(Outcome::Stopped, EEXIST, "mkdir"), kWorks, true,
+       Verdict::Inconclusive, "in its way: EEXIST at mkdir"},
       {"did not start", &kOne, ended(Ending::NotStarted, 0, 125, "no memory"), kWorks, true,
        Verdict::Inconclusive, "did not start: no memory"},
   };

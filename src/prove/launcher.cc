@@ -24,6 +24,7 @@
 namespace immure::prove {
 namespace {
 
+constexpr int kGrace = 1000;  // milliseconds
 constexpr size_t kMostOutput = 1U << 20;
 constexpr off_t kMostErrors = 4 << 20;
 constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
@@ -245,13 +246,29 @@ std::vector<pid_t> own_children() {
   return pids;
 }
 
+namespace {
+
+// What is left of a jail whose launcher was killed, and puts its groups and files away: it ends by itself.
+bool ends_by_itself(pid_t pid) {
+  auto name = read_file("/proc/" + num_signed(pid) + "/comm", 64);
+  if (!name || trim(std::string_view(*name).substr(0, name->find('\n'))) != "immure") return false;
+  for (int64_t end = now_ms() + kGrace; now_ms() < end; usleep(2000)) {
+    siginfo_t info{};
+    if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 int end_orphans(const std::vector<pid_t>& keep, const std::vector<pid_t>& running) {
   int ended = 0;
   for (pid_t pid : own_children()) {
     if (std::find(keep.begin(), keep.end(), pid) != keep.end() ||
         std::find(running.begin(), running.end(), pid) != running.end())
       continue;
-    kill(pid, SIGKILL);
+    if (!ends_by_itself(pid)) kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
     ++ended;
   }

@@ -10,17 +10,10 @@
 #include "base/fd.h"
 #include "kernel/proc.h"
 #include "kernel/sys.h"
+#include "run/proc_walk.h"
 
 namespace immure::run {
 namespace {
-
-struct Entry {
-  uint64_t inode;
-  int64_t offset;
-  uint16_t size;
-  uint8_t type;
-  char name[];
-};
 
 constexpr uint64_t kTickNs = 10'000'000;   // USER_HZ is 100 on x86-64
 
@@ -30,48 +23,17 @@ uint64_t number(std::string_view& rest) {
   return value;
 }
 
-// One file of procfs. Who ends while being looked at is not there any more; any other error is one.
-int real_error(long result) { return result >= 0 || result == -ENOENT || result == -ESRCH ? 0 : static_cast<int>(-result); }
-
-struct Path {
-  char text[40];
-
-  Path(const char* name, const char* file) {
-    size_t n = 0;
-    for (const char* part : {name, file})
-      for (const char* p = part; *p != '\0' && n + 1 < sizeof text; p++) text[n++] = *p;
-    text[n] = '\0';
-  }
-};
-
 struct File {
   char buffer[512];
   long length = 0;
 
   bool read(int dir, const char* name, const char* file) {
-    length = read_small(dir, Path(name, file).text, buffer);
+    length = read_small(dir, ProcPath(name, file).text, buffer);
     return length > 0;
   }
   std::string_view text() const { return {buffer, length > 0 ? static_cast<size_t>(length) : 0}; }
   int error() const { return real_error(length); }
 };
-
-// Calls see(name) for each entry whose name is a number, as long as it says so; 0 or an errno.
-template <class See>
-int each_number(int dir, See see) {
-  alignas(8) char buffer[2048] = {};
-  long n = sys::call(__NR_lseek, dir, 0, 0);
-  while (n >= 0) {
-    n = sys::call(__NR_getdents64, dir, sys::arg(buffer), sizeof buffer);
-    if (n <= 0) break;
-    for (long at = 0; at < n;) {
-      const auto* entry = reinterpret_cast<const Entry*>(buffer + at);
-      at += entry->size;
-      if (entry->name[0] >= '1' && entry->name[0] <= '9' && !see(entry->name)) return 0;
-    }
-  }
-  return real_error(n);
-}
 
 // What a process has, and the tables that lead to it: a page of zeros that is read at many places has only these. A
 // line of the file may be longer than any buffer, that of the groups is; those that count are short.
@@ -80,7 +42,7 @@ struct Memory {
   int error = 0;
 
   Memory(int dir, const char* name) {
-    UniqueFd fd(static_cast<int>(sys::open(dir, Path(name, "/status").text, O_RDONLY | O_CLOEXEC)));
+    UniqueFd fd(static_cast<int>(sys::open(dir, ProcPath(name, "/status").text, O_RDONLY | O_CLOEXEC)));
     error = real_error(fd.get());
     char buffer[4096];
     size_t kept = 0;
@@ -106,7 +68,7 @@ struct Memory {
 
 // The first thread of a process can end before the others, and takes the view of their memory with it.
 uint64_t memory_of_threads(int proc, const char* pid, TreeUse& use) {
-  long opened = sys::open(proc, Path(pid, "/task").text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  long opened = sys::open(proc, ProcPath(pid, "/task").text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (real_error(opened) != 0) use.error = real_error(opened);
   if (opened < 0) return 0;
   UniqueFd tasks(static_cast<int>(opened));

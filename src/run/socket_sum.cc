@@ -185,9 +185,9 @@ uint64_t most_of_unseen() {
   return most;
 }
 
-bool SocketJudge::is_over(uint64_t memory, const SocketUse& use, uint64_t limit) {
+bool SocketJudge::is_over(uint64_t memory, const SocketUse& use, uint64_t limit, uint64_t assumed) {
   uint64_t counted = memory + use.bytes;
-  bool suspected = counted + use.unseen * most_of_unseen() > limit;
+  bool suspected = counted + use.unseen * most_of_unseen() + assumed > limit;
   bool again = suspected && suspected_;
   suspected_ = suspected;
   return counted > limit || again;

@@ -23,10 +23,10 @@ SocketUse sum_sockets(int diag, uint64_t in_use);
 uint64_t most_of_unseen();
 
 // Whom `use` and `memory` together bring over the limit. What is only assumed has to be seen twice in a row,
-// for a message may be under way at one moment.
+// for a message may be under way at one moment. `assumed`: of other kinds (pipe_sum.h).
 class SocketJudge {
  public:
-  bool is_over(uint64_t memory, const SocketUse& use, uint64_t limit);
+  bool is_over(uint64_t memory, const SocketUse& use, uint64_t limit, uint64_t assumed = 0);
 
  private:
   bool suspected_ = false;

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "kernel/sys.h"
+#include "run/pipe_sum.h"
 #include "run/sampler.h"
 #include "run/socket_sum.h"
 #include "run/verify.h"
@@ -66,6 +67,7 @@ class Loop {
   CpuTally cpu_;
   SocketJudge sockets_;
   uint64_t last_memory_ = 0, last_look_ = 0;
+  uint64_t looked_for_ = 0;   // pipes: who opens many of them gets no more than a third of a processor by that
   bool sampling_ = false, blind_ = false, exited_ = false, gone_ = false, told_to_stop_ = false;
   int interrupts_ = 0;
   Outcome outcome_;
@@ -199,7 +201,7 @@ void Loop::on_wire() {
   outcome_.max_rss_kb = message.max_rss_kb;
 }
 
-// Sockets are looked at more closely only when there are enough of them to matter.
+// Sockets and pipes are looked at more closely only when there are enough of them to matter.
 bool Loop::is_over_memory(TreeUse& use) {
   constexpr uint64_t kMostOfOne = 128 << 20;
   if (plan_.memory_limit == 0) return false;
@@ -212,8 +214,15 @@ bool Loop::is_over_memory(TreeUse& use) {
     if (count != 0 && use.memory + count * kMostOfOne > plan_.memory_limit)
       sockets = sum_sockets(jail_.socket_lists.get(), count);
   }
-  bool over = sockets_.is_over(use.memory, sockets, plan_.memory_limit);
-  use.memory += sockets.bytes;
+  PipeUse pipes;
+  uint64_t so_far = use.memory + sockets.bytes;
+  uint64_t room = plan_.memory_limit - std::min(so_far, plan_.memory_limit);
+  uint64_t begun = now_ns();
+  if (room != 0 && could_pass_in_pipes(jail_.census.get(), room)) pipes = sum_pipes(jail_.census.get(), room);
+  looked_for_ = now_ns() - begun;
+  if (pipes.error != 0) use.error = pipes.error;
+  bool over = sockets_.is_over(use.memory + pipes.bytes, sockets, plan_.memory_limit, pipes.assumed);
+  use.memory = so_far + pipes.bytes;
   return over;
 }
 
@@ -275,6 +284,7 @@ void Loop::on_time() {
   if (sampling_ && now >= next_sample_) {
     next_sample_ = now + kSampleEvery;
     sample();
+    next_sample_ = std::max(next_sample_, now_ns() + 2 * std::exchange(looked_for_, 0));
   }
 }
 

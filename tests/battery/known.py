@@ -6,7 +6,6 @@ from prove import IS_ROOT
 # In the default jail as root: nothing. As a user, without a control group of one's own, the supervisor's sum is all
 # there is: the threat model's "As a user".
 EXPOSED_AS_USER = {
-    "memory-pipes": "memory of pipes is in no sum that a user can make",
     "memory-sockets": "in the host's network a jail's sockets are not told from the others",
 }
 

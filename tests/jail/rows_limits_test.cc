@@ -85,6 +85,30 @@ std::vector<Row> rows() {
        .off = {"--memory", "none"},
        .look = {{"sockets", "96", "0.3", "closed"}},
        .holds = is_ended},
+      {.name = "memory in pipes (S87)",
+       .with = {"--need", "cgroup=off"},
+       .on = {"--memory", "24M"},
+       .off = {"--memory", "none"},
+       .look = {{"pipes", "40", "0.3"}},
+       .holds = is_ended},
+      {.name = "memory in pipes, a byte in each page (S87)",
+       .with = {"--need", "cgroup=off"},
+       .on = {"--memory", "24M"},
+       .off = {"--memory", "none"},
+       .look = {{"pipes", "40", "0.3", "bytes"}},
+       .holds = is_ended},
+      {.name = "memory in pipes that one thread alone has open (S87)",
+       .with = {"--need", "cgroup=off"},
+       .on = {"--memory", "24M"},
+       .off = {"--memory", "none"},
+       .look = {{"pipes", "40", "0.3", "thread"}},
+       .holds = is_ended},
+      {.name = "memory in pipes of a program that cannot be looked into (S87)",
+       .with = {"--need", "cgroup=off"},
+       .on = {"--memory", "24M"},
+       .off = {"--memory", "none"},
+       .look = {{"pipes", "40", "0.3", "hidden"}},
+       .holds = is_ended},
       {.name = "processes, without an option (S87)",
        .off = {"--pids", "none"},
        .look = {{"fork", "600"}},
@@ -227,6 +251,12 @@ TEST_F(JailTest, CannotOutliveItsSupervisor) {
 }
 
 // What is open and holds little is not taken for much.
+TEST_F(JailTest, ManyPipesAreNotMuchMemory) {
+  Sights seen = Jail().options({"--need", "cgroup=off", "--memory", "48M"}).probe({{"idle-pipes", "300", "0.3"}});
+  ASSERT_FALSE(seen.all.empty()) << seen;
+  EXPECT_TRUE(seen[0].ok()) << seen;
+}
+
 TEST_F(JailTest, ManySocketsAreNotMuchMemory) {
   Sights seen = Jail().options({"--need", "cgroup=off", "--memory", "48M"}).probe({{"idle-sockets", "300", "0.3"}});
   ASSERT_FALSE(seen.all.empty()) << seen;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -276,6 +277,60 @@ Verdict do_sockets(const Words& words) {
   return ok(words[0] + " MiB");
 }
 
+// pipes MIB SECONDS [bytes|thread|hidden]: pipes that nobody reads, the one end of each closed. bytes: one byte a page;
+// thread: open in a thread alone; hidden: by a process that may not be looked into.
+Verdict fill_pipes(const Words& words) {
+  static char block[4096];
+  const std::string kind = word_or(words, 2, "");
+  const size_t size = kind == "bytes" ? 1 : sizeof block;
+  const long wanted = number(words[0]) << 8;   // pages
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  for (long have = 0, before = -1; have < wanted && have != before;) {
+    int ends[2];
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC | O_DIRECT) != 0) return error(errno, std::to_string(have >> 8) + " MiB");
+    fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
+    for (before = have; have < wanted && write(ends[1], block, size) > 0;) ++have;
+    close(ends[have & 1]);
+  }
+  stay(words[1]);
+  return ok(words[0] + " MiB");
+}
+
+void* fill_alone(void* of) {
+  constexpr unsigned kUnshare = 2, kNone = 1U << 30;
+  if (syscall(SYS_close_range, kNone, kNone, kUnshare) != 0) _exit(errno);
+  _exit(fill_pipes(static_cast<Hoard*>(of)->words).error);
+}
+
+Verdict do_pipes(const Words& words) {
+  if (word_or(words, 2, "") == "hidden") prctl(PR_SET_DUMPABLE, 0);
+  if (word_or(words, 2, "") != "thread") return fill_pipes(words);
+  pid_t child = fork();
+  if (child == 0) {
+    Hoard of{words};
+    pthread_t other{};
+    if (pthread_create(&other, nullptr, fill_alone, &of) != 0) _exit(EAGAIN);
+    for (;;) pause();
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) < 0) return error(errno);
+  return WIFEXITED(status) ? error(WEXITSTATUS(status)) : error(ENOMEM, "killed");
+}
+
+// idle-pipes COUNT SECONDS: with nothing in them, and one with a few bytes.
+Verdict do_idle_pipes(const Words& words) {
+  for (long i = 0; i < number(words[0]); ++i) {
+    int ends[2];
+    if (pipe(ends) != 0) return error(errno, "pipe");
+    if (i == 0 && write(ends[1], "some words", 10) != 10) return error(errno, "write");
+  }
+  stay(words[1]);
+  return ok(words[0]);
+}
+
 // idle-sockets PAIRS SECONDS: with a few bytes under way in each.
 Verdict do_idle_sockets(const Words& words) {
   for (long i = 0; i < number(words[0]); ++i) {
@@ -309,6 +364,8 @@ constexpr Action kActions[] = {
     {"tcp-buffers", "MIB", 1, do_tcp_buffers},
     {"tables", "MIB SECONDS", 2, do_tables},
     {"sockets", "MIB SECONDS [closed]", 2, do_sockets},
+    {"pipes", "MIB SECONDS [bytes|thread|hidden]", 2, do_pipes},
+    {"idle-pipes", "COUNT SECONDS", 2, do_idle_pipes},
     {"idle-sockets", "PAIRS SECONDS", 2, do_idle_sockets},
     {"timers", "COUNT", 1, do_timers},
     {"rlimits", "", 0, do_rlimits},

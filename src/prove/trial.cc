@@ -43,6 +43,19 @@ bool is_about_start(const Probe& probe) {
          (probe.flags & (probes::kTerminal | probes::kSolo)) != 0;
 }
 
+bool is_silent(const Judged& one) {
+  switch (one.inside.ending) {
+    case Ending::Said:
+    case Ending::Killed: return false;
+    case Ending::NotRun:
+    case Ending::Hangs:
+    case Ending::Lost:
+    case Ending::EndedAll:
+    case Ending::NotStarted: return one.verdict == Verdict::Inconclusive;
+  }
+  return true;
+}
+
 }  // namespace
 
 int Verdicts::of(Verdict verdict) const {
@@ -61,7 +74,8 @@ Result<Verdicts> run_trial(const Trial& trial) {
   IMMURE_TRY(sites.prepare());
   Seen inside, control, without_links;
   std::set<const Probe*> skipped;
-  // Inside first, all controls afterwards: what a control reaches outside must not prove an escape from a jail.
+  // Inside first, all controls afterwards: what a control reaches outside must not prove an escape from a
+  // jail.
   std::vector<Job> jobs, controls;
   for (const Probe* probe : trial.probes) {
     const char* missing = nullptr;
@@ -103,15 +117,19 @@ Result<Verdicts> run_trial(const Trial& trial) {
     if (!foreign) verdicts.all.back().layers = stopping_layers(verdicts.all.back());
   }
   verdicts.milliseconds = now_ms() - begin;
-  // A jail that never started holds nobody.
+  // A jail that never started, or lets nobody speak, holds nobody.
   const Judged* refused = nullptr;
   for (const Judged& one : verdicts.all) {
     if (skipped.contains(one.probe)) continue;
-    if (one.inside.ending != Ending::NotStarted) return verdicts;
-    refused = &one;
+    if (!is_silent(one)) return verdicts;
+    if (refused == nullptr || one.inside.ending == Ending::NotStarted) refused = &one;
   }
   if (refused == nullptr) return verdicts;
-  return fail(Code::kSystem, "nothing could be tried: the jail did not start", refused->inside.text,
+  const bool never_started = refused->inside.ending == Ending::NotStarted;
+  return fail(Code::kSystem,
+              never_started ? "nothing could be tried: the jail did not start"
+                            : "nothing could be tried: no attack said a word",
+              refused->inside.text,
               foreign ? "try the command by hand with /bin/true for {}"
                       : "try the same options with: immure run … -- /bin/true");
 }

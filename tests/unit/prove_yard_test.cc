@@ -15,6 +15,7 @@
 #include "prove/battery.h"
 #include "prove/interrupt.h"
 #include "prove/launcher.h"
+#include "prove/trial.h"
 
 namespace immure::prove {
 namespace {
@@ -142,6 +143,19 @@ TEST_F(YardTest, ChildrenThatWereThereBeforeAreLeftAlone) {
   EXPECT_EQ(own_children().size(), 2U) << "the witness and it, and what the job left is gone";
   kill(before, SIGKILL);
   waitpid(before, nullptr, 0);
+}
+
+TEST(RunTrial, OfASandboxThatSaysNothingIsNone) {
+  Trial trial;
+  trial.probe = "/bin/true";
+  for (const probes::Probe& probe : probes::groups(probes::Category::Root).front())
+    trial.probes.push_back(&probe);
+  for (const char* script : {"exit 3", "echo ready; exit 3", "echo ready"}) {
+    trial.against = {"/bin/sh", "-c", script, "{}"};
+    EXPECT_FALSE(run_trial(trial)) << script;
+  }
+  trial.against = {"/bin/sh", "-c", "printf 'ready\\nchroot-walk\\tstopped\\t1\\tx\\ty\\n'", "{}"};
+  EXPECT_TRUE(run_trial(trial));
 }
 
 TEST_F(YardTest, TheWitnessIsMissedWhenItIsGone) {

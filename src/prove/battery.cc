@@ -102,12 +102,13 @@ class Runner {
     const Launch& launch = *running.launch;
     std::set<const probes::Probe*> open(job.probes.begin(), job.probes.end());
     const Record record = record_of(launch.errors);
-    bool changed = yard_.changes() > running.changes;
+    bool changed = yard_.changes() > running.changes, said = false;
     for (std::string_view text : split(launch.output, '\n')) {
       Line line;
       if (!read_line(text, line)) continue;
       const probes::Probe* probe = probes::find(std::string(line.id).c_str());
       if (probe == nullptr || open.erase(probe) == 0) continue;
+      said = true;
       // The record is of all that ran there: what the kernel refused for another reason is not the filter's.
       const bool like_the_filter = line.seen.error == EPERM || line.seen.error == ENOSYS;
       line.seen.denied =
@@ -131,6 +132,12 @@ class Runner {
       return {job.site, {}, job.seen};
     }
     seen.ending = launch.timed_out ? Ending::Hangs : launch.status == 0 ? Ending::Lost : Ending::EndedAll;
+    // A probe that hangs says so itself, in seconds: where there is no word for so long, none would come from the
+    // others, and each would take as long.
+    if (launch.timed_out && !said) {
+      for (const probes::Probe* probe : rest) (*job.seen)[probe] = seen;
+      return {job.site, {}, job.seen};
+    }
     (*job.seen)[rest.front()] = seen;
     rest.erase(rest.begin());
     return {job.site, std::move(rest), job.seen};

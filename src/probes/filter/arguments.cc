@@ -33,6 +33,12 @@ Attempt open_socket(const Yard&, const Probe& row) {
   return exposed("a socket of generic netlink");
 }
 
+// The own program may lie in memory, or on a network: where it has no place on a disk nothing is told by anybody.
+Attempt not_asked() {
+  const bool has_none = errno == EOPNOTSUPP || errno == ENOTTY;
+  return has_none ? not_applicable("the file system of the program has no such thing") : stopped("ioctl");
+}
+
 // Where the own program lies on the host's disk.
 Attempt extents(const Yard&, const Probe& row) {
   int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -42,7 +48,7 @@ Attempt extents(const Yard&, const Probe& row) {
   map->fm_length = FIEMAP_MAX_OFFSET;
   map->fm_extent_count = 1;
   constexpr long kFiemap = 0xc020660b;
-  if (syscall(SYS_ioctl, fd, kFiemap | row.number, answer) != 0) return stopped("ioctl");
+  if (syscall(SYS_ioctl, fd, kFiemap | row.number, answer) != 0) return not_asked();
   auto* first = reinterpret_cast<fiemap_extent*>(answer + sizeof(fiemap));
   return exposed("the program's file begins at byte %#llx of the disk", first->fe_physical);
 }
@@ -52,7 +58,7 @@ Attempt disk_id(const Yard&, const Probe&) {
   if (fd < 0) return stopped("open");
   unsigned char id[17] = {};
   constexpr long kGetFsUuid = 0x80111500;
-  if (syscall(SYS_ioctl, fd, kGetFsUuid, id) != 0) return stopped("ioctl");
+  if (syscall(SYS_ioctl, fd, kGetFsUuid, id) != 0) return not_asked();
   return exposed("the file system is %02x%02x%02x%02x-…", id[1], id[2], id[3], id[4]);
 }
 

@@ -22,7 +22,7 @@ Attempt secret(const Yard& yard, const Probe&) {
 
 // The secret in one process's environment; a block of memory without an end of line, so not read_text's shape
 // alone.
-Attempt secret_of(const char* process) {
+Attempt secret_of(const Yard& yard, const char* process) {
   static char text[1 << 17];
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%s/environ", process);
@@ -30,19 +30,23 @@ Attempt secret_of(const char* process) {
   if (n < 0) return stopped("open environ");
   const char* at =
       static_cast<const char*>(memmem(text, static_cast<size_t>(n), kCanaryPrefix, sizeof kCanaryPrefix - 1));
+  if (at == nullptr && yard.variable[0] == '\0') return not_applicable("it can be read, and was given no secret");
   if (at == nullptr) return stopped("read environ", ENOMSG);
   return escaped("%.100s", at);
 }
 
-Attempt secret_of_first(const Yard&, const Probe&) { return secret_of("1"); }
+Attempt secret_of_first(const Yard& yard, const Probe&) { return secret_of(yard, "1"); }
 Attempt secret_of_launcher(const Yard& yard, const Probe&) {
   if (yard.launcher == 0) return not_applicable("the launcher is not known");
   char number[16];
   std::snprintf(number, sizeof number, "%d", yard.launcher);
-  return secret_of(number);
+  return secret_of(yard, number);
 }
 
+Attempt nothing_handed_on() { return not_applicable("who started this had no variables to hand on"); }
+
 Attempt user_variable(const Yard& yard, const Probe&) {
+  if (yard.careless == 0) return nothing_handed_on();
   if (yard.user_name[0] == '\0') return not_applicable("the caller's name is not known");
   for (const char* name : {"USER", "LOGNAME", "SUDO_USER", "HOME", "MAIL"}) {
     const char* value = std::getenv(name);
@@ -53,7 +57,8 @@ Attempt user_variable(const Yard& yard, const Probe&) {
 }
 
 // Variables that lead to services of the caller's session, or make a loader load.
-Attempt session_variable(const Yard&, const Probe& row) {
+Attempt session_variable(const Yard& yard, const Probe& row) {
+  if (yard.careless == 0) return nothing_handed_on();
   static char names[512];
   std::snprintf(names, sizeof names, "%s", row.word);
   for (char* name = std::strtok(names, " "); name != nullptr; name = std::strtok(nullptr, " ")) {

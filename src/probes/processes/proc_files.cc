@@ -25,6 +25,7 @@ Attempt find_line(const Yard& yard, const char* path) {
     if (ours && std::strncmp(equals + 1, kCanaryPrefix, sizeof kCanaryPrefix - 1) == 0)
       return escaped("%s", equals + 1);
   }
+  if (yard.variable[0] == '\0') return not_applicable("it can be read, and was given no secret");
   return stopped("look in environ", ENOENT);
 }
 

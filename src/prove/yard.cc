@@ -297,8 +297,17 @@ Yard::~Yard() {
   if (msg_ >= 0) msgctl(msg_, IPC_RMID, nullptr);
   if (!queue_.empty()) mq_unlink(queue_.c_str());
   if (!shm_file_.empty()) unlink(shm_file_.c_str());
+  if (folder_.empty()) return;
+  // Others may have put there what cannot be removed, or go on doing so: the planted roots must go all the
+  // same.
+  (void)chmod(folder_.c_str(), 0700);
   std::error_code ignored;
-  if (!folder_.empty()) fs::remove_all(folder_, ignored);
+  fs::remove_all(folder_ + kRoots, ignored);
+  for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+    std::error_code also_ignored;
+    fs::remove_all(entry.path(), also_ignored);
+  }
+  fs::remove(folder_, ignored);
 }
 
 }  // namespace immure::prove

@@ -168,7 +168,8 @@ Status Yard::make_ipc() {
   const std::string text = line_ + "\n";
   if (shm_ = shmget(id, 4096, IPC_CREAT | IPC_EXCL | 0666); shm_ >= 0) {
     void* memory = shmat(shm_, nullptr, 0);
-    if (memory == reinterpret_cast<void*>(-1)) return cannot("shared memory");
+    if (memory == reinterpret_cast<void*>(-1))  // NOLINT(performance-no-int-to-ptr): what shmat(2) says
+      return cannot("shared memory");
     std::memcpy(memory, text.data(), text.size());
     shmdt(memory);
     fact("shm_key", num_signed(id));

@@ -58,8 +58,12 @@ def main(top, build, jobs="2", mode="whole"):
             entries += [entry for entry in json.load(file) if entry["file"] not in seen
                         and os.path.realpath(entry["file"]).startswith(os.path.join(top, "src/"))]
         known = {**dependencies(folder), **known}
-    with open(os.path.join(top, ".clang-tidy"), encoding="utf-8") as file:
-        rules = file.read()
+    # Those of the top, and of the folders that have some of their own: clang-tidy finds the nearest.
+    rules = ""
+    for folder, _, names in sorted(os.walk(os.path.join(top, "src"))) + [(top, [], [".clang-tidy"])]:
+        if ".clang-tidy" in names:
+            with open(os.path.join(folder, ".clang-tidy"), encoding="utf-8") as file:
+                rules += file.read()
     stamps = os.path.join(build, "tidy")
     os.makedirs(stamps, exist_ok=True)
     for entry in entries:
@@ -79,7 +83,7 @@ def main(top, build, jobs="2", mode="whole"):
                 if file.read() in (f"{digest} whole", f"{digest} {mode}"):
                     return name, 0, ""
         less = ["--checks=-clang-analyzer-*"] if mode == "quick" else []
-        result = subprocess.run([TIDY, "-p", stamps, "--quiet", f"--config-file={top}/.clang-tidy", *less, entry["file"]],
+        result = subprocess.run([TIDY, "-p", stamps, "--quiet", *less, entry["file"]],
                                 capture_output=True, text=True)
         if result.returncode == 0:
             with open(stamp, "w", encoding="utf-8") as file:

@@ -119,19 +119,20 @@ bool means_nothing(const Yard& yard, const char* path) {
 }
 
 Attempt set_id(const Yard& yard, const Probe& row) {
-  char path[256];
+  char folder[256], path[264];
   if (yard.folder[0] != '\0' && access(yard.folder, W_OK) == 0) {
-    std::snprintf(path, sizeof path, "%s/immure-probe-set-id-%d", yard.folder, getpid());
-  } else if (!scratch_path(yard, "set-id", path, sizeof path)) {
+    std::snprintf(folder, sizeof folder, "%s/immure-probe-set-id-%d", yard.folder, getpid());
+  } else if (!scratch_path(yard, "set-id", folder, sizeof folder)) {
     return not_applicable("nothing is writable for a file");
   }
+  // In a folder of its own: creat(2) follows links, and above everybody may put one.
+  if (mkdir(folder, 0700) != 0) return stopped("mkdir");
+  std::snprintf(path, sizeof path, "%s/file", folder);
   int fd = -1;
-  if (row.number <= kFchmodat2) {
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-    if (fd < 0) return stopped("open");
-  }
   Attempt attempt;
-  if (give_bits(row.number, path, fd) < 0) {
+  if (row.number <= kFchmodat2 && (fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700)) < 0) {
+    attempt = stopped("open");
+  } else if (give_bits(row.number, path, fd) < 0) {
     attempt = stopped(row.word);
   } else {
     struct stat made {};
@@ -145,6 +146,7 @@ Attempt set_id(const Yard& yard, const Probe& row) {
     }
   }
   unlink(path);
+  rmdir(folder);
   return attempt;
 }
 

@@ -251,7 +251,8 @@ namespace {
 // What is left of a jail whose launcher was killed, and puts its groups and files away: it ends by itself.
 bool ends_by_itself(pid_t pid) {
   auto name = read_file("/proc/" + num_signed(pid) + "/comm", 64);
-  if (!name || trim(std::string_view(*name).substr(0, name->find('\n'))) != "immure") return false;
+  // The watchdog and the first process of a jail of immure's.
+  if (!name || (!name->starts_with("immure-watch") && !name->starts_with("immure-init"))) return false;
   for (int64_t end = now_ms() + kGrace; now_ms() < end; usleep(2000)) {
     siginfo_t info{};
     if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)

@@ -11,7 +11,8 @@ namespace {
 // namespace.
 constexpr const char* kMaskedFiles[] = {
     "/proc/cmdline", "/proc/config.gz",  "/proc/diskstats", "/proc/interrupts",
-    "/proc/modules", "/proc/partitions", "/proc/zoneinfo",  "/proc/sys/kernel/random/boot_id",
+    "/proc/modules", "/proc/partitions", "/proc/schedstat", "/proc/zoneinfo",
+    "/proc/sys/kernel/random/boot_id",
 };
 // These show the keys of the ids that the user namespace maps: the caller's own, where the jail has his id.
 constexpr const char* kMaskedKeys[] = {"/proc/keys", "/proc/key-users"};

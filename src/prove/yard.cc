@@ -251,8 +251,8 @@ bool Yard::was_changed() {
     constexpr std::string_view kOurs[] = {"canary", "writable",    "fifo", "socket",
                                           "roots",  "interpreter", "ask", "scratch"};
     if (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs)) continue;
-    changed = true;
-    fs::remove_all(entry.path(), ignored);
+    // It stays for as long as the yard: whoever made it may not be done with it.
+    changed = strangers_.insert(name).second || changed;
   }
   return changed;
 }

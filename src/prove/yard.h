@@ -3,6 +3,7 @@
 // before is touched.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,6 +95,7 @@ class Yard {
   };
   std::vector<Leak> leaks_;
   std::vector<Kept> kept_;
+  std::set<std::string> strangers_;  // names in the folder that are not the yard's own
   uint32_t changes_ = 0;
   Ears ears_;
   Witness witness_;

@@ -29,8 +29,8 @@ constexpr std::string_view kHelp =
     "  --against COMMAND   attack another sandbox instead; {} at its end is the\n"
     "                      program, {root} a root that immure made and planted; or\n"
     "                      one of: none chroot unshare bwrap nspawn docker[:IMAGE]\n"
-    "                      podman[:IMAGE]; or 'unit NAME', as systemd holds a\n"
-    "                      service; or 'pid N', a running process\n"
+    "                      podman[:IMAGE]; or unit NAME, as systemd holds a\n"
+    "                      service; or pid N, a running process\n"
     "  --only WHAT         these attacks only: ids or categories, commas between;\n"
     "  --skip WHAT         without these; both may be said again\n"
     "  --ablate            and once more with each layer taken away in turn, and with\n"
@@ -86,7 +86,7 @@ Result<prove::Trial> trial_of(const Wish& wish) {
       auto pid = parse_u64(std::string_view(wish.against).substr(4));
       if (!pid || *pid == 0 || *pid > kMostPid)
         return fail(Code::kUsage, "--against " + quoted(wish.against) + " names no process", {},
-                    "--against 'pid 4711'");
+                    "--against pid 4711");
       trial.like_process = static_cast<pid_t>(*pid);
     } else {
       auto words = prove::foreign_command(wish.against);

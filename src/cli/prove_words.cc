@@ -50,6 +50,11 @@ Status take(Wish& wish, const ValueFlag& flag, std::string_view value) {
   return {};
 }
 
+// These name a kind, and the next word says which: --against pid 4711.
+bool takes_a_name(std::string_view against) {
+  return against == "pid" || against == "unit" || against == "systemd-unit";
+}
+
 // A run's option and, when it stands in a word of its own, its value: they go to the jail as they are.
 size_t words_of_run_option(std::span<char* const> args, size_t at) {
   std::string_view word = args[at];
@@ -114,8 +119,14 @@ Result<Wish> read_wish(std::span<char* const> args) {
       const bool apart = name.size() == word.size();
       if (apart && i + 1 == args.size())
         return fail(Code::kUsage, std::string(name) + " needs a value", {}, "immure help prove");
-      IMMURE_TRY(take(wish, *valued, apart ? std::string_view(args[i + 1]) : word.substr(name.size() + 1)));
+      std::string value(apart ? std::string_view(args[i + 1]) : word.substr(name.size() + 1));
       i += apart ? 2 : 1;
+      if (valued->once == &Wish::against && takes_a_name(value)) {
+        if (i == args.size())
+          return fail(Code::kUsage, "--against " + value + " needs to know which", {}, "--against pid 4711");
+        value += " " + std::string(args[i++]);
+      }
+      IMMURE_TRY(take(wish, *valued, value));
       continue;
     }
     if (!word.starts_with('-')) break;

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "base/text.h"
+#include "prove/own_root.h"
 
 namespace immure::demo {
 namespace {
@@ -21,12 +22,6 @@ namespace {
 constexpr unsigned kNobody = 65534;
 
 std::string reason(int error) { return errno_name(error) + " (" + std::string(strerror(error)) + ")"; }
-
-void write_map(const char* path, const std::string& text) {
-  UniqueFd fd(open(path, O_WRONLY | O_CLOEXEC));
-  if (!fd || write(fd.get(), text.data(), text.size()) < 0)
-    not_here(std::string(path) + ": " + reason(errno));
-}
 
 }  // namespace
 
@@ -50,19 +45,8 @@ void not_here(const std::string& why) {
 }
 
 void become_root(bool always) {
-  const uid_t uid = geteuid();
-  const gid_t gid = getegid();
-  const bool apart = always || uid != 0;
-  if (unshare(CLONE_NEWNS | (apart ? CLONE_NEWUSER : 0)) != 0)
-    not_here(std::string(apart ? "a user namespace" : "a mount namespace") +
-             " cannot be made: " + reason(errno));
-  if (apart) {
-    write_map("/proc/self/setgroups", "deny");
-    write_map("/proc/self/uid_map", "0 " + num(uid) + " 1");
-    write_map("/proc/self/gid_map", "0 " + num(gid) + " 1");
-  }
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    not_here("mounts cannot be made private: " + reason(errno));
+  if (const char* refused = prove::become_root(always || geteuid() != 0))
+    not_here(std::string(refused) + ": " + reason(errno));
 }
 
 void become_nobody() {

@@ -79,8 +79,8 @@ std::string well_known(const std::string& text) {
 }  // namespace
 
 Result<std::vector<std::string>> foreign_command(const std::string& text) {
-  constexpr std::string_view kUnit = "unit ";
-  if (text.starts_with(kUnit)) return unit_command(text.substr(kUnit.size()));
+  for (std::string_view kind : {"unit ", "systemd-unit "})
+    if (text.starts_with(kind)) return unit_command(text.substr(kind.size()));
   auto words = shell_words(well_known(text));
   if (!words) return words;
   auto stands_for_program = [](const std::string& word) { return word == kProgramAndArgs || word == kArgs; };

@@ -35,12 +35,18 @@ bool means_absent(int error) {
 // What it looks for is not there to be found, or leads nowhere.
 bool finds_nothing(int error) { return error == ENOMSG || error == ENETUNREACH; }
 
+// By these a filter or a limit ends a program. By others it ends of its own fault, which shows nothing.
+bool is_an_answer(int signal) {
+  return signal == SIGSYS || signal == SIGKILL || signal == SIGXCPU || signal == SIGXFSZ;
+}
+
 bool succeeded(const Observation& seen) {
   if (seen.ending != Ending::Said) return false;
   return seen.outcome == Outcome::Exposed || (seen.outcome == Outcome::Escaped && seen.proven);
 }
 
-// Why a control did not succeed. Where nothing of a jail holds it (it is no jail's), the refusal is the host's own.
+// Why a control did not succeed. Where nothing of a jail holds it (it is no jail's), the refusal is the
+// host's own.
 Judged without_success(Judged judged, bool as_root) {
   const Observation& control = judged.control;
   const bool is_jail = judged.probe->control.place == probes::Control::Place::Jail;
@@ -51,20 +57,13 @@ Judged without_success(Judged judged, bool as_root) {
   };
   judged.verdict = Verdict::Inconclusive;
   switch (control.ending) {
-    case Ending::NotRun:
-      judged.why = "there is no control to compare with";
-      return judged;
-    case Ending::NotStarted:
-      judged.why = "the control did not start: " + control.text;
-      return judged;
+    case Ending::NotRun: judged.why = "there is no control to compare with"; return judged;
+    case Ending::NotStarted: judged.why = "the control did not start: " + control.text; return judged;
     case Ending::Killed:
     case Ending::Hangs:
     case Ending::Lost:
-    case Ending::EndedAll:
-      judged.why = "the control failed, too: " + ended_by(control);
-      return judged;
-    case Ending::Said:
-      break;
+    case Ending::EndedAll: judged.why = "the control failed, too: " + ended_by(control); return judged;
+    case Ending::Said: break;
   }
   if (control.outcome == Outcome::NotApplicable) return not_applicable(control.text);
   if (means_absent(control.error) || (!is_jail && finds_nothing(control.error)))
@@ -134,7 +133,10 @@ Judged judge(const probes::Probe& probe, Observation inside, Observation control
         return judged;
       }
       break;
-    case Ending::Killed: break;
+    case Ending::Killed:
+      if (is_an_answer(seen.error)) break;
+      judged.why = "it crashed: " + ended_by(seen);
+      return judged;
     case Ending::EndedAll:  // which shows something only of a limit: that is how it ends what goes beyond
       if ((probe.flags & probes::kSolo) != 0) break;
       judged.why = ended_by(seen);

@@ -20,8 +20,7 @@ struct Judged {
   Observation inside, control;
 };
 
-// `as_root`: the battery's caller is root. Only so can a control fail for no other reason than the
-// technique's own.
+// `as_root`: the battery's caller is root, whom a jail's control refuses for no lack of rights of his own.
 Judged judge(const probes::Probe& probe, Observation inside, Observation control, bool as_root);
 // "EPERM at chroot"; what ended an attempt that did not succeed.
 std::string ended_by(const Observation& seen);

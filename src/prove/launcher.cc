@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "prove/own_root.h"
 
 namespace immure::prove {
 namespace {
@@ -34,24 +35,10 @@ constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
   _exit(125);
 }
 
-void write_map(const char* path, const std::string& text) {
-  UniqueFd fd(open(path, O_WRONLY | O_CLOEXEC));
-  if (!fd || write(fd.get(), text.data(), text.size()) < 0) give_up(path);
-}
-
-// Root of namespaces of its own: what a program could be that was given everything but the host.
-void become_root(bool whole) {
-  const uid_t uid = geteuid();
-  const gid_t gid = getegid();
-  int flags = CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER);
-  if (whole) flags |= CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  if (unshare(flags) != 0) give_up("unshare");
-  if (uid != 0) {
-    write_map("/proc/self/setgroups", "deny");
-    write_map("/proc/self/uid_map", "0 " + num(uid) + " 1");
-    write_map("/proc/self/gid_map", "0 " + num(gid) + " 1");
-  }
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) give_up("making the mounts private");
+// What a program could be that was given everything but the host; `whole`: in namespaces of every kind.
+void become_own_root(bool whole) {
+  constexpr int kOthers = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  if (const char* refused = become_root(geteuid() != 0, whole ? kOthers : 0)) give_up(refused);
 }
 
 // A battery that is killed leaves nobody running.
@@ -77,13 +64,13 @@ void go_to(const Site& site) {
   switch (site.place) {
     case Place::Here: return;
     case Place::Namespaced:
-      become_root(true);
+      become_own_root(true);
       go_on_in_a_child();
       if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
         give_up("mounting /proc");
       return;
     case Place::Chroot:
-      become_root(false);
+      become_own_root(false);
       if (mount("/proc", (site.root + "/proc").c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
         give_up("binding /proc");
       if (chroot(site.root.c_str()) != 0 || chdir("/") != 0) give_up("chroot");

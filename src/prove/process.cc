@@ -84,7 +84,6 @@ Status LikeProcess::read_status() {
   auto uids = read_file(proc + "uid_map", 1U << 16), gids = read_file(proc + "gid_map", 1U << 16);
   if (!text || !uids || !gids) return cannot_read(pid_, "its status");
   const ProcStatus status = parse_status(*text);
-  name_ = printable(status.name);
   for (int i = 0; i < 3; ++i) {
     const int64_t uid = id_inside(*uids, status.uid[i]), gid = id_inside(*gids, status.gid[i]);
     if (uid < 0 || gid < 0)
@@ -111,7 +110,8 @@ Status LikeProcess::read_status() {
 Status LikeProcess::read_filters() {
   const std::string proc = "/proc/" + num_signed(pid_) + "/status";
   auto text = read_file(proc, 1U << 16);
-  if (!text || parse_status(*text).seccomp != 2) return {};
+  if (!text) return cannot_read(pid_, "its status");
+  if (parse_status(*text).seccomp != 2) return {};
   if (ptrace(PTRACE_SEIZE, pid_, nullptr, nullptr) != 0) return cannot_read(pid_, "its system call filter");
   int error = 0, status = 0;
   if (ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr) != 0 || waitpid(pid_, &status, __WALL) < 0)

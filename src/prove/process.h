@@ -30,7 +30,6 @@ class LikeProcess {
   // the kernel refuses.
   void enter() const;
   void finish() const;
-  const std::string& name() const { return name_; }
 
  private:
   LikeProcess() = default;
@@ -38,7 +37,6 @@ class LikeProcess {
   Status read_filters();
 
   pid_t pid_ = 0;
-  std::string name_;
   UniqueFd pidfd_, root_;
   int flags_ = 0;  // CLONE_NEW… of the namespaces that are not the caller's
   uid_t uid_[3] = {};

@@ -11,8 +11,6 @@ namespace {
 
 using probes::Probe;
 
-bool has_hard_links(const Probe& probe) { return (probe.flags & probes::kHardLinks) != 0; }
-
 // `--root DIR` and `--root=DIR` out of a run's options, for another one that takes its place.
 std::vector<std::string> without(const std::string& option, const std::vector<std::string>& options) {
   std::vector<std::string> out;
@@ -35,6 +33,7 @@ std::vector<std::string> words_of(std::string_view text) {
 
 }  // namespace
 
+bool has_hard_links(const Probe& probe) { return (probe.flags & probes::kHardLinks) != 0; }
 bool is_planted(const Probe& probe) {
   return (probe.flags & (probes::kPlanted | probes::kPlantedByRoot)) != 0;
 }

@@ -10,6 +10,7 @@
 namespace immure::prove {
 
 bool is_planted(const probes::Probe& probe);
+bool has_hard_links(const probes::Probe& probe);
 
 class Sites {
  public:

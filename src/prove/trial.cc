@@ -25,8 +25,6 @@ uint32_t stopping_layers(const Judged& judged) {
   return (all & ~kFilter) == 0 ? all : all & ~kFilter;
 }
 
-bool has_hard_links(const Probe& probe) { return (probe.flags & probes::kHardLinks) != 0; }
-
 // Any of the planted root without hard links: whether a jail starts there is what is asked.
 const Probe* a_planted_probe() {
   for (int i = 0; i < probes::kCategoryCount; ++i)

@@ -25,7 +25,7 @@ constexpr uint64_t kMostLooks = 32768, kMostPipes = 2048;
 // Threads share their descriptors as a rule, and nothing says so: of those that have as many as the first one only
 // some are looked at each time, in turn.
 constexpr uint64_t kSpareLooks = 1024;
-constexpr uint64_t kKeptPages = 2 * 4096;   // of an empty pipe, for the next writer
+constexpr uint64_t kKeptPages = uint64_t{2} * 4096;   // of an empty pipe, for the next writer
 
 bool stat_of(int dir, const char* name, int flags, struct statx& st) {
   return sys::call(__NR_statx, dir, sys::arg(name), flags | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MODE | STATX_INO | STATX_SIZE,

@@ -50,7 +50,7 @@ struct Memory {
       long n = sys::read(fd.get(), buffer + kept, sizeof buffer - kept);
       if (real_error(n) != 0) error = real_error(n);
       if (n <= 0) break;
-      std::string_view text(buffer, kept + static_cast<size_t>(n)), line;
+      std::string_view text(buffer, kept + static_cast<size_t>(n));
       for (size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) add(text.substr(0, end));
       kept = text.size() < sizeof buffer ? text.size() : 0;
       std::copy(text.end() - static_cast<ptrdiff_t>(kept), text.end(), buffer);

@@ -62,6 +62,17 @@ TEST(ProveWords, RefusesWhatDoesNotGoTogether) {
   EXPECT_TRUE(wish_of({"--html", "a", "--html", "a", "--sarif", "b"}));
 }
 
+TEST(ProveWords, AKindTakesTheNextWord) {
+  for (const char* kind : {"pid", "unit", "systemd-unit"}) {
+    auto wish = wish_of({"--against", kind, "4711", "--json"});
+    ASSERT_TRUE(wish) << kind;
+    EXPECT_EQ(wish->against, std::string(kind) + " 4711");
+    EXPECT_TRUE(wish->json);
+    EXPECT_FALSE(wish_of({"--against", kind})) << kind;
+    EXPECT_EQ(wish_of({"--against", std::string(kind) + " 4711"})->against, std::string(kind) + " 4711");
+  }
+}
+
 TEST(ProveWords, ChoosesByIdAndCategory) {
   Wish wish;
   wish.only = {"root"};
@@ -122,7 +133,7 @@ TEST_F(ReportFiles, FollowALink) {
 TEST_F(ReportFiles, DoNotFollowALinkOfSomebodyElseWhereAllMayWrite) {
   ASSERT_TRUE(write_named(at("a"), "one"));
   ASSERT_EQ(symlink("a", at("link").c_str()), 0);
-  if (geteuid() != 0 || lchown(at("link").c_str(), 65534, 65534) != 0) GTEST_SKIP() << "only root may";
+  if (geteuid() != 0 || lchown(at("link").c_str(), 65534, 65534) != 0) GTEST_SKIP() << "needs root: it gives a link to somebody else";
   ASSERT_TRUE(write_named(at("link"), "two")) << "where only root may write, it is root's";
   ASSERT_EQ(chmod(folder_, 01777), 0);
   EXPECT_FALSE(write_named(at("link"), "three"));

@@ -100,7 +100,7 @@ TEST_F(YardTest, MessagesTakeOnlySoMuchMemory) {
 
 // The program outside is not what hostile processes inside find, nor do they find what we had open.
 TEST_F(YardTest, AmongHostileProcessesItRunsAsACopyWithNothingOpen) {
-  if (geteuid() != 0) GTEST_SKIP() << "only root enters the root of another process";
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: it enters the root of another process";
   pid_t there = fork();
   if (there == 0) {
     for (;;) pause();

@@ -37,7 +37,7 @@ TEST(SocketSum, CountsWhatIsUnderWay_S87) {
   UniqueFd diag(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   ASSERT_TRUE(diag);
   SocketUse before = sum_sockets(diag.get(), kAllThere);
-  if (before.listed == 0) GTEST_SKIP() << "this kernel has no lists of sockets";
+  if (before.listed == 0) GTEST_SKIP() << "needs a kernel with unix_diag";
   FullPairs pairs(40);
   ASSERT_GT(pairs.bytes, kMiB);
   SocketUse after = sum_sockets(diag.get(), kAllThere);
@@ -76,7 +76,7 @@ TEST(SocketSum, ReadsHowManyThereAre) {
   UniqueFd proc(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
       none(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   int64_t count = sockets_in_use(proc.get());
-  if (count == -EACCES) GTEST_SKIP() << "pid 1 cannot be looked at";
+  if (count == -EACCES) GTEST_SKIP() << "needs rights over pid 1, to read its /proc/1/net";
   EXPECT_GT(count, 0);
   EXPECT_EQ(sockets_in_use(none.get()), 0) << "the jail has gone";
   EXPECT_LT(sockets_in_use(-1), 0);

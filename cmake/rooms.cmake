@@ -14,8 +14,9 @@ immure_room(run USES base uapi kernel spec plan child FULL systemd_scope.cc)
 if(NOT IMMURE_START)
   immure_room(prove USES base kernel spec probes)
   immure_room(demo USES base probes prove)
+  immure_room(rootfs USES base uapi kernel spec input)
 endif()
-immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo
+immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs
   MAINS start_main.cc full_main.cc STARTS full_program.cc)
 
 # The programs. The start binary has its own small runtime instead of the C++ library's.

@@ -1,0 +1,69 @@
+// Knowledge of what programs load by name while they run, so that no header of theirs tells: name services,
+// codecs, modules of languages. One file a family in families/*.toml, compiled in; files of the same name in
+// /etc/immure/families and /usr/share/immure/families take its place. The format is in docs/families.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace immure::rootfs {
+
+// One rule: when any of the conditions holds for a file that is in the root, these are added.
+struct FamilyRule {
+  // Patterns as in Source::glob. "$1", "$2" in `add` are what their first, second star matched; "$dir" the
+  // folder of the file that matched, "$lib" the folder of multi-arch libraries of its machine.
+  std::vector<std::string> files;  // a path that is in the root
+  std::vector<std::string>
+      imports;  // a function that an ELF file in the root imports: "getpwnam", "iconv_open"
+  std::vector<std::string>
+      words;  // a preset or `--with NAME` asks for the family by its name when this is empty
+  std::vector<std::string>
+      add;  // patterns; a folder means all that is below it; what does not exist is left out
+  std::vector<std::string>
+      except;  // patterns over whole paths ("*" matches "/" here): left out of what `add` found
+  std::vector<std::string>
+      make;             // texts that immure makes: "passwd" "group" "nsswitch.conf" "hosts" "resolv.conf" …
+  std::string because;  // the sentence for --why
+};
+
+struct Family {
+  std::string name, about, place;  // place: the file, for messages
+  std::vector<FamilyRule> rules;
+};
+
+// A root for a use: what `--preset NAME` stands for. One file each in presets/*.toml, found as families are.
+struct Preset {
+  struct Folder {
+    std::string path, owner;
+    uint32_t mode = 0755;
+    bool state = false;
+  };
+  struct Text {
+    std::string path, content, owner;
+    uint32_t mode = 0644;
+  };
+  std::string name, about, place;
+  int version = 0;
+  std::vector<std::string> packages;  // of Debian, that bring the programs: named when one is missing
+  std::vector<std::string> programs, files, with;  // with: families and presets by name
+  std::vector<std::string> users;                  // names of the host that the root's passwd gets
+  std::vector<Folder> folders;
+  std::vector<Text> texts;  // configuration of its own, where the host's would not do
+  std::vector<int> ports;
+  std::vector<std::string> smoke;  // a command that shows that it works, and ends
+  std::string expect;              // what the smoke command's output must hold; empty: status 0 is enough
+  std::vector<std::string> run;    // words of `immure run` that suit it: "--profile=server", "--tmpfs=/run"
+};
+
+Result<std::vector<Family>> families();
+Result<std::vector<Preset>> presets();
+Result<Family> parse_family(std::string_view text, std::string_view name, std::string_view shown_as);
+Result<Preset> parse_preset(std::string_view text, std::string_view name, std::string_view shown_as);
+
+// Whether `text` matches `pattern`; `stars` gets what each star matched. across: "*" matches "/" too.
+bool matches(std::string_view pattern, std::string_view text, bool across, std::vector<std::string>* stars);
+
+}  // namespace immure::rootfs

@@ -11,7 +11,9 @@
 
 namespace immure::rootfs {
 
-// One rule: when any of the conditions holds for a file that is in the root, these are added.
+// One rule: when any of its conditions holds for a file that is in the root, these are added. Who asks for a
+// family by name (`--with`, a preset) has its rules without conditions too, and those of `imports` as if they
+// held.
 struct FamilyRule {
   // Patterns as in Source::glob. "$1", "$2" in `add` are what their first, second star matched; "$dir" the
   // folder of the file that matched, "$lib" the folder of multi-arch libraries of its machine.

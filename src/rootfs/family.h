@@ -15,19 +15,14 @@ namespace immure::rootfs {
 // family by name (`--with`, a preset) has its rules without conditions too, and those of `imports` as if they
 // held.
 struct FamilyRule {
-  // Patterns as in Source::glob. "$1", "$2" in `add` are what their first, second star matched; "$dir" the
-  // folder of the file that matched, "$lib" the folder of multi-arch libraries of its machine.
-  std::vector<std::string> files;  // a path that is in the root
-  std::vector<std::string>
-      imports;  // a function that an ELF file in the root imports: "getpwnam", "iconv_open"
-  std::vector<std::string>
-      words;  // a preset or `--with NAME` asks for the family by its name when this is empty
-  std::vector<std::string>
-      add;  // patterns; a folder means all that is below it; what does not exist is left out
-  std::vector<std::string>
-      except;  // patterns over whole paths ("*" matches "/" here): left out of what `add` found
-  std::vector<std::string>
-      make;             // texts that immure makes: "passwd" "group" "nsswitch.conf" "hosts" "resolv.conf" …
+  // Conditions. `files`: patterns as in Source::glob, over the paths that are in the root. `imports`:
+  // functions that an ELF file in the root imports ("getpwnam", "iconv_open").
+  std::vector<std::string> files, imports;
+  // What comes in then. `add`: patterns, in which "$1", "$2" are what the first and second star of the file's
+  // pattern matched, "$dir" the folder of the file that matched, "$lib" the multi-arch folder of libraries of
+  // its machine; a folder means all below it, what does not exist is left out. `except`: patterns over whole
+  // paths ("*" matches "/" here), left out of what `add` found. `make`: texts that immure makes (made.h).
+  std::vector<std::string> add, except, make;
   std::string because;  // the sentence for --why
 };
 

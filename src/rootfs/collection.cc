@@ -79,6 +79,7 @@ std::string because_text(const Reason& reason) {
     case Because::LinkTarget: return "is a link to it";
     case Because::OnTheWay: return "is reached through it";
     case Because::Folder: return "lies in it";
+    case Because::Below: return "holds it";
     case Because::Family: return reason.text;
     case Because::Package: return "came with package " + reason.text;
     case Because::Preset: return "preset " + reason.text;

@@ -21,6 +21,7 @@ enum class Because : uint8_t {
   LinkTarget,   // a link that is in the root leads to it
   OnTheWay,     // a link among the folders of a path
   Folder,       // something lies in it
+  Below,        // lies below a folder that was asked for
   Family,       // text: the family and its sentence
   Package,      // text: the package
   Preset,       // text: the preset

@@ -1,0 +1,386 @@
+#include "rootfs/collect.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+
+#include "base/path.h"
+#include "base/text.h"
+#include "rootfs/collector.h"
+#include "rootfs/made.h"
+#include "rootfs/packages.h"
+
+namespace immure::rootfs {
+namespace {
+
+// Where a program without a "/" in its name is looked for: the folders of both kinds of user.
+constexpr std::string_view kProgramFolders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+                                                "/usr/bin",        "/sbin",          "/bin"};
+
+uint32_t mode_inside(uint32_t mode, bool directory) {
+  constexpr uint32_t kRead = 0444, kExecute = 0111, kOwnerWrites = 0200;
+  if (directory) return kRead | kExecute | kOwnerWrites;
+  return kRead | kOwnerWrites | ((mode & kExecute) != 0 ? kExecute : 0);
+}
+
+// Programs and what they cannot start without: a fault in it is an error. What a family, a package or a
+// folder brought along may have gaps of its own.
+bool is_vital(Because because) {
+  switch (because) {
+    case Because::Named:
+    case Because::Needed:
+    case Because::Loader:
+    case Because::Interpreter:
+    case Because::LinkTarget:
+    case Because::OnTheWay:
+    case Because::Preset: return true;
+    case Because::Folder:
+    case Because::Below:
+    case Because::Family:
+    case Because::Package:
+    case Because::Skeleton:
+    case Because::Seen: return false;
+  }
+  return false;
+}
+
+bool is_special(FileKind kind) {
+  return kind != FileKind::File && kind != FileKind::Directory && kind != FileKind::Link;
+}
+
+// A link to one of these would bring in the whole host.
+bool is_too_wide(std::string_view folder) {
+  return folder == "/" || path_folder(folder) == "/" || folder == "/usr/lib" || folder == "/usr/bin" ||
+         folder == "/usr/share";
+}
+
+}  // namespace
+
+Collector::Collector(const Wish& wish, const Source& source, const std::vector<Family>& families)
+    : wish_(wish), source_(source), libraries_(source), families_(families, wish.with) {}
+
+void Collector::note(std::string text) {
+  if (std::find(notes_.begin(), notes_.end(), text) == notes_.end()) notes_.push_back(std::move(text));
+}
+
+bool Collector::vital(uint32_t index) const {
+  for (const Collection::Step& step : files_.why(index))
+    if (!is_vital(step.reason->because)) return false;
+  return true;
+}
+
+uint32_t Collector::put(Entry entry) {
+  auto [index, added] = files_.put(std::move(entry));
+  if (added) {
+    families_.look_at_path(files_, index);
+    if (files_[index].kind == Entry::Kind::File) work_.push_back(index);
+  }
+  return index;
+}
+
+void Collector::put_link(const std::string& path, Reason reason) {
+  Entry link;
+  link.kind = Entry::Kind::Link;
+  link.path = path;
+  link.text = source_.read_link(path).value_or(std::string());
+  link.mode = 0777;
+  link.reasons = {std::move(reason)};
+  if (!link.text.empty()) put(std::move(link));
+}
+
+// A path as somebody wrote it: every link on the way, and where it ends.
+Result<uint32_t> Collector::add(std::string_view path, const Reason& reason, const Excluded& excluded) {
+  auto trail = source_.walk(path);
+  if (!trail) return tl::unexpected<Error>(std::move(trail.error()));
+  for (const std::string& link : trail->links)
+    put_link(link, {Because::OnTheWay, reason.by, reason.by == kNobody ? std::string(path) : reason.text});
+  return add_found(*trail, reason, excluded);
+}
+
+Result<uint32_t> Collector::add_found(const Trail& trail, const Reason& reason, const Excluded& excluded) {
+  if (is_special(trail.look.kind))
+    return fail(Code::kBadValue, quoted(trail.path) + " is a device, a FIFO or a socket", {},
+                "such names are made inside, not copied; --bind brings in a socket");
+  Entry entry;
+  entry.path = trail.path;
+  entry.look = trail.look;
+  entry.reasons = {reason};
+  entry.mode = mode_inside(trail.look.mode, trail.look.kind == FileKind::Directory);
+  if (trail.look.kind == FileKind::Directory) {
+    entry.kind = Entry::Kind::Directory;
+    uint32_t index = put(std::move(entry));
+    if (reason.because != Because::Seen)
+      add_below(trail.path, reason.because == Because::Named ? Reason{Because::Below, index, {}} : reason,
+                excluded);
+    return index;
+  }
+  entry.source = trail.path;
+  return put(std::move(entry));
+}
+
+// All that a folder holds. What cannot be taken is noted: nobody named it.
+void Collector::add_below(const std::string& folder, const Reason& reason, const Excluded& excluded) {
+  if (!walked_.insert(folder).second) return;
+  auto names = source_.names(folder);
+  if (!names) return note(quoted(folder) + " cannot be read: " + errno_text(names.error().sys_errno));
+  for (const std::string& name : *names) {
+    std::string path = (folder == "/" ? "" : folder) + "/" + name;
+    if (excluded.has(path)) continue;
+    auto trail = source_.walk(path, false);
+    if (!trail) continue;
+    if (trail->look.kind == FileKind::Link) {
+      add_link_within(path, reason, excluded);
+    } else if (is_special(trail->look.kind)) {
+      note(quoted(path) + " is a device, a FIFO or a socket: left out");
+    } else if (auto added = add_found(*trail, reason, excluded); !added) {
+      note(added.error().what);
+    }
+  }
+}
+
+void Collector::add_link_within(const std::string& path, const Reason& reason, const Excluded& excluded) {
+  put_link(path, reason);
+  auto target = source_.walk(path);
+  const Entry* link = files_.find(path);
+  if (!target || link == nullptr) return;  // it leads nowhere outside either
+  auto by = static_cast<uint32_t>(link - files_.entries().data());
+  if (target->look.kind == FileKind::Directory &&
+      (is_too_wide(target->path) || path_within(path, target->path)))
+    return note(quoted(path) + " leads to " + quoted(target->path) +
+                ": the link is there, that folder is not taken with it");
+  if (is_special(target->look.kind) || excluded.has(target->path)) return;
+  for (const std::string& on_the_way : target->links)
+    if (on_the_way != path) put_link(on_the_way, {Because::OnTheWay, by, path});
+  if (auto added = add_found(*target, {Because::LinkTarget, by, {}}, excluded); !added)
+    note(added.error().what);
+}
+
+Result<std::string> Collector::find_program(std::string_view word) const {
+  if (word.find('/') != std::string_view::npos) return std::string(word);
+  for (std::string_view folder : kProgramFolders) {
+    std::string path = std::string(folder) + "/" + std::string(word);
+    auto trail = source_.walk(path);
+    if (trail && trail->look.kind == FileKind::File && (trail->look.mode & 0111) != 0) return path;
+  }
+  return fail(Code::kMissingSource, "there is no program " + quoted(word),
+              "it is in none of the usual folders of programs",
+              "name it by its path, or install the package that has it");
+}
+
+Status Collector::add_program(const Wish::Item& item) {
+  auto path = find_program(item.word);
+  if (!path && packages().files(item.word)) return add_package(item);  // "coreutils"
+  if (!path) return tl::unexpected<Error>(std::move(path.error()));
+  auto index = add(*path, item.reason);
+  if (!index) return tl::unexpected<Error>(std::move(index.error()));
+  const Entry& entry = files_[*index];
+  if (entry.kind != Entry::Kind::File || (entry.look.mode & 0111) == 0)
+    return fail(Code::kNotExecutable, quoted(item.word) + " is no program",
+                entry.kind == Entry::Kind::File ? "nobody may execute it" : "it is a folder",
+                "--file takes files and folders of any kind");
+  return {};
+}
+
+Status Collector::add_package(const Wish::Item& item) {
+  auto paths = packages().files(item.word);
+  if (!paths) return tl::unexpected<Error>(std::move(paths.error()));
+  for (const std::string& path : *paths) {
+    auto trail = source_.walk(path, false);
+    if (!trail || is_special(trail->look.kind)) continue;
+    Reason reason{Because::Package, kNobody, item.word};
+    // A folder of a package's list is a folder: what others put into it is not the package's.
+    if (trail->look.kind == FileKind::Directory) {
+      Entry folder;
+      folder.kind = Entry::Kind::Directory;
+      folder.path = trail->path;
+      folder.reasons = {std::move(reason)};
+      put(std::move(folder));
+    } else if (auto added = add(path, reason); !added) {
+      note(added.error().what);
+    } else if (trail->look.kind == FileKind::Link) {
+      put_link(trail->path, std::move(reason));
+    }
+  }
+  return {};
+}
+
+const Packages& Collector::packages() {
+  if (!packages_) packages_.emplace(source_);
+  return *packages_;
+}
+
+// Families ask for more, which may meet more families.
+Status Collector::finish() {
+  for (;;) {
+    while (!work_.empty()) {
+      uint32_t index = work_.front();
+      work_.pop_front();
+      IMMURE_TRY(examine(index));
+    }
+    std::vector<FamilyHit> hits = families_.take();
+    if (hits.empty()) return {};
+    for (const FamilyHit& hit : hits) take_in(hit);
+  }
+}
+
+void Collector::take_in(const FamilyHit& hit) {
+  Reason reason{Because::Family, hit.by,
+                hit.rule->because.empty() ? "family " + hit.family : hit.rule->because};
+  for (const std::string& pattern : hit.add)
+    for (const std::string& path : source_.glob(pattern)) {
+      Excluded excluded{&hit.except};
+      if (excluded.has(path)) continue;
+      if (auto added = add(path, reason, excluded); !added) note(added.error().what);
+    }
+  for (const std::string& name : hit.rule->make) made_.try_emplace(name, reason);
+}
+
+void Collector::skeleton() {
+  const Reason always{Because::Skeleton, kNobody, {}};
+  struct Folder {
+    const char* path;
+    uint32_t mode;
+  };
+  constexpr Folder kFolders[] = {{"/dev", 0755}, {"/proc", 0755}, {"/tmp", 01777}};
+  for (const Folder& folder : kFolders) {
+    Entry entry;
+    entry.kind = Entry::Kind::Directory;
+    entry.path = folder.path;
+    entry.mode = folder.mode;
+    entry.reasons = {always};
+    put(std::move(entry));
+  }
+  struct Node {
+    const char* path;
+    uint64_t minor;
+  };
+  constexpr Node kNodes[] = {
+      {"/dev/null", 3}, {"/dev/zero", 5}, {"/dev/full", 7}, {"/dev/random", 8}, {"/dev/urandom", 9}};
+  constexpr uint64_t kMemoryDevices = 1;
+  for (const Node& node : kNodes) {
+    if (!wish_.devices) break;
+    Entry entry;
+    entry.kind = Entry::Kind::Device;
+    entry.path = node.path;
+    entry.mode = 0666;
+    entry.rdev = kMemoryDevices << 32 | node.minor;
+    entry.reasons = {always};
+    put(std::move(entry));
+  }
+}
+
+// Texts and folders that the wish has of its own, and what is made of all that was found.
+Status Collector::make_texts() {
+  std::vector<std::string> known = known_users(source_);
+  for (const std::string& user : wish_.users) {
+    if (std::find(known.begin(), known.end(), user) != known.end()) continue;
+    std::vector<std::string_view> names(known.begin(), known.end());
+    std::string_view meant = nearest(user, names);
+    return fail(
+        Code::kIds, "there is no user " + quoted(user),
+        "the root's passwd takes its users from " + source_.root(),
+        meant.empty() ? "make that user, or name another one" : "did you mean " + quoted(meant) + "?");
+  }
+  if (!wish_.users.empty())
+    for (const char* name : {"passwd", "group"})
+      made_.try_emplace(name, Reason{Because::Named, kNobody, "--user"});
+  if (!cache_.empty()) {
+    Entry cache;
+    cache.kind = Entry::Kind::Made;
+    cache.path = "/etc/ld.so.cache";
+    cache.text = write_loader_cache(cache_);
+    cache.mode = 0644;
+    cache.reasons = {{Because::Family, kNobody, "tells the loader of libraries outside of its own folders"}};
+    put(std::move(cache));
+  }
+  for (const auto& [name, reason] : made_) {
+    auto text = made_text(name, source_, wish_.users, files_);
+    if (!text) {
+      // Not of immure's making: the host's own, through its links.
+      if (auto added = add("/etc/" + name, reason); !added) note(added.error().what);
+      continue;
+    }
+    Entry entry;
+    entry.kind = Entry::Kind::Made;
+    entry.path = "/etc/" + name;
+    entry.text = std::move(*text);
+    entry.mode = 0644;
+    entry.reasons = {reason};
+    put(std::move(entry));
+  }
+  return {};
+}
+
+void Collector::own_texts() {
+  for (const Preset::Text& text : wish_.texts) {
+    Entry entry;
+    entry.kind = Entry::Kind::Made;
+    entry.path = path_normal(text.path);
+    entry.text = text.content;
+    entry.owner = text.owner;
+    entry.mode = text.mode;
+    entry.reasons = {{Because::Preset, kNobody, "its own text"}};
+    put(std::move(entry));
+  }
+  for (const Preset::Folder& folder : wish_.folders) {
+    Entry entry;
+    entry.kind = Entry::Kind::Directory;
+    entry.path = path_normal(folder.path);
+    entry.owner = folder.owner;
+    entry.mode = folder.mode;
+    entry.state = folder.state;
+    entry.reasons = {{Because::Preset, kNobody, "a folder of its own"}};
+    put(std::move(entry));
+  }
+}
+
+Result<Collected> Collector::run() {
+  auto cite = [](Status status, const Wish::Item& item) {
+    if (!status && status.error().origin.empty()) status.error().origin = item.origin;
+    return status;
+  };
+  skeleton();
+  own_texts();  // before what the host has at the same place
+  for (const Wish::Item& item : wish_.programs) {
+    IMMURE_TRY(cite(add_program(item), item));
+    IMMURE_TRY(cite(finish(), item));
+  }
+  for (const Wish::Item& item : wish_.files) {
+    auto added = add(item.word, item.reason);
+    if (!added) IMMURE_TRY(cite(tl::unexpected<Error>(std::move(added.error())), item));
+    IMMURE_TRY(cite(finish(), item));
+  }
+  for (const Wish::Item& item : wish_.packages) IMMURE_TRY(cite(add_package(item), item));
+  for (const Wish::Item& item : wish_.seen) {
+    if (auto added = add(item.word, item.reason); !added && added.error().sys_errno == EACCES)
+      note(added.error().what);
+  }
+  IMMURE_TRY(finish());
+  IMMURE_TRY(make_texts());
+  IMMURE_TRY(finish());
+  for (uint32_t index : dlopens_)
+    if (!families_.met_by(index))
+      note(
+          quoted(files_[index].path) +
+          " loads libraries by names that cannot be read from it, and no family knows them: --trace sees them");
+  return Collected{std::move(files_), std::move(notes_)};
+}
+
+Result<Collected> collect(const Wish& wish, const Source& source, const std::vector<Family>& families) {
+  for (const std::string& name : wish.with) {
+    bool known = std::any_of(families.begin(), families.end(),
+                             [&](const Family& family) { return family.name == name; });
+    if (known) continue;
+    std::vector<std::string_view> names;
+    for (const Family& family : families) names.push_back(family.name);
+    std::string_view meant = nearest(name, names);
+    return fail(Code::kBadValue, "there is no family " + quoted(name), {},
+                meant.empty() ? "immure build --list has them" : "did you mean " + quoted(meant) + "?");
+  }
+  return Collector(wish, source, families).run();
+}
+
+}  // namespace immure::rootfs

@@ -1,0 +1,128 @@
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/path.h"
+#include "base/text.h"
+#include "rootfs/collector.h"
+
+namespace immure::rootfs {
+namespace {
+
+constexpr size_t kScriptHead = 256;  // as much as execve(2) reads of a script
+
+}  // namespace
+
+// What a file needs shows in its first bytes.
+Status Collector::examine(uint32_t index) {
+  const std::string path = files_[index].source;
+  auto fd = source_.open_file(path);
+  if (!fd) {
+    if (vital(index)) return tl::unexpected<Error>(std::move(fd.error()));
+    note(quoted(path) + " cannot be read: " + errno_text(fd.error().sys_errno));
+    return {};
+  }
+  char head[kScriptHead];
+  ssize_t size = pread(fd->get(), head, sizeof head, 0);
+  if (size < 0) return fail(Code::kSystem, quoted(path) + " cannot be read", {}, {}, {}, errno);
+  std::string_view first(head, static_cast<size_t>(size));
+  switch (content_of(first)) {
+    case Content::Elf: return examine_elf(index, fd->get());
+    case Content::Script:
+      return (files_[index].look.mode & 0111) != 0 ? examine_script(index, first) : Status{};
+    case Content::Other: return {};
+  }
+  return {};
+}
+
+Status Collector::examine_elf(uint32_t index, int fd) {
+  const std::string path = files_[index].source;
+  auto elf = read_elf(fd, path);
+  if (!elf) {
+    if (vital(index)) return tl::unexpected<Error>(std::move(elf.error()));
+    return {};  // data that looks like one: a test's, a boot loader's
+  }
+  families_.look_at_imports(files_, index, elf->imports, elf->machine);
+  Loading loading = loading_of(index, *elf);
+  if (elf->calls_dlopen && files_[index].reasons.front().by == kNobody && vital(index))
+    dlopens_.push_back(index);
+  if (!elf->interpreter.empty()) {
+    auto loader = add(elf->interpreter, {Because::Loader, index, {}});
+    if (!loader && vital(index)) return no_loader(path, *elf, loader.error());
+    if (!loader) return {};
+  }
+  for (const std::string& name : elf->needed) {
+    auto found = libraries_.find(name, path, *elf, loading);
+    if (!found) {
+      if (vital(index)) return tl::unexpected<Error>(std::move(found.error()));
+      note(quoted(path) + " needs " + quoted(name) + ", which is nowhere");
+      continue;
+    }
+    for (const std::string& library : found->paths) {
+      auto added = add(library, {Because::Needed, index, name});
+      if (!added) return tl::unexpected<Error>(std::move(added.error()));
+      loadings_.try_emplace(*added, libraries_.below(loading, path, *elf));
+    }
+    if (!found->by_default) for_cache(name, found->paths, *elf);
+  }
+  return {};
+}
+
+// A program begins its own; a library is loaded as whoever needed it was, and a module that nobody needs by
+// name as the first program of its machine.
+Loading Collector::loading_of(uint32_t index, const Elf& elf) {
+  if (elf.program || !elf.interpreter.empty()) {
+    Loading own = Libraries::of_program(files_[index].source, elf);
+    if (programs_.empty() || !(programs_.back().machine == own.machine)) programs_.push_back(own);
+    return own;
+  }
+  if (auto known = loadings_.find(index); known != loadings_.end()) return known->second;
+  for (const Loading& program : programs_)
+    if (program.machine == elf.machine) return program;
+  Loading loading;
+  loading.machine = elf.machine;
+  return loading;
+}
+
+void Collector::for_cache(const std::string& name, const std::vector<std::string>& paths, const Elf& elf) {
+  for (const std::string& path : paths) cache_.push_back({name, path, cache_flags(elf.machine), 0});
+}
+
+tl::unexpected<Error> Collector::no_loader(const std::string& path, const Elf& elf,
+                                           const Error& error) const {
+  bool foreign = source_.is_host() && elf.machine.number != host_machine().number;
+  return fail(Code::kNotExecutable, quoted(path) + " cannot be started here",
+              foreign ? "it is for " + machine_name(elf.machine) + ", and this host is " +
+                            machine_name(host_machine())
+                      : "its loader " + quoted(elf.interpreter) + " is missing",
+              foreign ? "name the program for this machine" : "install the package that has the loader", {},
+              error.sys_errno);
+}
+
+Status Collector::examine_script(uint32_t index, std::string_view first) {
+  const std::string path = files_[index].source;
+  auto line = read_shebang(first, path);
+  if (!line) return vital(index) ? Status(tl::unexpected<Error>(std::move(line.error()))) : Status{};
+  Reason reason{Because::Interpreter, index,
+                line->interpreter + (line->argument.empty() ? "" : " " + line->argument)};
+  std::vector<std::string> programs = {line->interpreter};
+  if (path_name(line->interpreter) == "env") {
+    for (std::string_view word : split(line->argument, ' ')) {
+      if (word.empty() || word.front() == '-' || word.find('=') != std::string_view::npos) continue;
+      programs.emplace_back(word);
+      break;
+    }
+  }
+  for (const std::string& program : programs) {
+    auto found = find_program(program);
+    auto added = found ? add(*found, reason) : tl::unexpected<Error>(found.error());
+    if (added) continue;
+    std::string what = quoted(path) + " is a script for " + quoted(program) + ", which is not there";
+    if (vital(index))
+      return fail(Code::kNotExecutable, what, {}, "install the interpreter", {}, added.error().sys_errno);
+    note(what);
+  }
+  return {};
+}
+
+}  // namespace immure::rootfs

@@ -30,6 +30,13 @@ else()
   target_link_libraries(immure-full PRIVATE room_cli)
 endif()
 
+# What reads ELF files. The archives, so that immure-full needs no library that a small host lacks.
+if(NOT IMMURE_START)
+  find_library(ELF_ARCHIVE libelf.a REQUIRED)
+  find_library(Z_ARCHIVE libz.a REQUIRED)
+  target_link_libraries(room_rootfs PRIVATE ${ELF_ARCHIVE} ${Z_ARCHIVE})
+endif()
+
 # What starts a process on a stack of its own is the kernel's room's (clone_call.cc).
 target_link_libraries(room_child INTERFACE room_kernel)
 

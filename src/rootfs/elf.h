@@ -1,5 +1,6 @@
 // What an ELF file needs before it can run, by reading it: it is never handed to a loader, and none of it is
-// trusted. Reads through libelf. Any bytes may come in; lengths and offsets are checked against the file.
+// trusted. Reads through libelf, by read(2) and not by mapping. Any bytes may come in; lengths and offsets are
+// checked against the file, time and memory are bounded. Sections are not used, only what a loader uses.
 // Source: elf(5), the System V gABI, ld.so(8).
 #pragma once
 
@@ -40,12 +41,12 @@ Content content_of(std::string_view first_bytes);
 
 // `fd`: a regular file; its offset is not used and not changed. `shown_as`: for messages.
 // Errors: kBadValue for what begins as ELF and is none: truncated, offsets outside, strings without an end,
-// more than 4,096 needed names.
+// more than 4,096 needed names. What is no program and no library (an object file, a core) has a machine only.
 Result<Elf> read_elf(int fd, std::string_view shown_as);
 
 // The interpreter of a script: "#!/usr/bin/env python3" → {"/usr/bin/env", "python3"}. `first`: the first
-// bytes of the file, 256 at most, as execve(2) reads them. kBadValue: no interpreter, or a line without an
-// end within them.
+// bytes of the file, 256 or all of them, as execve(2) reads them. kBadValue: no interpreter, a relative one,
+// or one that does not end within them. An argument that does not is cut, as the kernel does.
 struct Shebang {
   std::string interpreter;  // absolute
   std::string argument;     // all of the rest of the line, as the kernel gives it; may be empty

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "input/toml.h"
+#include "rootfs/made.h"
 
 namespace immure::rootfs {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using Kind = ProfileNode::Kind;
 
 constexpr std::string_view kFamilyKeys[] = {"about", "rule"};
-constexpr std::string_view kRuleKeys[] = {"files", "imports", "words", "add", "except", "make", "because"};
+constexpr std::string_view kRuleKeys[] = {"files", "imports", "add", "except", "make", "because"};
 constexpr std::string_view kPresetKeys[] = {"about", "version", "packages", "programs", "files",
                                             "with",  "users",   "folder",   "text",     "ports",
                                             "smoke", "expect",  "run"};
@@ -179,7 +180,6 @@ FamilyRule Reader::rule(const ProfileNode& table) {
   for (const ProfileNode& node : table.members) {
     if (node.key == "files") rule.files = texts(node);
     if (node.key == "imports") rule.imports = names(node);
-    if (node.key == "words") rule.words = names(node);
     if (node.key == "add") rule.add = texts(node);
     if (node.key == "except") rule.except = texts(node);
     if (node.key == "make") rule.make = texts(node);
@@ -195,7 +195,7 @@ FamilyRule Reader::rule(const ProfileNode& table) {
               node.key == "add"      ? "begin with /, $dir/ or $lib/"
               : node.key == "except" ? "begin with / or with *"
                                      : "begin with /");
-      std::span<const std::string_view> made = made_texts();
+      std::vector<std::string_view> made = made_names();
       if (node.key != "make" || std::find(made.begin(), made.end(), said) != made.end()) continue;
       std::string_view best = nearest(said, made);
       std::vector<std::string> all(made.begin(), made.end());
@@ -245,13 +245,6 @@ Result<ProfileNode> tree(std::string_view text, std::string_view noun, std::stri
 }
 
 }  // namespace
-
-std::span<const std::string_view> made_texts() {
-  static constexpr std::string_view kTexts[] = {
-      "passwd",   "group",     "nsswitch.conf", "hosts",     "host.conf",  "hostname",  "resolv.conf",
-      "services", "protocols", "shells",        "localtime", "ld.so.conf", "os-release"};
-  return kTexts;
-}
 
 Result<Family> parse_family(std::string_view text, std::string_view name, std::string_view shown_as) {
   Result<ProfileNode> top = tree(text, "family", shown_as);

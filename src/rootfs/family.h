@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,9 +64,6 @@ Result<std::vector<Family>> families(const std::vector<std::string>& folders = d
 Result<std::vector<Preset>> presets(const std::vector<std::string>& folders = data_folders());
 Result<Family> parse_family(std::string_view text, std::string_view name, std::string_view shown_as);
 Result<Preset> parse_preset(std::string_view text, std::string_view name, std::string_view shown_as);
-
-// What `make` may name.
-std::span<const std::string_view> made_texts();
 
 // Whether `text` matches `pattern`; `stars` gets what each star matched. across: "*" matches "/" too.
 bool matches(std::string_view pattern, std::string_view text, bool across, std::vector<std::string>* stars);

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <map>
+#include <span>
 
 #include "base/fd.h"
 #include "base/text.h"

@@ -26,6 +26,14 @@ target_link_libraries(gen_profiles PRIVATE room_input_core)
 file(GLOB shipped_profiles CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/profiles/*.toml)
 immure_table(profiles.inc TOOL gen_profiles ARGS ${PROJECT_SOURCE_DIR}/profiles DEPENDS ${shipped_profiles})
 
+# What immure build knows: kept as it is written, read when it is asked for.
+add_executable(gen_texts tools/gen_texts.cc)
+target_link_libraries(gen_texts PRIVATE room_base)
+foreach(kind families presets)
+  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${kind}/*.toml)
+  immure_table(${kind}.inc TOOL gen_texts ARGS ${PROJECT_SOURCE_DIR}/${kind} DEPENDS ${files})
+endforeach()
+
 # What `immure version` says of the source. It is written again when a commit was made.
 set(revision_log ${PROJECT_SOURCE_DIR}/.git/logs/HEAD)
 if(NOT EXISTS ${revision_log})

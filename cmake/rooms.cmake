@@ -5,7 +5,7 @@ immure_room(kernel USES base uapi)
 immure_room(spec USES base)
 immure_room(filter USES base uapi spec TABLES defaults.cc GENERATED default_filter.inc)
 immure_room(input USES base kernel spec filter
-  FULL toml.cc profile.cc profile_json.cc profile_schema.cc profile_files.cc policy.cc oci_seccomp.cc
+  FULL toml.cc profile.cc profile_json.cc profile_schema.cc profile_files.cc trusted_file.cc policy.cc oci_seccomp.cc
   TABLES shipped_profiles.cc profile_files.cc GENERATED profiles.inc)
 immure_room(plan USES base uapi kernel spec filter)
 immure_room(child USES uapi)            # plus plan/step.h and kernel/sys.h, nothing else
@@ -14,7 +14,8 @@ immure_room(run USES base uapi kernel spec plan child FULL systemd_scope.cc)
 if(NOT IMMURE_START)
   immure_room(prove USES base kernel spec probes)
   immure_room(demo USES base probes prove)
-  immure_room(rootfs USES base uapi kernel spec input)
+  immure_room(rootfs USES base uapi kernel spec input
+    TABLES family_files.cc GENERATED families.inc presets.inc)
 endif()
 immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs
   MAINS start_main.cc full_main.cc STARTS full_program.cc)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "input/profile.h"
+#include "literal.h"
 
 namespace {
 
@@ -36,21 +37,6 @@ Result<Made> make(const std::string& folder, const std::string& name, int depth)
   if (Status changed = apply_changes(made.words, *profile); !changed)
     return tl::unexpected<Error>(std::move(changed.error()));
   return made;
-}
-
-// Every byte that is no plain character as three octal digits: nothing that follows can become part of it.
-std::string literal(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\' && c != '?') {
-      out += c;
-      continue;
-    }
-    out += '\\';
-    for (int shift : {6, 3, 0}) out += static_cast<char>('0' + (byte >> shift & 7));
-  }
-  return out + "\"";
 }
 
 int complain(const Error& error) {

@@ -1,8 +1,6 @@
 #include "input/profile_files.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -11,12 +9,11 @@
 #include <cstdlib>
 #include <optional>
 
-#include "base/fd.h"
-#include "base/file.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "input/profile.h"
 #include "input/shipped_profiles.h"
+#include "input/trusted_file.h"
 #include "spec/limits.h"
 #include "spec/merge.h"
 #include "spec/validate.h"
@@ -37,36 +34,12 @@ tl::unexpected<Error> cannot(std::string_view shown_as, std::string why, std::st
               std::move(origin), err);
 }
 
-// Whoever can write a profile decides what the jail gives away: that must be the caller or root.
-Status check_trust(const struct stat& st, std::string_view shown_as, uint32_t uid,
-                   const std::string& origin) {
-  if (!S_ISREG(st.st_mode)) return cannot(shown_as, "it is no regular file", "name a file", origin);
-  if ((st.st_mode & S_IWOTH) != 0) {
-    return cannot(shown_as, "everybody may write to it", "chmod o-w " + std::string(shown_as), origin);
-  }
-  if (st.st_uid != 0 && st.st_uid != uid) {
-    return cannot(shown_as, "it belongs to the user id " + num(st.st_uid) + ", neither to you nor to root",
-                  "use a copy of your own, or change its owner", origin);
-  }
-  return {};
-}
-
-// Looked at before it is opened, for to open a device can do something already, and a project's file may name any; and
-// by descriptor, so that what is checked is what is read.
 Result<ProfileText> load(const std::string& path, std::string shown_as, const ProfilePlaces& places,
                          const std::string& origin) {
-  UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  int err = errno;
-  std::string how =
-      err == ENOENT ? "immure policy list shows the profiles that are taken by name, without an ending" : "";
-  if (!place) return cannot(shown_as, "it cannot be opened", std::move(how), origin, err);
-  struct stat st = {};
-  if (::fstat(place.get(), &st) != 0) return cannot(shown_as, "it cannot be looked at", {}, origin, errno);
-  if (Status trusted = check_trust(st, shown_as, places.uid, origin); !trusted)
-    return tl::unexpected<Error>(std::move(trusted.error()));
-  UniqueFd fd(::open(("/proc/self/fd/" + num(static_cast<uint64_t>(place.get()))).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return cannot(shown_as, "it cannot be opened", {}, origin, errno);
-  Result<std::string> text = read_fd(fd.get(), kLongestProfile, shown_as);
+  Result<std::string> text =
+      read_trusted_file({path, shown_as, "profile", origin, places.uid,
+                         "immure policy list shows the profiles that are taken by name, without an ending"},
+                        kLongestProfile);
   if (!text) return tl::unexpected<Error>(std::move(text.error()));
   return ProfileText{std::move(*text), std::move(shown_as), std::string(path_folder(path)), places.home,
                      path.ends_with(".json")};

@@ -3,6 +3,7 @@
 // /etc/immure/families and /usr/share/immure/families take its place. The format is in docs/families.md.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,8 +56,12 @@ struct Preset {
   std::vector<std::string> run;    // words of `immure run` that suit it: "--profile=server", "--tmpfs=/run"
 };
 
-Result<std::vector<Family>> families();
-Result<std::vector<Preset>> presets();
+// All of them, by name: the file in the first of these folders (in its folder families/ or presets/) that has
+// the name, else the compiled one. Errors: kBadProfile for a file that cannot be read or is another user's:
+// nothing is left out in silence.
+std::vector<std::string> data_folders();  // /etc/immure, /usr/share/immure
+Result<std::vector<Family>> families(const std::vector<std::string>& folders = data_folders());
+Result<std::vector<Preset>> presets(const std::vector<std::string>& folders = data_folders());
 Result<Family> parse_family(std::string_view text, std::string_view name, std::string_view shown_as);
 Result<Preset> parse_preset(std::string_view text, std::string_view name, std::string_view shown_as);
 

@@ -1,0 +1,195 @@
+#include "cli/build.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/path.h"
+#include "base/text.h"
+#include "cli/build_report.h"
+#include "cli/build_smoke.h"
+#include "cli/page.h"
+#include "rootfs/listing.h"
+#include "rootfs/upkeep.h"
+#include "rootfs/writer.h"
+
+namespace immure::cli {
+namespace {
+
+using rootfs::Manifest;
+using rootfs::Target;
+
+constexpr std::string_view kHelp =
+    "usage: immure build DIR [PROGRAM…] [OPTION]… [--for CMD [ARGUMENT]…]\n"
+    "Makes a root that holds what these programs need and nothing else, by reading\n"
+    "them: nothing is run. Ready for immure run --root DIR, and for chroot.\n"
+    "  PROGRAM            by name or path; a name of an installed package will do\n"
+    "  --for CMD…         a program with its arguments, which is tried at the end\n"
+    "  --package NAME     all that a package of Debian brought, and what that needs\n"
+    "  --file PATH        a file, or a folder with all below it\n"
+    "  --preset NAME      a root for a use; --list shows them\n"
+    "  --with FAMILY      what is loaded by name while programs run; --list\n"
+    "  --user NAME        a user of the host that passwd in the root gets\n"
+    "  --from WHAT        an archive, an OCI layout, a folder, debian:SUITE\n"
+    "  --source DIR       take files from this root instead of the host\n"
+    "  --mode HOW         auto, copy, reflink, or bind: nothing is copied, and a\n"
+    "                     profile mounts the files\n"
+    "  --trace            watch CMD run in a jail, and add what it opened\n"
+    "  --no-dev           no device nodes\n"
+    "  --dry-run          read and report, write nothing\n"
+    "  --replace          DIR was made by immure: put the new root in its place\n"
+    "  --discard-changes  even if something in it was changed since\n"
+    "  --write-profile F  a profile for immure run --profile F\n"
+    "  --no-smoke         do not try the root\n"
+    "Questions, of a root that is there or would be: --why FILE, --tree, --size,\n"
+    "--diff OTHER, --unused (with --for), --json.\n"
+    "Status: 0 made, and it works; 1 made, but a try failed; 125 nothing was made.\n";
+
+// SOURCE_DATE_EPOCH, as https://reproducible-builds.org has it.
+Result<int64_t> epoch() {
+  const char* text = std::getenv("SOURCE_DATE_EPOCH");
+  if (text == nullptr || *text == '\0') return 0;
+  auto value = parse_u64(text);
+  constexpr uint64_t kLatest = uint64_t{1} << 40;
+  if (!value || *value > kLatest)
+    return fail(Code::kBadValue, "SOURCE_DATE_EPOCH is no number of seconds", quoted(text),
+                "unset it, or date +%s");
+  return static_cast<int64_t>(*value);
+}
+
+Result<Manifest> other_manifest(const std::string& path) { return rootfs::read_manifest(path); }
+
+// Answers what was asked. False: nothing was.
+Result<bool> answer(const BuildWords& words, const Manifest& manifest) {
+  std::string text;
+  if (!words.why.empty()) {
+    auto why = why_text(manifest, words.why);
+    if (!why) return tl::unexpected<Error>(std::move(why.error()));
+    text += *why;
+  }
+  if (words.tree) text += tree_text(manifest);
+  if (words.size) text += size_text(manifest);
+  if (!words.diff.empty()) {
+    auto other = other_manifest(words.diff);
+    if (!other) return tl::unexpected<Error>(std::move(other.error()));
+    text += diff_text(manifest, *other);
+  }
+  if (text.empty()) return false;
+  IMMURE_TRY(say(text));
+  return true;
+}
+
+std::string list_text(const std::vector<rootfs::Preset>& presets,
+                      const std::vector<rootfs::Family>& families) {
+  Page page(false);
+  page.heading("presets");
+  for (const rootfs::Preset& preset : presets)
+    page.pair(preset.name, preset.about + " (version " + num_signed(preset.version) + ")");
+  page.heading("families");
+  for (const rootfs::Family& family : families) page.pair(family.name, family.about);
+  return page.str();
+}
+
+Result<int> show_list() {
+  auto presets = rootfs::presets();
+  if (!presets) return tl::unexpected<Error>(std::move(presets.error()));
+  auto families = rootfs::families();
+  if (!families) return tl::unexpected<Error>(std::move(families.error()));
+  IMMURE_TRY(say(list_text(*presets, *families)));
+  return 0;
+}
+
+std::string first_program(const BuildWords& words, const Gathered& gathered) {
+  if (!words.command.empty()) return join(words.command, " ");
+  if (!words.wish.programs.empty()) return words.wish.programs.front().word;
+  for (const rootfs::Preset& preset : gathered.presets)
+    if (!preset.programs.empty()) return preset.programs.front();
+  return {};
+}
+
+Result<int> show(const BuildWords& words, const BuildReport& report) {
+  auto answered = answer(words, *report.manifest);
+  if (!answered) return tl::unexpected<Error>(std::move(answered.error()));
+  if (words.json) {
+    IMMURE_TRY(say(report_json(report)));
+  } else if (!*answered) {
+    bool colour = isatty(1) == 1 && std::getenv("NO_COLOR") == nullptr;
+    IMMURE_TRY(say(report_text(report, colour)));
+  }
+  bool failed = std::any_of(report.smokes.begin(), report.smokes.end(),
+                            [](const Smoke& smoke) { return smoke.result == Smoke::Result::Failed; });
+  return failed ? 1 : 0;
+}
+
+Result<Target> check_target(const BuildWords& words) {
+  auto target = rootfs::look_at_target(words.target);
+  if (target && *target == Target::Ours && !words.replace)
+    return fail(
+        Code::kBadRoot, quoted(words.target) + " is there already", "it was made by immure build",
+        "--replace puts the new root in its place; immure root refresh makes it anew by its own words");
+  return target;
+}
+
+Result<int> make(const BuildWords& words) {
+  auto target = words.dry_run || words.asks() ? Result<Target>(Target::New) : check_target(words);
+  if (!target) return tl::unexpected<Error>(std::move(target.error()));
+  auto time = epoch();
+  if (!time) return tl::unexpected<Error>(std::move(time.error()));
+  auto source = rootfs::Source::open(words.source);
+  if (!source) return tl::unexpected<Error>(std::move(source.error()));
+  auto gathered = gather(words, *source);
+  if (!gathered) return tl::unexpected<Error>(std::move(gathered.error()));
+  BuildReport report;
+  report.target = words.target;
+  report.notes = gathered->collected.notes;
+  report.run_words = gathered->run_words;
+  report.program = first_program(words, *gathered);
+  if (words.dry_run || words.asks()) {
+    Manifest planned = rootfs::listing(gathered->collected.files);
+    report.dry_run = true;
+    report.manifest = &planned;
+    return show(words, report);
+  }
+  rootfs::WriteOptions options;
+  options.mode = words.mode;
+  options.epoch = *time;
+  options.recipe = {words.recipe, words.source};
+  options.replace = words.replace;
+  options.discard_changes = words.discard;
+  auto written = rootfs::write_root(gathered->collected.files, *source, words.target, options);
+  if (!written) return tl::unexpected<Error>(std::move(written.error()));
+  report.manifest = &written->manifest;
+  report.replaced = *target == Target::Ours;
+  if (!written->note.empty()) report.notes.push_back(written->note);
+  if (words.smoke) {
+    SmokeWanted wanted{words.target, {}, gathered->run_words, words.command, {}};
+    for (const rootfs::Preset& preset : gathered->presets) wanted.presets.push_back(&preset);
+    report.smokes = smoke(wanted, written->manifest);
+  }
+  return show(words, report);
+}
+
+}  // namespace
+
+std::string build_help() { return std::string(kHelp); }
+
+Result<int> build(const Invocation& call) {
+  auto words = read_build_words(call.args, call.first_index);
+  if (!words) return tl::unexpected<Error>(std::move(words.error()));
+  if (words->help) {
+    IMMURE_TRY(say(kHelp));
+    return 0;
+  }
+  if (words->list) return show_list();
+  if (words->names_content()) return make(*words);
+  auto manifest = rootfs::read_manifest(words->target);
+  if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));
+  BuildReport report;
+  report.target = words->target;
+  report.unchanged = true;
+  report.manifest = &*manifest;
+  return show(*words, report);
+}
+
+}  // namespace immure::cli

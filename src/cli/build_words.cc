@@ -1,0 +1,219 @@
+#include "cli/build_words.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/path.h"
+#include "base/text.h"
+
+namespace immure::cli {
+namespace {
+
+using rootfs::Because;
+using rootfs::CopyMode;
+using rootfs::Wish;
+
+struct Plain {
+  std::string_view name;
+  bool BuildWords::*flag;
+  bool value = true;
+};
+constexpr Plain kPlain[] = {
+    {"--tree", &BuildWords::tree},       {"--size", &BuildWords::size},
+    {"--unused", &BuildWords::unused},   {"--list", &BuildWords::list},
+    {"--trace", &BuildWords::trace},     {"--no-smoke", &BuildWords::smoke, false},
+    {"--dry-run", &BuildWords::dry_run}, {"--json", &BuildWords::json},
+    {"--replace", &BuildWords::replace}, {"--discard-changes", &BuildWords::discard},
+    {"--help", &BuildWords::help},       {"-h", &BuildWords::help},
+};
+
+struct Once {
+  std::string_view name;
+  std::string BuildWords::*place;
+};
+constexpr Once kOnce[] = {
+    {"--source", &BuildWords::source},
+    {"--from", &BuildWords::from},
+    {"--write-profile", &BuildWords::profile_file},
+    {"--why", &BuildWords::why},
+    {"--diff", &BuildWords::diff},
+};
+
+struct Reading {
+  BuildWords words;
+  std::string origin;  // of the word at hand
+};
+
+Wish::Item item(const Reading& in, std::string_view word, std::string asked) {
+  return {std::string(word), {Because::Named, rootfs::kNobody, std::move(asked)}, in.origin};
+}
+
+tl::unexpected<Error> usage(const Reading& in, std::string what, std::string why, std::string how) {
+  return fail(Code::kUsage, std::move(what), std::move(why), std::move(how), in.origin);
+}
+
+Status set_mode(Reading& in, std::string_view value) {
+  constexpr std::array<std::pair<std::string_view, CopyMode>, 4> kModes = {{{"auto", CopyMode::Auto},
+                                                                            {"copy", CopyMode::Copy},
+                                                                            {"reflink", CopyMode::Reflink},
+                                                                            {"bind", CopyMode::Bind}}};
+  for (const auto& [name, mode] : kModes) {
+    if (name != value) continue;
+    in.words.mode = mode;
+    return {};
+  }
+  if (value == "hardlink" || value == "link")
+    return usage(
+        in, "files are never brought in as hard links",
+        "both names would be one file: who may write it inside changes the host's, and an update of the host "
+        "leaves the old one inside",
+        "--mode reflink shares the blocks and nothing else; --mode bind needs no copy at all");
+  return usage(in, quoted(value) + " is no way to bring files in", {}, "auto, copy, reflink or bind");
+}
+
+// Those that may come more than once, each with what it does to the wish. False: it is none of them.
+Result<bool> take_repeated(Reading& in, std::string_view name, std::string_view value) {
+  Wish& wish = in.words.wish;
+  if (name == "--package") {
+    wish.packages.push_back(item(in, value, "--package"));
+  } else if (name == "--file") {
+    if (!value.starts_with('/'))
+      return usage(in, quoted(value) + " is no absolute path", {}, "--file /etc/mime.types");
+    wish.files.push_back(item(in, value, "--file"));
+  } else if (name == "--preset") {
+    in.words.presets.emplace_back(value);
+  } else if (name == "--with") {
+    wish.with.emplace_back(value);
+  } else if (name == "--user") {
+    wish.users.emplace_back(value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+Status take_value(Reading& in, std::string_view name, std::string_view value) {
+  if (value.empty()) return usage(in, std::string(name) + " needs a value", {}, "immure help build");
+  if (name == "--mode") return set_mode(in, value);
+  auto repeated = take_repeated(in, name, value);
+  if (!repeated) return tl::unexpected<Error>(std::move(repeated.error()));
+  if (*repeated) return {};
+  const auto* once =
+      std::find_if(std::begin(kOnce), std::end(kOnce), [&](const Once& o) { return o.name == name; });
+  in.words.*(once->place) = value;
+  return {};
+}
+
+constexpr std::string_view kRepeated[] = {"--package", "--file", "--preset", "--with", "--user", "--mode"};
+
+bool takes_value(std::string_view name) {
+  return std::find(std::begin(kRepeated), std::end(kRepeated), name) != std::end(kRepeated) ||
+         std::any_of(std::begin(kOnce), std::end(kOnce), [&](const Once& once) { return once.name == name; });
+}
+
+// What decides what is in the root; the rest is about this one call.
+bool is_of_recipe(std::string_view name) {
+  constexpr std::string_view kOfTheCall[] = {"--why", "--diff", "--write-profile"};
+  return std::find(std::begin(kOfTheCall), std::end(kOfTheCall), name) == std::end(kOfTheCall);
+}
+
+tl::unexpected<Error> unknown_flag(const Reading& in, std::string_view name) {
+  std::vector<std::string_view> known(std::begin(kRepeated), std::end(kRepeated));
+  for (const Once& once : kOnce) known.push_back(once.name);
+  for (const Plain& plain : kPlain) known.push_back(plain.name);
+  known.insert(known.end(), {"--no-dev", "--for"});
+  std::string_view meant = nearest(name, known);
+  return usage(in, quoted(name) + " is no option of build", {},
+               meant.empty() ? "immure help build" : "did you mean " + std::string(meant) + "?");
+}
+
+Status take_positional(Reading& in, std::string_view word) {
+  if (in.words.target.empty()) {
+    in.words.target = word;
+    return {};
+  }
+  in.words.wish.programs.push_back(item(in, word, std::string(word)));
+  in.words.recipe.emplace_back(word);
+  return {};
+}
+
+void take_command(Reading& in, std::span<const std::string> rest) {
+  in.words.command.assign(rest.begin(), rest.end());
+  in.words.wish.programs.push_back(item(in, rest[0], "--for"));
+  in.words.recipe.emplace_back("--for");
+  in.words.recipe.insert(in.words.recipe.end(), rest.begin(), rest.end());
+}
+
+Status check(Reading& in) {
+  BuildWords& words = in.words;
+  in.origin.clear();
+  if (words.help || words.list) return {};
+  if (words.target.empty())
+    return usage(in, "no folder is named for the root", {}, "immure build DIR PROGRAM…");
+  if (!words.names_content() && !words.asks())
+    return usage(in, "nothing is named that the root is to hold", {},
+                 "name programs, --package, --file, --preset or --for; immure build --list has the presets");
+  if (words.trace && words.command.empty())
+    return usage(in, "--trace needs a command to watch", {}, "--trace --for CMD [ARGUMENT]…");
+  if (words.unused && words.command.empty())
+    return usage(in, "--unused needs a command to run in the root", {}, "--unused --for CMD [ARGUMENT]…");
+  if (!words.from.empty() &&
+      words.wish.programs.size() + words.wish.packages.size() + words.presets.size() > 0)
+    return usage(in, "--from does not go with programs", "an image is taken as it is",
+                 "build two roots, or use --source");
+  return {};
+}
+
+}  // namespace
+
+Result<BuildWords> read_build_words(std::span<const std::string> args, int first_index) {
+  Reading in;
+  bool only_positional = false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    const std::string& word = args[i];
+    std::string_view name = std::string_view(word).substr(0, word.find('='));
+    in.origin = "argument " + num(static_cast<uint64_t>(first_index) + i) +
+                (word.starts_with("--") ? " (" + printable(name) + ")" : "");
+    if (only_positional || !word.starts_with('-') || word == "-") {
+      IMMURE_TRY(take_positional(in, word));
+      continue;
+    }
+    if (word == "--") {
+      only_positional = true;
+      continue;
+    }
+    if (word == "--for") {
+      if (i + 1 == args.size()) return usage(in, "--for needs a command", {}, "--for nginx -g 'daemon off;'");
+      take_command(in, args.subspan(i + 1));
+      break;
+    }
+    if (word == "--no-dev") {
+      in.words.wish.devices = false;
+      in.words.recipe.push_back(word);
+      continue;
+    }
+    const auto* plain =
+        std::find_if(std::begin(kPlain), std::end(kPlain), [&](const Plain& p) { return p.name == word; });
+    if (plain != std::end(kPlain)) {
+      in.words.*(plain->flag) = plain->value;
+      if (word == "--trace") in.words.recipe.push_back(word);
+      continue;
+    }
+    if (!takes_value(name)) return unknown_flag(in, name);
+    bool apart = name.size() == word.size();
+    if (apart && i + 1 == args.size())
+      return usage(in, std::string(name) + " needs a value", {}, "immure help build");
+    std::string value = apart ? args[++i] : word.substr(name.size() + 1);
+    IMMURE_TRY(take_value(in, name, value));
+    if (is_of_recipe(name)) in.words.recipe.push_back(std::string(name) + "=" + value);
+  }
+  IMMURE_TRY(check(in));
+  return std::move(in.words);
+}
+
+Result<BuildWords> read_build_words(std::span<char* const> args, int first_index) {
+  std::vector<std::string> words(args.begin(), args.end());
+  return read_build_words(words, first_index);
+}
+
+}  // namespace immure::cli

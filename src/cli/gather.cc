@@ -1,0 +1,80 @@
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/build.h"
+
+namespace immure::cli {
+namespace {
+
+using rootfs::Because;
+using rootfs::kNobody;
+using rootfs::Preset;
+using rootfs::Wish;
+
+Result<const Preset*> find_preset(const std::vector<Preset>& all, const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const Preset& preset : all) {
+    if (preset.name == name) return &preset;
+    names.push_back(preset.name);
+  }
+  std::string_view meant = nearest(name, names);
+  return fail(Code::kBadValue, "there is no preset " + quoted(name), {},
+              meant.empty() ? "immure build --list has them" : "did you mean " + quoted(meant) + "?");
+}
+
+void take_preset(const Preset& preset, Wish& wish) {
+  auto item = [&](const std::string& word) {
+    return Wish::Item{word, {Because::Preset, kNobody, preset.name}, preset.place};
+  };
+  for (const std::string& word : preset.programs) wish.programs.push_back(item(word));
+  for (const std::string& word : preset.files) wish.files.push_back(item(word));
+  wish.users.insert(wish.users.end(), preset.users.begin(), preset.users.end());
+  wish.folders.insert(wish.folders.end(), preset.folders.begin(), preset.folders.end());
+  wish.texts.insert(wish.texts.end(), preset.texts.begin(), preset.texts.end());
+}
+
+// What brings the programs of a preset, when one of them is missing.
+void name_packages(Error& error, const std::vector<Preset>& presets) {
+  if (error.code != Code::kMissingSource) return;
+  for (const Preset& preset : presets)
+    if (error.origin == preset.place && !preset.packages.empty())
+      error.how = "install what it is made of: apt-get install " + join(preset.packages, " ");
+}
+
+}  // namespace
+
+Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
+  auto families = rootfs::families();
+  if (!families) return tl::unexpected<Error>(std::move(families.error()));
+  Gathered gathered;
+  Wish wish = words.wish;
+  if (!words.presets.empty()) {
+    auto all = rootfs::presets();
+    if (!all) return tl::unexpected<Error>(std::move(all.error()));
+    // A preset may stand on others.
+    std::vector<std::string> names = words.presets;
+    for (size_t i = 0; i < names.size(); ++i) {
+      auto preset = find_preset(*all, names[i]);
+      if (!preset) return tl::unexpected<Error>(std::move(preset.error()));
+      for (const std::string& with : (*preset)->with) {
+        bool is_preset =
+            std::any_of(all->begin(), all->end(), [&](const Preset& p) { return p.name == with; });
+        std::vector<std::string>& list = is_preset ? names : wish.with;
+        if (std::find(list.begin(), list.end(), with) == list.end()) list.push_back(with);
+      }
+      gathered.presets.push_back(**find_preset(*all, names[i]));
+      gathered.run_words.insert(gathered.run_words.end(), gathered.presets.back().run.begin(),
+                                gathered.presets.back().run.end());
+    }
+    for (const Preset& preset : gathered.presets) take_preset(preset, wish);
+  }
+  auto collected = rootfs::collect(wish, source, *families);
+  if (!collected) {
+    name_packages(collected.error(), gathered.presets);
+    return tl::unexpected<Error>(std::move(collected.error()));
+  }
+  gathered.collected = std::move(*collected);
+  return gathered;
+}
+
+}  // namespace immure::cli

@@ -1,0 +1,59 @@
+#include "rootfs/listing.h"
+
+#include <algorithm>
+
+namespace immure::rootfs {
+
+Manifest listing(const Collection& files) {
+  Manifest manifest;
+  std::vector<const Entry*> sorted = files.sorted();
+  std::vector<uint32_t> place(files.size());
+  for (uint32_t i = 0; i < sorted.size(); ++i)
+    place[static_cast<size_t>(sorted[i] - files.entries().data())] = i;
+  manifest.entries.reserve(sorted.size());
+  for (const Entry* entry : sorted) {
+    ManifestEntry line;
+    line.kind = entry->kind;
+    line.path = entry->path;
+    line.source = entry->source;
+    line.text = entry->text;
+    line.owner = entry->owner;
+    line.mode = entry->mode;
+    line.rdev = entry->rdev;
+    line.state = entry->state;
+    if (entry->kind == Entry::Kind::File) {
+      line.size = entry->look.size;
+      line.mtime_ns = entry->look.mtime_ns;
+      line.ctime_ns = entry->look.ctime_ns;
+      line.device = entry->look.device;
+      line.inode = entry->look.inode;
+    } else if (entry->kind == Entry::Kind::Made) {
+      line.size = entry->text.size();
+    }
+    line.reasons = entry->reasons;
+    for (Reason& reason : line.reasons)
+      if (reason.by != kNobody) reason.by = place[reason.by];
+    manifest.entries.push_back(std::move(line));
+  }
+  return manifest;
+}
+
+std::vector<uint32_t> why(const Manifest& manifest, uint32_t index) {
+  std::vector<uint32_t> chain;
+  while (index < manifest.entries.size() && std::find(chain.begin(), chain.end(), index) == chain.end()) {
+    chain.push_back(index);
+    if (manifest.entries[index].reasons.empty()) break;
+    index = manifest.entries[index].reasons.front().by;
+  }
+  return chain;
+}
+
+uint32_t find(const Manifest& manifest, std::string_view path) {
+  auto at = std::lower_bound(
+      manifest.entries.begin(), manifest.entries.end(), path,
+      [](const ManifestEntry& entry, std::string_view wanted) { return entry.path < wanted; });
+  if (at == manifest.entries.end() || at->path != path) return kNobody;
+  return static_cast<uint32_t>(at - manifest.entries.begin());
+}
+
+}  // namespace immure::rootfs

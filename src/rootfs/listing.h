@@ -1,0 +1,19 @@
+// A collection in the form of a manifest: sorted by path, reasons by the new places, everything but what is
+// known only when it was written (digests, packages). What the writer fills in, and what reports show before
+// anything is written.
+#pragma once
+
+#include "rootfs/collection.h"
+#include "rootfs/manifest.h"
+
+namespace immure::rootfs {
+
+Manifest listing(const Collection& files);
+
+// From an entry to a word of the user's, by index; the entry itself first. Ends also where reasons go in a
+// circle.
+std::vector<uint32_t> why(const Manifest& manifest, uint32_t index);
+// The entry of that path, kNobody when there is none.
+uint32_t find(const Manifest& manifest, std::string_view path);
+
+}  // namespace immure::rootfs

@@ -35,7 +35,7 @@ endif()
 if(NOT IMMURE_START)
   find_library(ELF_ARCHIVE libelf.a REQUIRED)
   find_library(Z_ARCHIVE libz.a REQUIRED)
-  target_link_libraries(room_rootfs PRIVATE ${ELF_ARCHIVE} ${Z_ARCHIVE})
+  target_link_libraries(room_rootfs_core PRIVATE ${ELF_ARCHIVE} ${Z_ARCHIVE})
 endif()
 
 # What starts a process on a stack of its own is the kernel's room's (clone_call.cc).

@@ -24,7 +24,7 @@ class LoaderCache {
  public:
   // kBadValue: not a cache, or one with offsets outside of it.
   static Result<LoaderCache> parse(std::string_view bytes);
-  // In the cache's own order, which is the loader's preference: more capable processors first.
+  // In the cache's own order: those for some processors only (glibc-hwcaps) before the one for all.
   std::vector<std::string> find(std::string_view name, const Machine& machine) const;
   const std::vector<CachedLibrary>& entries() const { return entries_; }
 
@@ -33,9 +33,12 @@ class LoaderCache {
 };
 
 // A cache with exactly these: what a root needs whose libraries lie outside of the loader's own folders.
-// Pure, and the same bytes for the same entries whatever their order.
+// Pure, and the same bytes for the same entries whatever their order. In this host's byte order. What an
+// entry needs of the processor is taken from its path (".../glibc-hwcaps/x86-64-v3/libz.so.1").
 std::string write_loader_cache(std::vector<CachedLibrary> libraries);
 // The flags that glibc's loader expects for a library of this machine; 0: a machine we do not know.
 uint32_t cache_flags(const Machine& machine);
+// "x86-64-v3" of "/usr/lib/glibc-hwcaps/x86-64-v3/libz.so.1"; empty for a path that is in no such folder.
+std::string_view hwcaps_folder(std::string_view path);
 
 }  // namespace immure::rootfs

@@ -131,7 +131,9 @@ Result<Target> check_target(const BuildWords& words) {
   return target;
 }
 
-Result<int> make(const BuildWords& words) {
+}  // namespace
+
+Result<int> make_root(const BuildWords& words) {
   auto target = words.dry_run || words.asks() ? Result<Target>(Target::New) : check_target(words);
   if (!target) return tl::unexpected<Error>(std::move(target.error()));
   auto time = epoch();
@@ -150,6 +152,15 @@ Result<int> make(const BuildWords& words) {
     report.dry_run = true;
     report.manifest = &planned;
     return show(words, report);
+  }
+  if (*target == Target::Ours) {
+    auto old = rootfs::read_manifest(words.target);
+    if (!old) return tl::unexpected<Error>(std::move(old.error()));
+    if (rootfs::same_content(rootfs::listing(gathered->collected.files), *old)) {
+      report.unchanged = true;
+      report.manifest = &*old;
+      return show(words, report);
+    }
   }
   rootfs::WriteOptions options;
   options.mode = words.mode;
@@ -170,8 +181,6 @@ Result<int> make(const BuildWords& words) {
   return show(words, report);
 }
 
-}  // namespace
-
 std::string build_help() { return std::string(kHelp); }
 
 Result<int> build(const Invocation& call) {
@@ -182,7 +191,7 @@ Result<int> build(const Invocation& call) {
     return 0;
   }
   if (words->list) return show_list();
-  if (words->names_content()) return make(*words);
+  if (words->names_content()) return make_root(*words);
   auto manifest = rootfs::read_manifest(words->target);
   if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));
   BuildReport report;

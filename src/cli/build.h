@@ -11,6 +11,9 @@ namespace immure::cli {
 Result<int> build(const Invocation& call);
 std::string build_help();
 
+// Makes the root and says what it holds; the exit status.
+Result<int> make_root(const BuildWords& words);
+
 // What a collection came from, and what presets say beside it.
 struct Gathered {
   rootfs::Collected collected;

@@ -53,6 +53,7 @@ std::string blamed(const Manifest& manifest, uint32_t index) {
   if (last.reasons.empty()) return "nobody";
   const Reason& reason = last.reasons.front();
   if (reason.because == Because::Named) return reason.text.empty() ? last.path : reason.text;
+  if (reason.because == Because::Package) return "package " + reason.text;
   return because_text(reason);
 }
 

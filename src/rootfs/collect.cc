@@ -187,22 +187,24 @@ Status Collector::add_program(const Wish::Item& item) {
 Status Collector::add_package(const Wish::Item& item) {
   auto paths = packages().files(item.word);
   if (!paths) return tl::unexpected<Error>(std::move(paths.error()));
+  const Reason reason{Because::Package, kNobody, item.word};
   for (const std::string& path : *paths) {
-    auto trail = source_.walk(path, false);
-    if (!trail || is_special(trail->look.kind)) continue;
-    Reason reason{Because::Package, kNobody, item.word};
-    // A folder of a package's list is a folder: what others put into it is not the package's.
-    if (trail->look.kind == FileKind::Directory) {
-      Entry folder;
-      folder.kind = Entry::Kind::Directory;
-      folder.path = trail->path;
-      folder.reasons = {std::move(reason)};
-      put(std::move(folder));
-    } else if (auto added = add(path, reason); !added) {
-      note(added.error().what);
-    } else if (trail->look.kind == FileKind::Link) {
-      put_link(trail->path, std::move(reason));
+    auto itself = source_.walk(path, false);
+    auto trail = source_.walk(path);
+    if (!itself || !trail || is_special(trail->look.kind)) continue;
+    if (itself->look.kind == FileKind::Link) put_link(itself->path, reason);
+    if (trail->look.kind != FileKind::Directory) {
+      if (auto added = add(path, reason); !added) note(added.error().what);
+      continue;
     }
+    // A folder of a package's list is a folder: what others put into it is not the package's. Those of
+    // translations and the like come with their files.
+    if (path_within(trail->path, "/usr/share")) continue;
+    Entry folder;
+    folder.kind = Entry::Kind::Directory;
+    folder.path = trail->path;
+    folder.reasons = {reason};
+    put(std::move(folder));
   }
   return {};
 }

@@ -1,6 +1,6 @@
 // What an ELF file needs before it can run, by reading it: it is never handed to a loader, and none of it is
-// trusted. Reads through libelf, by read(2) and not by mapping. Any bytes may come in; lengths and offsets are
-// checked against the file, time and memory are bounded. Sections are not used, only what a loader uses.
+// trusted. Reads through libelf, by read(2) and not by mapping. Any bytes may come in; lengths and offsets
+// are checked against the file, time and memory are bounded. Sections are not used, only what a loader uses.
 // Source: elf(5), the System V gABI, ld.so(8).
 #pragma once
 
@@ -41,7 +41,8 @@ Content content_of(std::string_view first_bytes);
 
 // `fd`: a regular file; its offset is not used and not changed. `shown_as`: for messages.
 // Errors: kBadValue for what begins as ELF and is none: truncated, offsets outside, strings without an end,
-// more than 4,096 needed names. What is no program and no library (an object file, a core) has a machine only.
+// more than 4,096 needed names. What is no program and no library (an object file, a core) has a machine
+// only.
 Result<Elf> read_elf(int fd, std::string_view shown_as);
 
 // The interpreter of a script: "#!/usr/bin/env python3" → {"/usr/bin/env", "python3"}. `first`: the first

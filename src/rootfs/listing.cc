@@ -38,6 +38,16 @@ Manifest listing(const Collection& files) {
   return manifest;
 }
 
+bool same_content(const Manifest& planned, const Manifest& written) {
+  return std::equal(planned.entries.begin(), planned.entries.end(), written.entries.begin(),
+                    written.entries.end(), [](const ManifestEntry& a, const ManifestEntry& b) {
+                      return a.path == b.path && a.kind == b.kind && a.source == b.source &&
+                             a.text == b.text && a.owner == b.owner && a.mode == b.mode && a.rdev == b.rdev &&
+                             a.size == b.size && a.state == b.state && a.mtime_ns == b.mtime_ns &&
+                             a.ctime_ns == b.ctime_ns && a.device == b.device && a.inode == b.inode;
+                    });
+}
+
 std::vector<uint32_t> why(const Manifest& manifest, uint32_t index) {
   std::vector<uint32_t> chain;
   while (index < manifest.entries.size() && std::find(chain.begin(), chain.end(), index) == chain.end()) {

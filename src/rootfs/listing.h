@@ -10,6 +10,10 @@ namespace immure::rootfs {
 
 Manifest listing(const Collection& files);
 
+// Whether a root that was written holds just what `planned` would put there: the same entries, from sources
+// that look as they did then. Digests, packages and reasons are not compared.
+bool same_content(const Manifest& planned, const Manifest& written);
+
 // From an entry to a word of the user's, by index; the entry itself first. Ends also where reasons go in a
 // circle.
 std::vector<uint32_t> why(const Manifest& manifest, uint32_t index);

@@ -27,7 +27,7 @@ constexpr uint64_t kByFolder = uint64_t{1} << 62;
 constexpr uint32_t kExtensionMagic = 0xeaa42174, kFoldersTag = 1;
 
 constexpr size_t kLongestName = 4096;
-constexpr size_t kMostOfAName = 64;  // libraries of one name: a few for kinds of processors
+constexpr size_t kMostOfAName = 64;      // libraries of one name: a few for kinds of processors
 constexpr size_t kMostText = 64u << 20;  // names may overlap: few bytes can be many long names
 
 constexpr uint32_t kLibc6 = 3;

@@ -15,7 +15,7 @@ namespace {
 using Kind = ProfileNode::Kind;
 
 constexpr std::string_view kFamilyKeys[] = {"about", "rule"};
-constexpr std::string_view kRuleKeys[] = {"files", "imports", "add", "except", "make", "because"};
+constexpr std::string_view kRuleKeys[] = {"files", "imports", "not_by", "add", "except", "make", "because"};
 constexpr std::string_view kPresetKeys[] = {"about", "version", "packages", "programs", "files",
                                             "with",  "users",   "folder",   "text",     "ports",
                                             "smoke", "expect",  "run"};
@@ -44,6 +44,8 @@ struct Reader {
   std::vector<std::string> names(const ProfileNode& node);
   void need(const ProfileNode& table, std::string_view key, bool there);
 
+  void pattern(const ProfileNode& item, std::initializer_list<std::string_view> beginnings);
+  void made_text_name(const ProfileNode& item);
   FamilyRule rule(const ProfileNode& table);
   Preset::Folder folder(const ProfileNode& table);
   Preset::Text text_file(const ProfileNode& table);
@@ -174,33 +176,40 @@ std::span<const ProfileNode> Reader::tables(const ProfileNode& node) {
   return {};
 }
 
+void Reader::pattern(const ProfileNode& item, std::initializer_list<std::string_view> beginnings) {
+  std::vector<std::string> all;
+  for (std::string_view beginning : beginnings) {
+    if (item.text.starts_with(beginning)) return;
+    all.emplace_back(beginning);
+  }
+  wrong(item, quoted(item.text) + " is no pattern of a path", {}, "begin with " + join(all, " or "));
+}
+
+void Reader::made_text_name(const ProfileNode& item) {
+  std::vector<std::string_view> made = made_names();
+  if (std::find(made.begin(), made.end(), item.text) != made.end()) return;
+  std::string_view best = nearest(item.text, made);
+  std::vector<std::string> all(made.begin(), made.end());
+  wrong(item, "there is no text " + quoted(item.text) + " that can be made", {},
+        best.empty() ? "there are: " + join(all, " ") : "did you mean " + std::string(best) + "?");
+}
+
 FamilyRule Reader::rule(const ProfileNode& table) {
   FamilyRule rule;
   keys(table, kRuleKeys, "rule.");
   for (const ProfileNode& node : table.members) {
     if (node.key == "files") rule.files = texts(node);
     if (node.key == "imports") rule.imports = names(node);
+    if (node.key == "not_by") rule.not_by = texts(node);
     if (node.key == "add") rule.add = texts(node);
     if (node.key == "except") rule.except = texts(node);
     if (node.key == "make") rule.make = texts(node);
     if (node.key == "because") rule.because = text(node);
     for (const ProfileNode& item : node.items) {
-      std::string_view said = item.text;
-      bool absolute = said.starts_with('/');
-      bool path = node.key == "files" || node.key == "add" || node.key == "except";
-      if (node.key == "add") absolute = absolute || said.starts_with("$dir/") || said.starts_with("$lib/");
-      if (node.key == "except") absolute = absolute || said.starts_with('*');
-      if (path && !absolute)
-        wrong(item, quoted(said) + " is no path", "it does not begin with /",
-              node.key == "add"      ? "begin with /, $dir/ or $lib/"
-              : node.key == "except" ? "begin with / or with *"
-                                     : "begin with /");
-      std::vector<std::string_view> made = made_names();
-      if (node.key != "make" || std::find(made.begin(), made.end(), said) != made.end()) continue;
-      std::string_view best = nearest(said, made);
-      std::vector<std::string> all(made.begin(), made.end());
-      wrong(item, "there is no text " + quoted(said) + " that can be made", {},
-            best.empty() ? "there are: " + join(all, " ") : "did you mean " + std::string(best) + "?");
+      if (node.key == "make") made_text_name(item);
+      if (node.key == "files") pattern(item, {"/"});
+      if (node.key == "add") pattern(item, {"/", "$dir/", "$lib/"});
+      if (node.key == "except" || node.key == "not_by") pattern(item, {"/", "*"});
     }
   }
   need(table, "because", !rule.because.empty());

@@ -19,6 +19,9 @@ struct FamilyRule {
   // Conditions. `files`: patterns as in Source::glob, over the paths that are in the root. `imports`:
   // functions that an ELF file in the root imports ("getpwnam", "iconv_open").
   std::vector<std::string> files, imports;
+  // Patterns over whole paths ("*" matches "/" here): files whose imports do not count. A shell imports
+  // iconv_open, and hardly ever calls it.
+  std::vector<std::string> not_by;
   // What comes in then. `add`: patterns, in which "$1", "$2" are what the first and second star of the file's
   // pattern matched, "$dir" the folder of the file that matched, "$lib" the multi-arch folder of libraries of
   // its machine; a folder means all below it, what does not exist is left out. `except`: patterns over whole

@@ -72,8 +72,10 @@ void FamilyWatch::look_at_imports(const Collection& files, uint32_t index,
                                   const std::vector<std::string>& imports, const Machine& machine) {
   for (const std::string& name : imports) {
     auto [first, last] = by_import_.equal_range(name);
-    for (auto rule = first; rule != last; ++rule)
+    for (auto rule = first; rule != last; ++rule) {
+      if (Excluded{&rule->second.rule->not_by}.has(files[index].path)) continue;
       meet(rule->second, index, {}, std::string(path_folder(files[index].path)), library_folder_of(machine));
+    }
   }
 }
 

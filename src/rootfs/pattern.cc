@@ -1,8 +1,7 @@
 // Patterns of the shell, matched without going back further than to the last star: a hostile pattern or name
 // costs at most the product of their lengths.
-#include <algorithm>
+#include <array>
 
-#include "base/text.h"
 #include "rootfs/family.h"
 
 namespace immure::rootfs {
@@ -38,18 +37,27 @@ bool one_matches(std::string_view pattern, size_t at, char c, size_t& length) {
   return found != negated;
 }
 
-struct Star {
-  size_t behind = 0;           // in the pattern
-  size_t first = 0, last = 0;  // what it took of the text
+constexpr size_t kStars = 9;  // "$1" to "$9"
+
+// What the first stars of a pattern took. No more are kept: only the last star is ever gone back to.
+struct Stars {
+  std::array<std::string_view, kStars> took = {};
+  size_t count = 0;
 };
 
-bool match(std::string_view pattern, std::string_view text, std::vector<std::string>* stars) {
-  std::vector<Star> met;
-  size_t p = 0, t = 0;
+bool match(std::string_view pattern, std::string_view text, Stars& stars) {
+  constexpr size_t kNone = std::string_view::npos;
+  size_t p = 0, t = 0, behind = kNone, first = 0, last = 0;
+  auto end_star = [&] {
+    if (behind == kNone || stars.count == kStars) return;
+    stars.took[stars.count++] = text.substr(first, last - first);
+  };
   while (t < text.size() || p < pattern.size()) {
     size_t length = 0;
     if (p < pattern.size() && pattern[p] == '*') {
-      met.push_back({++p, t, t});
+      end_star();
+      behind = ++p;
+      first = last = t;
       continue;
     }
     if (p < pattern.size() && t < text.size() && one_matches(pattern, p, text[t], length)) {
@@ -58,31 +66,43 @@ bool match(std::string_view pattern, std::string_view text, std::vector<std::str
       continue;
     }
     // The last star takes one more byte; those before it took as little as they could, which is enough.
-    if (met.empty() || met.back().last == text.size()) return false;
-    t = ++met.back().last;
-    p = met.back().behind;
+    if (behind == kNone || last == text.size()) return false;
+    t = ++last;
+    p = behind;
   }
-  if (stars != nullptr)
-    for (const Star& star : met) stars->emplace_back(text.substr(star.first, star.last - star.first));
+  end_star();
   return true;
+}
+
+// The part up to the next "/", which goes from `rest` with it. False: there is none left.
+bool next_part(std::string_view& rest, bool& more, std::string_view& part) {
+  if (!more) return false;
+  size_t slash = rest.find('/');
+  more = slash != std::string_view::npos;
+  part = rest.substr(0, slash);
+  rest.remove_prefix(more ? slash + 1 : rest.size());
+  return true;
+}
+
+bool match_parts(std::string_view pattern, std::string_view text, Stars& stars) {
+  bool more_pattern = true, more_text = true;
+  std::string_view wanted, name;
+  for (;;) {
+    bool one = next_part(pattern, more_pattern, wanted), other = next_part(text, more_text, name);
+    if (!one || !other) return one == other;
+    // As a shell has it: a name that begins with a dot is only matched by a dot.
+    if (name.starts_with('.') && !wanted.starts_with('.') && !wanted.starts_with("\\.")) return false;
+    if (!match(wanted, name, stars)) return false;
+  }
 }
 
 }  // namespace
 
+// Asked for every file of a root and every pattern of the families: nothing is allocated for a no.
 bool matches(std::string_view pattern, std::string_view text, bool across, std::vector<std::string>* stars) {
-  std::vector<std::string> found;
-  if (across) {
-    if (!match(pattern, text, &found)) return false;
-  } else {
-    std::vector<std::string_view> wanted = split(pattern, '/'), names = split(text, '/');
-    if (wanted.size() != names.size()) return false;
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      // As a shell has it: a name that begins with a dot is only matched by a dot.
-      bool hidden = names[i].starts_with('.') && !wanted[i].starts_with('.') && !wanted[i].starts_with("\\.");
-      if (hidden || !match(wanted[i], names[i], &found)) return false;
-    }
-  }
-  if (stars != nullptr) *stars = std::move(found);
+  Stars found;
+  if (!(across ? match(pattern, text, found) : match_parts(pattern, text, found))) return false;
+  if (stars != nullptr) stars->assign(found.took.begin(), found.took.begin() + found.count);
   return true;
 }
 

@@ -18,7 +18,8 @@ PROGRAMS = """sh bash dash cat ls id env sleep true false echo kill ps stat head
 # What busybox stands in for, when the host has no such program.
 APPLETS = """mount umount mkdir ln cat echo ip hostname stty insmod chown chmod tr env setpriv timeout sync poweroff sh
  uname setsid sleep ls cp rm id""".split()
-MODULES = ["overlay"]
+MODULES = ["overlay", "fuse", "tun", "binfmt_misc", "brd"]  # loaded by init
+AS_INSTALLED = ["kernel/drivers/net/dummy.ko"]                # where the distribution has it
 
 
 class Skip(Exception):
@@ -129,7 +130,8 @@ def module_file(modules, name):
     return None
 
 
-def make_image(programs, modules, target):
+def make_image(programs, kernel, modules, target, names=None):
+    """`names`: of the programs these alone, and the kernel itself in /boot."""
     busybox = shutil.which("busybox")
     if not busybox:
         raise Skip("busybox (package busybox-static) is not installed")
@@ -154,6 +156,8 @@ def make_image(programs, modules, target):
         if "/home-" in folder:
             continue
         for name in files:
+            if names is not None and name not in names:
+                continue
             source = os.path.join(folder, name)
             inside = os.path.join("/opt/immure", os.path.relpath(source, programs))
             if os.access(source, os.X_OK):
@@ -163,6 +167,12 @@ def make_image(programs, modules, target):
     for name in MODULES:
         if (contents := module_file(modules, name)) is not None:
             image.add(f"opt/modules/{name}.ko", stat.S_IFREG | 0o644, contents)
+    release = os.path.basename(modules)
+    for name in AS_INSTALLED:
+        if os.path.exists(f"{modules}/{name}"):
+            image.file(f"{modules}/{name}", f"usr/lib/modules/{release}/{name}", 0o644)
+    if names is not None:
+        image.file(kernel, f"boot/vmlinuz-{release}", 0o644)
     image.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nimmure-test:x:1000:1000::/home:/bin/sh\n")
     image.text("etc/group", "root:x:0:\ntty:x:5:\nimmure-test:x:1000:\n")
     image.text("etc/subuid", "immure-test:100000:65536\n")

@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "probes/consent.h"
 #include "probes/inside.h"
 #include "probes/planted.h"
 
@@ -80,7 +81,7 @@ struct LongFact {
 constexpr LongFact kLongs[] = {
     {"boot_time", &Yard::boot_time}, {"device", &Yard::device},       {"inode", &Yard::inode},
     {"memory", &Yard::memory},       {"processes", &Yard::processes}, {"file_size", &Yard::file_size},
-    {"milliseconds", &Yard::milliseconds},
+    {"milliseconds", &Yard::milliseconds}, {"memory_at", &Yard::memory_at},
     {"terminal", &Yard::terminal},   {"terminal_device", &Yard::terminal_device},
 };
 
@@ -137,8 +138,26 @@ int say_who() {
   return 0;
 }
 
+// As the kernel starts it from outside (yard.h): what it leaves is the proof that it ran, and as whom.
+bool is_helper(const char* name) {
+  const char* last = std::strrchr(name, '/');
+  return last != nullptr && std::strcmp(last, std::strrchr(kHelper, '/')) == 0;
+}
+int be_helper(const char* name) {
+  char path[512];
+  std::snprintf(path, sizeof path, "%s%s", name, kHelperRan);
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  return fd >= 0 && close(fd) == 0 ? 0 : 1;
+}
+
 void run_one(const Yard& yard, const Probe& probe) {
   char none[1] = "";
+  // The host has asked before; here once more, of the kernel itself, for whoever starts this by hand.
+  if (consent_at(STDIN_FILENO) < needed(probe)) {
+    char why[sizeof kOnlyExpendable];
+    std::memcpy(why, kOnlyExpendable, sizeof why);
+    return say(probe.id, kOutcomes[static_cast<int>(Outcome::NotApplicable)], 0, "", why);
+  }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return say(probe.id, "lost", errno, "pipe2", none);
   pid_t child = fork();
@@ -183,6 +202,7 @@ void run_one(const Yard& yard, const Probe& probe) {
 
 int main(int argc, char** argv) {
   using namespace immure::probes;
+  if (argc > 0 && is_helper(argv[0])) return be_helper(argv[0]);
   if (argc == 2 && std::strcmp(argv[1], kWho) == 0) return say_who();
   if (argc == 2 && std::strcmp(argv[1], kStand) == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

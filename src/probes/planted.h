@@ -22,6 +22,9 @@ inline constexpr char kHardLinkWritable[] = "hard-link-writable";  // of the wri
 inline constexpr char kScript[] = "script";  // 0755, its #! names a program outside, in the yard's folder
 inline constexpr char kWritableProgram[] = "writable";  // immure-probe, mode 0777
 inline constexpr char kNode[] = "node-";                // + Probe::word: a device node, number Probe::number
+// In a machine that may be destroyed (prove/damage.h): a module of its kernel, and a kernel to start next.
+inline constexpr char kModule[] = "module.ko";
+inline constexpr char kKernel[] = "kernel";
 inline constexpr char kDockerSocket[] = "/run/docker.sock";  // unix stream; the witness answers
 inline constexpr char kPreload[] = "/etc/ld.so.preload";     // mode 0666
 

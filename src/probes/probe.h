@@ -5,6 +5,7 @@
 // - It is harmless, also as root with no jail around it: it asks, reads, opens without writing, or passes an
 //   argument that the kernel refuses after it has looked at the caller's rights (EFAULT or EINVAL against
 //   EPERM). What it must change is the yard's, or in namespaces and processes of its own, and is put back.
+//   The one exception are rows with kExpendable, which run in no other machine (probes/consent.h).
 // - It says "escaped" only with proof: a canary's line that it read, or an effect that the yard's witness
 //   sees.
 // - It ends by itself within two seconds, and needs no other probe's work.
@@ -31,8 +32,9 @@ enum class Category : uint8_t {
   Network,
   Information,
   Resources,
+  Damage,
 };
-inline constexpr int kCategoryCount = static_cast<int>(Category::Resources) + 1;
+inline constexpr int kCategoryCount = static_cast<int>(Category::Damage) + 1;
 const char* key(Category category);   // "root", as in --only
 const char* name(Category category);  // "changing the root"
 
@@ -59,6 +61,7 @@ enum class Proof : uint8_t {
   Signal,      // the witness outside received a signal
   Changed,     // a canary outside is not what it was (content, owner, mode, links)
   Connection,  // the witness was connected to, or got a datagram
+  Damage,      // the host itself finds what the row does (prove/damage.h by its word), whatever the probe says
 };
 
 // Where it runs, and what has to be there.
@@ -70,6 +73,8 @@ enum Flag : uint32_t {
   kTerminal = 8,       // the launcher has a terminal of the yard's as controlling terminal
   kHardLinks = 16,     // with kPlanted: in a root that also has hard links to files outside
   kBlockNode = 32,     // with kPlantedByRoot: `number` is that of a block device, not of a character device
+  kExpendable = 64,    // does real damage: in a machine that may be destroyed, alone (probes/consent.h)
+  kFatal = 128,        // with kExpendable: its success ends the machine, so that its control is a boot of its own
 };
 
 // The same attack where its protection is off. It must succeed there, or nothing was shown.
@@ -134,5 +139,6 @@ std::span<const std::span<const Probe>> link_probes();
 std::span<const std::span<const Probe>> network_probes();
 std::span<const std::span<const Probe>> information_probes();
 std::span<const std::span<const Probe>> resource_probes();
+std::span<const std::span<const Probe>> damage_probes();
 
 }  // namespace immure::probes

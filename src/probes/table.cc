@@ -23,6 +23,7 @@ constexpr CategoryRow kCategories[] = {
     {"network", "network and IPC", network_probes},
     {"information", "information", information_probes},
     {"resources", "resources", resource_probes},
+    {"damage", "damage carried through", damage_probes},
 };
 static_assert(std::size(kCategories) == kCategoryCount);
 

@@ -35,6 +35,11 @@ inline constexpr int kCarelessIoPriority = 2 << 13 | 6;  // ioprio_set(2): best 
 inline constexpr long kCarelessTimerSlack = 70000;       // nanoseconds, PR_SET_TIMERSLACK
 inline constexpr unsigned kCarelessPersonality = 0x0040000;  // ADDR_NO_RANDOMIZE
 
+// A program that stands outside, below the yard's folder, for the kernel to start: it makes the file of its own
+// name and the ending beside it, where only root may.
+inline constexpr char kHelper[] = "/helper/immure-helper";
+inline constexpr char kHelperRan[] = ".ran";
+
 struct Yard {
   // Files outside. The folder is open to everybody (0777), the canary 0644, the writable one 0666.
   const char* folder = "";
@@ -86,6 +91,9 @@ struct Yard {
   const char* account = "";    // an account in the host's /etc/passwd that no jail would make up; "": none
   // 1: who starts the jail is careless: the kCareless… below hold for it, and for what it hands on.
   int careless = 0;
+
+  // Of a machine that may be destroyed: an address of memory that its kernel does not use; 0: there is none.
+  int64_t memory_at = 0;
 
   // How much a probe of resources takes before it says that nothing stops it.
   int64_t memory = 0;  // bytes

@@ -96,6 +96,20 @@ class Runner {
             yard_.changes()};
   }
 
+  // The host's own look at what a probe did that does damage counts, whatever it said, and if it said
+  // nothing.
+  void look_for_damage(const Job& job) const {
+    for (const probes::Probe* probe : job.probes) {
+      std::string found = yard_.damage().found(*probe);
+      if (found.empty()) continue;
+      Observation& seen = (*job.seen)[probe];
+      seen.ending = Ending::Said;
+      seen.outcome = probes::Outcome::Escaped;
+      seen.text = std::move(found);
+      seen.proven = true;
+    }
+  }
+
   // Writes down what came; what is left of the job to run, with nothing left when it is done.
   Job finish(Running& running) const {
     Job& job = running.job;
@@ -132,8 +146,8 @@ class Runner {
       return {job.site, {}, job.seen};
     }
     seen.ending = launch.timed_out ? Ending::Hangs : launch.status == 0 ? Ending::Lost : Ending::EndedAll;
-    // A probe that hangs says so itself, in seconds: where there is no word for so long, none would come from the
-    // others, and each would take as long.
+    // A probe that hangs says so itself, in seconds: where there is no word for so long, none would come from
+    // the others, and each would take as long.
     if (launch.timed_out && !said) {
       for (const probes::Probe* probe : rest) (*job.seen)[probe] = seen;
       return {job.site, {}, job.seen};
@@ -152,12 +166,20 @@ class Runner {
       case probes::Proof::Signal: return yard_.witness().signals() != running.signals;
       case probes::Proof::Changed: return changed;
       case probes::Proof::Connection: return yard_.witness().connections() != running.connections;
+      case probes::Proof::Damage: return false;  // it is found, or there is none
     }
     return false;
   }
 
   Yard& yard_;
 };
+
+}  // namespace
+
+namespace {
+
+// Whose damage it is has to be known, and nobody else's work may suffer from it.
+bool wants_to_be_alone(const Job& job) { return job.site.expendable; }
 
 }  // namespace
 
@@ -170,6 +192,8 @@ bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
   std::vector<Running> running;
   while (!waiting.empty() || !running.empty()) {
     while (!waiting.empty() && running.size() < at_once) {
+      if (!running.empty() && (wants_to_be_alone(waiting.front()) || wants_to_be_alone(running.front().job)))
+        break;
       if (!waiting.front().probes.empty()) running.push_back(runner.start(std::move(waiting.front())));
       waiting.pop_front();
     }
@@ -195,6 +219,7 @@ bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
         continue;
       }
       Job rest = runner.finish(one);
+      runner.look_for_damage(one.job);
       if (!rest.probes.empty()) waiting.push_front(std::move(rest));
       running.erase(running.begin() + static_cast<ptrdiff_t>(i));
       std::vector<pid_t> ours = yard.processes();

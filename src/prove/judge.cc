@@ -57,7 +57,11 @@ Judged without_success(Judged judged, bool as_root) {
   };
   judged.verdict = Verdict::Inconclusive;
   switch (control.ending) {
-    case Ending::NotRun: judged.why = "there is no control to compare with"; return judged;
+    case Ending::NotRun:
+      judged.why = (judged.probe->flags & probes::kFatal) != 0
+                       ? "its control ends the machine: " + judged.by
+                       : "there is no control to compare with";
+      return judged;
     case Ending::NotStarted: judged.why = "the control did not start: " + control.text; return judged;
     case Ending::Killed:
     case Ending::Hangs:

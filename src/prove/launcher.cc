@@ -164,7 +164,7 @@ Launch::Launch(const Yard& yard, const Site& site, const std::vector<std::string
   pid_ = fork();
   if (pid_ == 0) {
     end_with(parent);
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int nothing = open(site.expendable ? "/proc/cmdline" : "/dev/null", O_RDONLY | O_CLOEXEC);
     if (dup2(nothing, 0) < 0 || dup2(theirs.get(), 1) < 0 || dup2(err_.get(), 2) < 0) _exit(125);
     run_it(yard, terminal_, site, arguments);
   }

@@ -30,6 +30,7 @@ struct Site {
   std::string root;     // of Place::Chroot; elsewhere the planted root's path, "" where it is "/"
   std::shared_ptr<const LikeProcess> like;  // of Place::Process
   bool planted = false;                     // the probes are told of planted things
+  bool expendable = false;  // standard input is /proc/cmdline, for a probe that does damage to see itself
   auto operator<=>(const Site&) const = default;
 };
 

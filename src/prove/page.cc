@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include "base/text.h"
+#include "probes/consent.h"
 #include "prove/report.h"
 
 namespace immure::prove {
@@ -19,7 +20,10 @@ constexpr char kHead[] =
     "*Stopped by* names the layers of the default jail that stop an attack, each by itself or together.\n"
     "*Control* is the place where the same attack has to succeed before it counts as blocked. *Where* is\n"
     "said when the attack needs more than a jail: a root that was prepared as an attacker would leave it,\n"
-    "or a jail of its own.\n";
+    "or a jail of its own.\n"
+    "\n"
+    "All attacks are harmless but those of the last category, which do what they are about: they run in no\n"
+    "machine but one that is thrown away afterwards, as its kernel's command line says.\n";
 
 // A text may hold what Markdown takes for markup: <dev>, *_socket, [vdso].
 std::string as_text(std::string_view text) {
@@ -56,6 +60,7 @@ const char* proof_text(const Probe& probe) {
     case probes::Proof::Signal: return "a process outside received a signal";
     case probes::Proof::Changed: return "a file outside was changed";
     case probes::Proof::Connection: return "a server outside was reached";
+    case probes::Proof::Damage: return "the damage was found outside";
   }
   return "";
 }
@@ -68,6 +73,9 @@ std::string where_text(const Probe& probe) {
     parts.emplace_back("in a planted root");
   if ((probe.flags & probes::kHardLinks) != 0) parts.emplace_back("with hard links to files outside");
   if ((probe.flags & probes::kSolo) != 0) parts.emplace_back("in a jail of its own");
+  if ((probe.flags & probes::kExpendable) != 0)
+    parts.emplace_back(std::string("only in a machine whose kernel was started with `") +
+                       probes::word(probes::needed(probe)) + "`");
   if (probe.limit[0] != '\0') parts.push_back("with `" + std::string(probe.limit) + "`");
   if ((probe.flags & probes::kTerminal) != 0) parts.emplace_back("with a terminal of the caller's");
   return join(parts, ", ");

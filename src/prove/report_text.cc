@@ -113,6 +113,7 @@ std::string list_text(const std::vector<const Probe*>& chosen) {
 }
 
 std::string control_text(const Probe& probe) {
+  if ((probe.flags & probes::kFatal) != 0) return "a boot of its own, which ends with it";
   switch (probe.control.place) {
     case probes::Control::Place::Bare: return "no jail at all";
     case probes::Control::Place::Namespaced:

@@ -126,9 +126,11 @@ bool Sites::has_planted_root() const {
 }
 
 void add_to(std::vector<Job>& jobs, Site site, const Probe* probe, Seen* seen) {
-  if ((probe->flags & probes::kSolo) == 0) {
+  site.expendable = (probe->flags & probes::kExpendable) != 0;
+  constexpr uint32_t kAlone = probes::kSolo | probes::kExpendable;
+  if ((probe->flags & kAlone) == 0) {
     for (Job& job : jobs) {
-      if (job.seen != seen || job.site != site || (job.probes.front()->flags & probes::kSolo) != 0) continue;
+      if (job.seen != seen || job.site != site || (job.probes.front()->flags & kAlone) != 0) continue;
       job.probes.push_back(probe);
       return;
     }

@@ -76,14 +76,15 @@ Result<Verdicts> run_trial(const Trial& trial) {
   // jail.
   std::vector<Job> jobs, controls;
   for (const Probe* probe : trial.probes) {
-    const char* missing = nullptr;
+    std::string missing;
     if ((probe->flags & probes::kPlantedByRoot) != 0 && !as_root) missing = "only root can plant it";
     if (foreign && is_planted(*probe) && !sites.has_planted_root())
       missing = trial.like_process != 0 ? "nothing is planted in the root of a running process"
                                         : "the command names no {root} that could be planted";
     if (trial.like_process != 0 && is_about_start(*probe))
       missing = "it is about how a jail is started, and this one runs";
-    if (missing != nullptr) {
+    if (std::string no = yard.damage().missing(*probe); !no.empty()) missing = std::move(no);
+    if (!missing.empty()) {
       inside[probe] = {Ending::Said, probes::Outcome::NotApplicable, 0, 0, {}, missing};
       skipped.insert(probe);
       continue;
@@ -92,7 +93,7 @@ Result<Verdicts> run_trial(const Trial& trial) {
       return foreign ? sites.foreign(one) : sites.limited_jail(trial.run_options, one);
     };
     add_to(jobs, site_of(*probe), probe, &inside);
-    add_to(controls, sites.control(*probe), probe, &control);
+    if ((probe->flags & probes::kFatal) == 0) add_to(controls, sites.control(*probe), probe, &control);
     if (has_hard_links(*probe) && without_links.empty()) {
       const Probe* plain = a_planted_probe();
       without_links[plain] = {};

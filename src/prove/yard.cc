@@ -90,11 +90,13 @@ Status Yard::make(const std::string& probe) {
   IMMURE_TRY(make_files());
   IMMURE_TRY(make_sockets());
   IMMURE_TRY(make_ipc());
+  IMMURE_TRY(damage_.prepare(folder_, probe));
   // Nobody else on this host gets at what is planted: with root it is device nodes and programs of root's.
   if (mkdir((folder_ + kRoots).c_str(), 0700) != 0) return cannot(immure::quoted(folder_ + kRoots));
   for (bool hard_links : {false, true}) {
     PlantedRoot planted{root(hard_links), hard_links, probe, folder_, line_ + "\n"};
     IMMURE_TRY(planted.make());
+    if (!hard_links) IMMURE_TRY(damage_.plant(planted.path));
     for (int fd : planted.listening) ears_.streams.push_back(fd);
     std::move(planted.held.begin(), planted.held.end(), std::back_inserter(held_));
   }
@@ -112,6 +114,7 @@ Status Yard::make(const std::string& probe) {
   fact("witness", num_signed(witness_.pid()));
   facts_.emplace_back(kLauncherFact);
   add_host_facts(facts_, folder_);
+  for (std::string& one : damage_.facts()) facts_.push_back(std::move(one));
   return {};
 }
 
@@ -249,7 +252,7 @@ bool Yard::was_changed() {
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
     const std::string name = entry.path().filename();
     constexpr std::string_view kOurs[] = {"canary", "writable",    "fifo", "socket",
-                                          "roots",  "interpreter", "ask", "scratch"};
+                                          "roots",  "interpreter", "ask",  "scratch", "helper"};
     if (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs)) continue;
     // It stays for as long as the yard: whoever made it may not be done with it.
     changed = strangers_.insert(name).second || changed;

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "prove/damage.h"
 #include "prove/witness.h"
 
 namespace immure::prove {
@@ -53,6 +54,9 @@ class Yard {
   // Does the text hold the line that only stands outside?
   bool is_the_line(std::string_view text) const;
   const Witness& witness() const { return witness_; }
+  // For probes that do real damage.
+  Damage& damage() { return damage_; }
+  const Damage& damage() const { return damage_; }
   // Processes of the yard's own, which live as long as it does.
   std::vector<pid_t> processes() const { return {witness_.pid(), stander_}; }
   // How often a canary file was found changed, and put right again. Jobs that run side by side share the
@@ -98,6 +102,7 @@ class Yard {
   std::set<std::string> strangers_;  // names in the folder that are not the yard's own
   uint32_t changes_ = 0;
   Ears ears_;
+  Damage damage_;
   Witness witness_;
   pid_t stander_ = -1;  // a process with the secret in its environment
   int shm_ = -1, sem_ = -1, msg_ = -1;

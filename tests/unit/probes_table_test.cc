@@ -102,6 +102,17 @@ TEST(ProbesTable, EveryRowCanRunAndIsStoppedBySomething) {
   }
 }
 
+// What does damage is told apart by its category, and by what asks for consent.
+TEST(ProbesTable, DamageStandsAlone) {
+  for (const auto& [category, probe] : all_rows()) {
+    const bool expendable = (probe->flags & kExpendable) != 0, fatal = (probe->flags & kFatal) != 0;
+    EXPECT_EQ(category == Category::Damage, expendable) << probe->id;
+    EXPECT_TRUE(expendable || !fatal) << probe->id;
+    EXPECT_TRUE(expendable || probe->proof != Proof::Damage) << probe->id;
+    EXPECT_EQ(std::string_view(probe->id).starts_with("damage-"), expendable) << probe->id;
+  }
+}
+
 // What loosens the control's jail are words that `immure run` takes, and no command.
 Status control_words(const Probe& probe) {
   std::vector<std::string> words;

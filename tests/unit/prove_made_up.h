@@ -27,6 +27,8 @@ inline constexpr probes::Probe kFive = made_up("five", probes::Category::Network
 inline constexpr probes::Probe kInJail =
     made_up("in-jail", probes::Category::Kernel, probes::kPlain, probes::loosened("--weaken core-dumps"));
 inline constexpr probes::Probe kSoloOne = made_up("solo", probes::Category::Resources, probes::kSolo);
+inline constexpr probes::Probe kEnds =
+    made_up("ends", probes::Category::Damage, probes::kExpendable | probes::kFatal);
 inline constexpr probes::Probe kLinked =
     made_up("linked", probes::Category::Links, probes::kPlanted | probes::kHardLinks);
 

@@ -55,7 +55,7 @@ void end(pid_t pid, pid_t parent) {
 void end_grandchildren(pid_t top, int depth = 0) {
   for (pid_t pid : children_of(top)) {
     if (depth < kMostDeep) end_grandchildren(pid, depth + 1);
-    if (depth > 0) end(pid, top);
+    if (depth > 0 && !ends_by_itself(pid)) end(pid, top);
   }
 }
 

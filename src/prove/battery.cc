@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include "base/text.h"
 #include "probes/planted.h"
 #include "prove/interrupt.h"
+#include "prove/minder.h"
 
 namespace immure::prove {
 namespace {
@@ -186,7 +188,7 @@ bool wants_to_be_alone(const Job& job) { return job.site.expendable; }
 bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   // The witness, and whoever was here before.
-  const std::vector<pid_t> keep = own_children();
+  const std::vector<pid_t> keep = children_of(getpid());
   Runner runner(yard);
   std::deque<Job> waiting(std::make_move_iterator(jobs.begin()), std::make_move_iterator(jobs.end()));
   std::vector<Running> running;

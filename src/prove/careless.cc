@@ -86,14 +86,11 @@ void Yard::prepare_leaks() {
 // A key that all sessions of the caller's user reach. It goes by itself should nobody be left to take it
 // away.
 void Yard::share_key() {
-  user_key_ = syscall(SYS_add_key, "user", key_.c_str(), line_.data(), line_.size(), KEY_SPEC_USER_KEYRING);
-  if (user_key_ < 0) return;
-  (void)syscall(SYS_keyctl, KEYCTL_SETPERM, user_key_, kReadableKey);
-  (void)syscall(SYS_keyctl, KEYCTL_SET_TIMEOUT, user_key_, kKeySeconds);
-}
-
-void Yard::take_key_away() const {
-  if (user_key_ >= 0) (void)syscall(SYS_keyctl, KEYCTL_UNLINK, user_key_, KEY_SPEC_USER_KEYRING);
+  long& key = remains_.left().user_key;
+  key = syscall(SYS_add_key, "user", key_.c_str(), line_.data(), line_.size(), KEY_SPEC_USER_KEYRING);
+  if (key < 0) return;
+  (void)syscall(SYS_keyctl, KEYCTL_SETPERM, key, kReadableKey);
+  (void)syscall(SYS_keyctl, KEYCTL_SET_TIMEOUT, key, kKeySeconds);
 }
 
 void Yard::be_careless(const Terminal& terminal) const {

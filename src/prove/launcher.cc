@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -20,12 +21,13 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "prove/minder.h"
 #include "prove/own_root.h"
 
 namespace immure::prove {
 namespace {
 
-constexpr int kGrace = 1000;  // milliseconds
+constexpr int kMinderGrace = 5000;  // milliseconds, more than it takes for all of its own
 constexpr size_t kMostOutput = 1U << 20;
 constexpr off_t kMostErrors = 4 << 20;
 constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
@@ -39,12 +41,6 @@ constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
 void become_own_root(bool whole) {
   constexpr int kOthers = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   if (const char* refused = become_root(geteuid() != 0, whole ? kOthers : 0)) give_up(refused);
-}
-
-// A battery that is killed leaves nobody running.
-void end_with(pid_t parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(125);
 }
 
 // The new pid namespace begins with a child; its status is passed on.
@@ -163,7 +159,7 @@ Launch::Launch(const Yard& yard, const Site& site, const std::vector<std::string
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ == 0) {
-    end_with(parent);
+    go_on_minded(parent);
     int nothing = open(site.expendable ? "/proc/cmdline" : "/dev/null", O_RDONLY | O_CLOEXEC);
     if (dup2(nothing, 0) < 0 || dup2(theirs.get(), 1) < 0 || dup2(err_.get(), 2) < 0) _exit(125);
     run_it(yard, terminal_, site, arguments);
@@ -204,6 +200,10 @@ bool Launch::hear() {
 void Launch::stop() {
   if (pid_ <= 0) return;
   timed_out = true;
+  kill(pid_, SIGTERM);
+  pollfd end{end_.get(), POLLIN, 0};
+  const int64_t until = now_ms() + kMinderGrace;
+  while (poll(&end, 1, static_cast<int>(std::max<int64_t>(0, until - now_ms()))) < 0 && errno == EINTR) continue;
   kill(pid_, SIGKILL);
   finish();
 }
@@ -224,39 +224,13 @@ void Launch::finish() {
   err_.reset();
 }
 
-std::vector<pid_t> own_children() {
-  std::vector<pid_t> pids;
-  auto children = read_file("/proc/thread-self/children", 1U << 20);
-  if (!children) return pids;
-  for (std::string_view word : split(trim(*children), ' '))
-    if (auto number = parse_u64(word)) pids.push_back(static_cast<pid_t>(*number));
-  return pids;
-}
-
-namespace {
-
-// What is left of a jail whose launcher was killed, and puts its groups and files away: it ends by itself.
-bool ends_by_itself(pid_t pid) {
-  auto name = read_file("/proc/" + num_signed(pid) + "/comm", 64);
-  // The watchdog and the first process of a jail of immure's.
-  if (!name || (!name->starts_with("immure-watch") && !name->starts_with("immure-init"))) return false;
-  for (int64_t end = now_ms() + kGrace; now_ms() < end; usleep(2000)) {
-    siginfo_t info{};
-    if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)
-      return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 int end_orphans(const std::vector<pid_t>& keep, const std::vector<pid_t>& running) {
   int ended = 0;
-  for (pid_t pid : own_children()) {
+  for (pid_t pid : children_of(getpid())) {
     if (std::find(keep.begin(), keep.end(), pid) != keep.end() ||
         std::find(running.begin(), running.end(), pid) != running.end())
       continue;
-    if (!ends_by_itself(pid)) kill(pid, SIGKILL);
+    kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
     ++ended;
   }

@@ -49,9 +49,9 @@ class Launch {
   int64_t deadline() const { return deadline_; }  // CLOCK_MONOTONIC in ms
   // Takes what came. True: it has ended, and `output`, `errors` and `status` are final.
   bool hear();
-  // Too long: ends it.
+  // Too long: ends it, and what is below it.
   void stop();
-  pid_t pid() const { return pid_; }
+  pid_t pid() const { return pid_; }  // of its minder (prove/minder.h)
 
   std::string output, errors;
   int status = -1;  // as a shell shows it
@@ -68,11 +68,8 @@ class Launch {
 
 // Milliseconds of CLOCK_MONOTONIC.
 int64_t now_ms();
-// The children of this process: at the start of a battery there may be some that are not the battery's, of
-// the program that became it by exec.
-std::vector<pid_t> own_children();
-// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`:
-// killed. How many.
+// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`: killed.
+// How many. Mostly none, for each launcher's minder ends what it leaves.
 int end_orphans(const std::vector<pid_t>& keep, const std::vector<pid_t>& running);
 
 }  // namespace immure::prove

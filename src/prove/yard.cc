@@ -61,6 +61,8 @@ Status nobody_else_moves(const std::string& base) {
   return {};
 }
 
+constexpr int kKeysTried = 20;
+
 std::string random_hex() {
   unsigned char bytes[16] = {};
   if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) std::abort();
@@ -72,17 +74,29 @@ std::string random_hex() {
   return out;
 }
 
+// A key that no other battery has, with the segment made under it; -1: there is none to be had.
+key_t free_key(int& segment) {
+  for (int tries = 0;; ++tries) {
+    unsigned random = 0;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) std::abort();
+    const auto id = static_cast<key_t>(0x1dea0000U | (random & 0xffffU));
+    segment = shmget(id, 4096, IPC_CREAT | IPC_EXCL | 0666);
+    if (segment >= 0 || errno != EEXIST || tries == kKeysTried) return id;
+  }
+}
+
 }  // namespace
 
 Status Yard::make(const std::string& probe) {
   const char* base = std::getenv("TMPDIR");
   const std::string above = base != nullptr && base[0] == '/' ? base : "/tmp";
   IMMURE_TRY(nobody_else_moves(above));
-  folder_ = above + "/immure-prove.XXXXXX";
-  if (mkdtemp(folder_.data()) == nullptr) {
-    std::string name = folder_;
-    folder_.clear();
-    return cannot(immure::quoted(name));
+  IMMURE_TRY(remains_.start());
+  folder_ = above + "/immure-prove." + random_hex().substr(0, 12);
+  if (!write_down(remains_.left().folder, folder_)) return cannot(immure::quoted(folder_), ENAMETOOLONG);
+  if (mkdir(folder_.c_str(), 0700) != 0) {
+    remains_.left().folder[0] = '\0';  // whose ever it is
+    return cannot(immure::quoted(folder_));
   }
   line_ = probes::kCanaryPrefix + random_hex();
   variable_ = "IMMURE_PROVE_" + random_hex().substr(0, 8);
@@ -165,46 +179,43 @@ Status Yard::make_sockets() {
 
 // What is not there on this kernel is no fact, and its probes say so.
 Status Yard::make_ipc() {
-  unsigned random = 0;
-  if (getrandom(&random, sizeof random, 0) != sizeof random) std::abort();
-  const auto id = static_cast<key_t>(0x1dea0000U | (random & 0xffffU));
+  Left& left = remains_.left();
   const std::string text = line_ + "\n";
-  if (shm_ = shmget(id, 4096, IPC_CREAT | IPC_EXCL | 0666); shm_ >= 0) {
-    void* memory = shmat(shm_, nullptr, 0);
+  const key_t id = free_key(left.shm);
+  if (left.shm >= 0) {
+    void* memory = shmat(left.shm, nullptr, 0);
     if (memory == reinterpret_cast<void*>(-1))  // NOLINT(performance-no-int-to-ptr): what shmat(2) says
       return cannot("shared memory");
     std::memcpy(memory, text.data(), text.size());
     shmdt(memory);
     fact("shm_key", num_signed(id));
   }
-  if (sem_ = semget(id, 1, IPC_CREAT | IPC_EXCL | 0666); sem_ >= 0) fact("sem_key", num_signed(id));
-  if (msg_ = msgget(id, IPC_CREAT | IPC_EXCL | 0666); msg_ >= 0) {
+  if (left.sem = semget(id, 1, IPC_CREAT | IPC_EXCL | 0666); left.sem >= 0) fact("sem_key", num_signed(id));
+  if (left.msg = msgget(id, IPC_CREAT | IPC_EXCL | 0666); left.msg >= 0) {
     struct {
       long type;
       char text[64];
     } message{1, {}};
     std::memcpy(message.text, text.data(), text.size());
-    if (msgsnd(msg_, &message, text.size(), IPC_NOWAIT) != 0) return cannot("a message");
+    if (msgsnd(left.msg, &message, text.size(), IPC_NOWAIT) != 0) return cannot("a message");
     fact("msg_key", num_signed(id));
   }
-  const std::string name = "/immure-canary-" + random_hex();
+  const std::string name = "/immure-canary-" + random_hex(), file = "/dev/shm" + name;
   mode_t before = umask(0);
   mq_attr attributes{};
   attributes.mq_maxmsg = 4;
   attributes.mq_msgsize = 128;
+  (void)write_down(left.queue, name);
   if (mqd_t queue = mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0666, &attributes); queue >= 0) {
-    queue_ = name;
     bool sent = mq_send(queue, text.data(), text.size(), 0) == 0;
     mq_close(queue);
-    if (sent) fact("queue", queue_);
+    if (sent) fact("queue", name);
   }
-  std::string file = "/dev/shm" + name;
-  bool written = static_cast<bool>(write_file_atomic(file, text, 0666));
+  (void)write_down(left.shm_file, file);
+  // Under this name from the beginning: it is written down.
+  UniqueFd shared(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
   umask(before);
-  if (written) {
-    shm_file_ = file;
-    fact("shm_file", file);
-  }
+  if (shared && write_fd(shared.get(), text, file)) fact("shm_file", file);
   return {};
 }
 
@@ -295,23 +306,6 @@ Yard::~Yard() {
     kill(stander_, SIGKILL);
     while (waitpid(stander_, nullptr, 0) < 0 && errno == EINTR) continue;
   }
-  take_key_away();
-  if (shm_ >= 0) shmctl(shm_, IPC_RMID, nullptr);
-  if (sem_ >= 0) semctl(sem_, 0, IPC_RMID);
-  if (msg_ >= 0) msgctl(msg_, IPC_RMID, nullptr);
-  if (!queue_.empty()) mq_unlink(queue_.c_str());
-  if (!shm_file_.empty()) unlink(shm_file_.c_str());
-  if (folder_.empty()) return;
-  // Others may have put there what cannot be removed, or go on doing so: the planted roots must go all the
-  // same.
-  (void)chmod(folder_.c_str(), 0700);
-  std::error_code ignored;
-  fs::remove_all(folder_ + kRoots, ignored);
-  for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
-    std::error_code also_ignored;
-    fs::remove_all(entry.path(), also_ignored);
-  }
-  fs::remove(folder_, ignored);
 }
 
 }  // namespace immure::prove

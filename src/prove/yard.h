@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "prove/damage.h"
+#include "prove/remains.h"
 #include "prove/witness.h"
 
 namespace immure::prove {
@@ -77,11 +78,11 @@ class Yard {
   static int64_t supplementary();
   Status start_stander(const std::string& probe);
   void share_key();
-  void take_key_away() const;
   void fact(const char* key, std::string value) {
     facts_.push_back(std::string(key) + "=" + std::move(value));
   }
 
+  Remains remains_;  // goes last
   std::string folder_, line_;
   std::vector<std::string> facts_;
   std::vector<UniqueFd> held_;
@@ -105,10 +106,7 @@ class Yard {
   Damage damage_;
   Witness witness_;
   pid_t stander_ = -1;  // a process with the secret in its environment
-  int shm_ = -1, sem_ = -1, msg_ = -1;
-  std::string queue_, shm_file_;
   std::string variable_, key_;  // names that no other battery has
-  long user_key_ = -1;          // in the user's keyring, for as long as the yard is there
 };
 
 // What be_careless gives away under fixed names.

@@ -51,6 +51,13 @@ bool is_special(FileKind kind) {
   return kind != FileKind::File && kind != FileKind::Directory && kind != FileKind::Link;
 }
 
+bool is_program(const Trail& trail) {
+  if (trail.look.kind != FileKind::File || (trail.look.mode & 0111) == 0) return false;
+  std::string_view folder = path_folder(trail.path);
+  return std::find(std::begin(kProgramFolders), std::end(kProgramFolders), folder) !=
+         std::end(kProgramFolders);
+}
+
 // A link to one of these would bring in the whole host.
 bool is_too_wide(std::string_view folder) {
   return folder == "/" || path_folder(folder) == "/" || folder == "/usr/lib" || folder == "/usr/bin" ||
@@ -172,7 +179,7 @@ Result<std::string> Collector::find_program(std::string_view word) const {
 
 Status Collector::add_program(const Wish::Item& item) {
   auto path = find_program(item.word);
-  if (!path && packages().files(item.word)) return add_package(item);  // "coreutils"
+  if (!path && packages().files(item.word)) return add_package(item, Share::Programs);  // "coreutils"
   if (!path) return tl::unexpected<Error>(std::move(path.error()));
   auto index = add(*path, item.reason);
   if (!index) return tl::unexpected<Error>(std::move(index.error()));
@@ -184,7 +191,7 @@ Status Collector::add_program(const Wish::Item& item) {
   return {};
 }
 
-Status Collector::add_package(const Wish::Item& item) {
+Status Collector::add_package(const Wish::Item& item, Share share) {
   auto paths = packages().files(item.word);
   if (!paths) return tl::unexpected<Error>(std::move(paths.error()));
   const Reason reason{Because::Package, kNobody, item.word};
@@ -192,6 +199,7 @@ Status Collector::add_package(const Wish::Item& item) {
     auto itself = source_.walk(path, false);
     auto trail = source_.walk(path);
     if (!itself || !trail || is_special(trail->look.kind)) continue;
+    if (share == Share::Programs && !is_program(*trail)) continue;
     if (itself->look.kind == FileKind::Link) put_link(itself->path, reason);
     if (trail->look.kind != FileKind::Directory) {
       if (auto added = add(path, reason); !added) note(added.error().what);
@@ -355,7 +363,7 @@ Result<Collected> Collector::run() {
     if (!added) IMMURE_TRY(cite(tl::unexpected<Error>(std::move(added.error())), item));
     IMMURE_TRY(cite(finish(), item));
   }
-  for (const Wish::Item& item : wish_.packages) IMMURE_TRY(cite(add_package(item), item));
+  for (const Wish::Item& item : wish_.packages) IMMURE_TRY(cite(add_package(item, Share::All), item));
   for (const Wish::Item& item : wish_.seen) {
     if (auto added = add(item.word, item.reason); !added && added.error().sys_errno == EACCES)
       note(added.error().what);

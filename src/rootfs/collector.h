@@ -68,7 +68,8 @@ class Collector {
   void add_link_within(const std::string& path, const Reason& reason, const Excluded& excluded);
   Result<std::string> find_program(std::string_view word) const;
   Status add_program(const Wish::Item& item);
-  Status add_package(const Wish::Item& item);
+  enum class Share : uint8_t { All, Programs };
+  Status add_package(const Wish::Item& item, Share share);
   const Packages& packages();
   Status examine(uint32_t index);
   Status examine_elf(uint32_t index, int fd);

@@ -94,6 +94,27 @@ class HostAfterwards(HostTest):
                 self.is_interrupted(number, False, 0.2)
 
 
+    def test_killed(self):
+        # Nobody is left to put anything away but who waits for that.
+        for to_group in (False, True):
+            for pause in (0, 0.5):
+                with self.subTest(to_group=to_group, pause=pause):
+                    running = self.start("--json")
+                    wait_for(lambda: "immure-probe" in (name for _, name, _ in descendants(running.pid)), "a probe")
+                    time.sleep(pause)
+                    (os.killpg if to_group else os.kill)(running.pid, signal.SIGKILL)
+                    running.communicate(timeout=PATIENCE)
+                    self.assert_untouched()
+
+    def test_killed_at_the_beginning(self):
+        for pause in (0.002, 0.005, 0.01, 0.02, 0.04):
+            running = self.start("--json")
+            time.sleep(pause)
+            os.kill(running.pid, signal.SIGKILL)
+            running.communicate(timeout=PATIENCE)
+        self.assert_untouched()
+
+
 class Contained(HostTest):
     """Somebody kills, or stops, what the battery has just started."""
 

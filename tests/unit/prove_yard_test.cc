@@ -10,11 +10,13 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "probes/probe.h"
 #include "prove/battery.h"
 #include "prove/interrupt.h"
 #include "prove/launcher.h"
+#include "prove/minder.h"
 #include "prove/trial.h"
 
 namespace immure::prove {
@@ -133,7 +135,7 @@ TEST_F(YardTest, ChildrenThatWereThereBeforeAreLeftAlone) {
   if (before == 0) {
     for (;;) pause();
   }
-  const size_t children = own_children().size();
+  const size_t children = children_of(getpid()).size();
   const Site site = here("sleep 300 & echo ready");
   Seen seen;
   const probes::Probe* probe = probes::groups(probes::Category::Root).front().data();
@@ -141,9 +143,54 @@ TEST_F(YardTest, ChildrenThatWereThereBeforeAreLeftAlone) {
   EXPECT_EQ(seen[probe].ending, Ending::Lost);
   EXPECT_EQ(waitpid(before, nullptr, WNOHANG), 0) << "it was killed";
   EXPECT_EQ(waitpid(yard.witness().pid(), nullptr, WNOHANG), 0);
-  EXPECT_EQ(own_children().size(), children) << "what the job left is gone";
+  EXPECT_EQ(children_of(getpid()).size(), children) << "what the job left is gone";
   kill(before, SIGKILL);
   waitpid(before, nullptr, 0);
+}
+
+// What a container's engine leaves to watch over it is nobody's child, too.
+TEST_F(YardTest, WhatOneJobLeftIsNotEndedWithAnother) {
+  const std::string file = yard.folder() + "/scratch/late";
+  const Site slow = here("(setsid sh -c 'sleep 0.7; echo >" + file + "' &); for i in $(seq 40); do [ -e " + file +
+                         " ] && echo ready && exit; sleep 0.05; done"),
+             fast = here("sleep 0.2; echo ready");
+  Seen seen, other;
+  const probes::Probe* probe = probes::groups(probes::Category::Root).front().data();
+  EXPECT_TRUE(run_jobs(yard, {{slow, {probe}, &seen}, {fast, {probe}, &other}}, 2));
+  EXPECT_EQ(seen[probe].ending, Ending::Lost) << seen[probe].text;
+}
+
+TEST_F(YardTest, WhoWatchesOverSomethingPutsItAwayWhenTheLauncherIsStopped) {
+  const std::string file = yard.folder() + "/scratch/put-away";
+  Launch launch(yard, here("(setsid sh -c 'sleep 300; echo >" + file + "' &); sleep 0.3; echo ready; sleep 300"), {}, 10'000);
+  while (launch.output.empty()) EXPECT_FALSE(launch.hear());
+  launch.stop();
+  EXPECT_EQ(access(file.c_str(), F_OK), 0);
+}
+
+TEST_F(YardTest, NobodyOutlivesABatteryThatIsKilled) {
+  const std::string file = yard.folder() + "/scratch/pids";
+  const std::string script = "(setsid sh -c 'echo $$ >>" + file + "; exec sleep 300' &); echo $$ >>" + file + "; sleep 300";
+  pid_t battery = fork();
+  if (battery == 0) {
+    Launch launch(yard, here(script), {}, 60'000);
+    for (;;) (void)launch.hear(), usleep(1000);
+  }
+  std::vector<pid_t> pids;
+  for (int i = 0; i < 5000 && pids.size() < 2; ++i, usleep(1000)) {
+    pids.clear();
+    auto text = read_file(file);
+    for (std::string_view line : split(text ? *text : "", '\n'))
+      if (auto pid = parse_u64(line)) pids.push_back(static_cast<pid_t>(*pid));
+  }
+  ASSERT_EQ(pids.size(), 2U);
+  kill(battery, SIGKILL);
+  waitpid(battery, nullptr, 0);
+  for (pid_t pid : pids) {
+    int tries = 0;
+    while (tries < 5000 && kill(pid, 0) == 0) waitpid(-1, nullptr, WNOHANG), usleep(1000), ++tries;
+    EXPECT_LT(tries, 5000) << pid;
+  }
 }
 
 TEST(RunTrial, OfASandboxThatSaysNothingIsNone) {

@@ -64,7 +64,7 @@ Result<UniqueFd> open_at(int root, const std::string& path, int flags) {
   return fail(Code::kMissingSource, quoted(path) + " cannot be read", std::move(why), {}, {}, err);
 }
 
-Result<struct statx> stat_of(int fd, const std::string& path) {
+Result<struct statx> stat_of(int fd, std::string_view path) {
   struct statx st {};
   if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0) return st;
   return fail(Code::kMissingSource, quoted(path) + " cannot be looked at", {}, {}, {}, errno);
@@ -88,6 +88,12 @@ void push_names(std::vector<std::string>& names, std::string_view path) {
 bool Look::same_content(const Look& other) const {
   return device == other.device && inode == other.inode && size == other.size && mtime_ns == other.mtime_ns &&
          ctime_ns == other.ctime_ns;
+}
+
+Result<Look> look_at(int fd, std::string_view shown_as) {
+  auto st = stat_of(fd, shown_as);
+  if (!st) return tl::unexpected<Error>(std::move(st.error()));
+  return look_of(*st);
 }
 
 Result<Source> Source::open(const std::string& root) {

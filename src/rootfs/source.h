@@ -2,8 +2,8 @@
 // that is not the host's may be hostile. So every path is walked name by name below the root's descriptor,
 // links are followed by this room and never by the kernel, and what is opened is opened at the end of that
 // walk with links refused (openat2(2), RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, since
-// Linux 5.6). Not thread-safe: looks are remembered, so that a tree of ten thousand files costs one call a
-// name.
+// Linux 5.6). Looks are remembered, so that a tree of ten thousand files costs one call a name. Not
+// thread-safe, but for open_file, open_directory and read_link.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,9 @@ struct Look {
   uint64_t rdev = 0;                           // of a device node
   bool same_content(const Look& other) const;  // device, inode, size, mtime and ctime are the same
 };
+
+// The same of an open file or folder. Errors: kMissingSource.
+Result<Look> look_at(int fd, std::string_view shown_as);
 
 // What a path led to. `links`: the symbolic links that were followed on the way, in order, each by the path
 // it has itself (its folders are no links) — a root that lacks one of them lacks the way.

@@ -35,7 +35,9 @@ endif()
 if(NOT IMMURE_START)
   find_library(ELF_ARCHIVE libelf.a REQUIRED)
   find_library(Z_ARCHIVE libz.a REQUIRED)
-  target_link_libraries(room_rootfs_core PRIVATE ${ELF_ARCHIVE} ${Z_ARCHIVE})
+  # And what sums up the content of files: the few functions that use a processor's own instructions for it.
+  find_library(CRYPTO_ARCHIVE libcrypto.a REQUIRED)
+  target_link_libraries(room_rootfs_core PRIVATE ${ELF_ARCHIVE} ${Z_ARCHIVE} ${CRYPTO_ARCHIVE})
 endif()
 
 # What starts a process on a stack of its own is the kernel's room's (clone_call.cc).

@@ -18,8 +18,11 @@ struct WriteOptions {
   CopyMode mode = CopyMode::Auto;  // Auto: reflink where the file system can, else copy
   int64_t epoch = 0;               // SOURCE_DATE_EPOCH, else 0: of every entry
   Recipe recipe;
-  bool replace = false;          // DIR is a root of ours: exchange, then remove the old one
-  bool discard_changes = false;  // replace although something in it was changed by others
+  bool replace = false;  // DIR is a root of ours: exchange, then remove the old one
+  // Replace although something in it was changed by others, or although it has state that the new one has no
+  // place for.
+  bool discard_changes = false;
+  bool durable = true;  // on the disk before it has its name: one syncfs(2)
 };
 
 struct Written {
@@ -28,9 +31,14 @@ struct Written {
   std::string note;  // what a person should know; empty
 };
 
-// `target`: the root's final path; what lies above it must exist. Errors: kBadRoot when it exists and is
-// neither empty nor ours, kSystem with errno when writing failed (ENOSPC …), kMissingSource when a source
-// changed meanwhile.
+// `target`: the root's final path; what lies above it must exist, and nobody but root and the caller may move
+// it. State directories of a root that is replaced are carried over. Whoever uses the old tree keeps it.
+// Owners are names in the collection's /etc/passwd; as a user all is that user's, and device nodes are empty
+// files; the note says so. Modes: write bits of the owner alone, but for a sticky folder that is open to all
+// (01777) and the five devices (0666). Signals that end a process wait until nothing half-made is left.
+// Errors: kBadRoot when it exists and is neither empty nor ours, when another process is making it, or when
+// it is ours and `replace` was not said; kIds for an owner without an entry in passwd; kSystem with errno
+// when writing failed (ENOSPC …) or a signal came (EINTR); kMissingSource when a source changed meanwhile.
 Result<Written> write_root(const Collection& collection, const Source& source, const std::string& target,
                            const WriteOptions& options);
 

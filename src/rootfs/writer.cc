@@ -1,0 +1,311 @@
+#include "rootfs/writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <unordered_map>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "kernel/ids.h"
+#include "rootfs/exchange.h"
+#include "rootfs/packages.h"
+#include "rootfs/place.h"
+#include "rootfs/survey.h"
+#include "rootfs/tree_writer.h"
+#include "rootfs/upkeep.h"
+
+namespace immure::rootfs {
+namespace {
+
+constexpr uint32_t kOpenFolder = 01777;
+constexpr size_t kLongestPasswd = 16u << 20;
+
+uint32_t mode_as_written(const Entry& entry) {
+  switch (entry.kind) {
+    case Entry::Kind::Directory: return entry.mode == kOpenFolder ? kOpenFolder : entry.mode & 0755;
+    case Entry::Kind::Device: return 0666;
+    case Entry::Kind::Link: return 0777;
+    case Entry::Kind::File:
+    case Entry::Kind::Made: return entry.mode & 0755;
+  }
+  return 0;
+}
+
+// The tree in the making, and its manifest: gone again unless they have got their names.
+class Staging {
+ public:
+  explicit Staging(const Place& place)
+      : place_(place), tree_(place.hidden(random_letters())), manifest_(tree_ + ".json") {}
+  ~Staging() {
+    if (made_) (void)remove_tree(place_.folder(), tree_);
+    if (made_) unlinkat(place_.folder(), manifest_.c_str(), 0);
+  }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+
+  Status make();
+  Status write_manifest(const Manifest& manifest) const;
+  Status sync() const;
+  void keep() { made_ = false; }
+  int top() const { return fd_.get(); }
+  Ids ids() const { return ids_; }
+  Finished finished(int64_t epoch) const { return {tree_, manifest_, epoch}; }
+
+ private:
+  const Place& place_;
+  std::string tree_, manifest_;
+  bool made_ = false;
+  UniqueFd fd_;
+  Ids ids_;
+};
+
+Status Staging::make() {
+  auto cannot = [this](int err) {
+    return fail(Code::kSystem, "cannot make a folder in " + quoted(path_folder(place_.root())), {},
+                err == EACCES || err == EROFS ? "choose a folder that you may write to" : "", {}, err);
+  };
+  if (mkdirat(place_.folder(), tree_.c_str(), 0700) != 0) return cannot(errno);
+  made_ = true;
+  int fd = open_within(place_.folder(), tree_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (fd < 0) return cannot(-fd);
+  fd_.reset(fd);
+  // What the folder above hands down: lists of who may write, and its group.
+  for (const char* list : {"system.posix_acl_default", "system.posix_acl_access"})
+    if (fremovexattr(fd, list) != 0 && errno != ENODATA && errno != EOPNOTSUPP) return cannot(errno);
+  struct stat st {};
+  if (fchown(fd, geteuid(), getegid()) != 0 || fchmod(fd, 0700) != 0 || fstat(fd, &st) != 0)
+    return cannot(errno);
+  ids_ = {st.st_uid, st.st_gid};
+  if (st.st_uid != geteuid()) return cannot(EPERM);
+  return {};
+}
+
+Status Staging::write_manifest(const Manifest& manifest) const {
+  const std::string name = place_.manifest_name();
+  UniqueFd fd(
+      openat(place_.folder(), manifest_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return cannot_write(name, errno);
+  if (auto written = write_fd(fd.get(), encode_manifest(manifest), name); !written)
+    return cannot_write(name, written.error().sys_errno);
+  // It too shall have no list of who else may write.
+  if (fremovexattr(fd.get(), "system.posix_acl_access") != 0 && errno != ENODATA && errno != EOPNOTSUPP)
+    return cannot_write(name, errno);
+  if (fchown(fd.get(), geteuid(), getegid()) != 0 || fchmod(fd.get(), 0644) != 0 || fsync(fd.get()) != 0)
+    return cannot_write(name, errno);
+  return {};
+}
+
+Status Staging::sync() const {
+  if (syncfs(fd_.get()) == 0) return {};
+  return cannot_write("/", errno);
+}
+
+// Who owns what: names are those of the root's own passwd, so that they mean in it what they say.
+class Owners {
+ public:
+  static Result<Owners> of(const Collection& collection, const Source& source, bool as_root, Ids own);
+  Result<Ids> ids(const Entry& entry, std::string& notes);
+
+ private:
+  bool as_root_ = false;
+  Ids own_;
+  std::string passwd_;
+  std::unordered_map<std::string, Ids> known_;
+};
+
+Result<Owners> Owners::of(const Collection& collection, const Source& source, bool as_root, Ids own) {
+  Owners owners;
+  owners.as_root_ = as_root;
+  owners.own_ = own;
+  const Entry* passwd = collection.find("/etc/passwd");
+  if (passwd == nullptr) return owners;
+  owners.passwd_ = passwd->text;
+  if (passwd->kind != Entry::Kind::File) return owners;
+  auto text = source.read_text(passwd->source, kLongestPasswd);
+  if (!text) return tl::unexpected<Error>(std::move(text.error()));
+  owners.passwd_ = std::move(*text);
+  return owners;
+}
+
+Result<Ids> Owners::ids(const Entry& entry, std::string& notes) {
+  if (!as_root_) {
+    if (!entry.owner.empty())
+      add_note(notes, "only root can give files away: all of it belongs to you, also what is another's");
+    return own_;
+  }
+  if (entry.owner.empty()) return Ids{};
+  if (auto known = known_.find(entry.owner); known != known_.end()) return known->second;
+  auto user = find_user(passwd_, std::string_view(entry.owner));
+  if (!user)
+    return fail(Code::kIds, quoted(entry.path) + " cannot belong to " + quoted(entry.owner),
+                "the passwd of the root has no such user", "name the user with --user");
+  return known_[entry.owner] = Ids{user->uid, user->gid};
+}
+
+// What is known before anything is written.
+Result<std::vector<ManifestEntry>> draft(const Collection& collection, const std::vector<const Entry*>& order,
+                                         Owners& owners, const Source& source, std::string& notes) {
+  std::vector<uint32_t> place_of(collection.size());
+  for (size_t at = 0; at < order.size(); ++at)
+    place_of[static_cast<size_t>(order[at] - collection.entries().data())] = static_cast<uint32_t>(at);
+  std::vector<ManifestEntry> entries(order.size());
+  std::vector<std::string> sources(order.size());
+  for (size_t at = 0; at < order.size(); ++at) {
+    const Entry& from = *order[at];
+    ManifestEntry& to = entries[at];
+    auto ids = owners.ids(from, notes);
+    if (!ids) return tl::unexpected<Error>(std::move(ids.error()));
+    to.kind = from.kind;
+    to.path = from.path;
+    to.owner = from.owner;
+    to.mode = mode_as_written(from);
+    to.uid = ids->uid;
+    to.gid = ids->gid;
+    to.state = from.state;
+    to.reasons = from.reasons;
+    for (Reason& reason : to.reasons)
+      if (reason.by != kNobody) reason.by = place_of[reason.by];
+    if (from.kind == Entry::Kind::Link) to.text = from.text;
+    if (from.kind == Entry::Kind::Device) to.rdev = from.rdev;
+    if (from.kind != Entry::Kind::File) continue;
+    sources[at] = to.source = from.source;
+    to.mtime_ns = from.look.mtime_ns;
+    to.ctime_ns = from.look.ctime_ns;
+    to.device = from.look.device;
+    to.inode = from.look.inode;
+  }
+  std::vector<std::string> packages = Packages(source).owners(sources);
+  for (size_t at = 0; at < entries.size() && at < packages.size(); ++at)
+    if (!sources[at].empty()) entries[at].package = std::move(packages[at]);
+  return entries;
+}
+
+CopyMode mode_done(const WriteOptions& options, const Written& written) {
+  if (options.mode == CopyMode::Bind) return CopyMode::Bind;
+  return written.reflinked != 0 ? CopyMode::Reflink : CopyMode::Copy;
+}
+
+// Directories whose content a program owns; one within another goes with it.
+std::vector<State> states_of(const Manifest& manifest) {
+  std::vector<State> states;
+  for (const ManifestEntry& entry : manifest.entries)
+    if (entry.state && (states.empty() || !path_within(entry.path, states.back().path)))
+      states.push_back({entry.path, entry.mode, {entry.uid, entry.gid}});
+  return states;
+}
+
+// The state that the new root has no place for.
+const std::string* without_place(const Survey& old, const Collection& collection) {
+  for (const std::string& state : old.states) {
+    std::string_view at = state;
+    const Entry* entry = nullptr;
+    while (at != "/" && (entry == nullptr || !entry->state)) {
+      entry = collection.find(at);
+      at = path_folder(at);
+    }
+    if (entry == nullptr || !entry->state) return &state;
+  }
+  return nullptr;
+}
+
+bool lies_in(const Source& source, int root) {
+  struct stat wanted {};
+  struct stat st {};
+  struct stat last {};
+  UniqueFd at(openat(source.root_fd(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (fstat(root, &wanted) != 0) return true;
+  for (; at && fstat(at.get(), &st) == 0; last = st) {
+    if (st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino) return true;
+    if (st.st_dev == last.st_dev && st.st_ino == last.st_ino) return false;
+    at = UniqueFd(openat(at.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  }
+  return true;
+}
+
+// The root that is to be replaced, open, when nothing of value is lost with it.
+Result<UniqueFd> open_replaced(const Place& place, const WriteOptions& options,
+                               const Collection& collection) {
+  if (!options.replace)
+    return fail(
+        Code::kBadRoot, quoted(place.root()) + " is there already", "it is a root that immure build made",
+        "refresh it with immure root refresh, remove it with immure root remove, or choose another name");
+  auto manifest = read_manifest(place.root());
+  if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));
+  UniqueFd top(open_within(place.folder(), place.name().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (!top) return fail(Code::kBadRoot, quoted(place.root()) + " cannot be read", {}, {}, {}, errno);
+  const bool discard = options.discard_changes;
+  auto found = survey(*manifest, top.get(), discard ? Contents::Trusted : Contents::Compared);
+  if (!found) return tl::unexpected<Error>(std::move(found.error()));
+  IMMURE_TRY(may_be_lost(*found, place.root(), discard, "replaced"));
+  if (const std::string* state = discard ? nullptr : without_place(*found, collection); state != nullptr)
+    return fail(Code::kBadRoot, quoted(place.root()) + " is not replaced",
+                quoted(*state) + " in it holds what a program has put there, and is no folder of the new one",
+                "copy what is needed, and say --discard");
+  return top;
+}
+
+}  // namespace
+
+Result<Written> write_root(const Collection& collection, const Source& source, const std::string& target,
+                           const WriteOptions& options) {
+  if (collection.find("/") == nullptr)
+    return fail(Code::kBadRoot, quoted(target) + " would be empty", "nothing was asked for");
+  auto place = Place::open(target);
+  if (!place) return tl::unexpected<Error>(std::move(place.error()));
+  Holding holding;
+  auto lock = PlaceLock::take(*place);
+  if (!lock) return tl::unexpected<Error>(std::move(lock.error()));
+  IMMURE_TRY(lock->clear_leftovers());
+  auto found = place->look();
+  if (!found) return tl::unexpected<Error>(std::move(found.error()));
+  UniqueFd old_root;
+  if (*found != Target::New) {
+    UniqueFd there(open_within(place->folder(), place->name().c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    if (!there || lies_in(source, there.get()))
+      return fail(Code::kBadRoot, quoted(target) + " cannot be a root", "files are taken from there",
+                  "choose another name");
+  }
+  if (*found == Target::Ours) {
+    auto old = open_replaced(*place, options, collection);
+    if (!old) return tl::unexpected<Error>(std::move(old.error()));
+    old_root = std::move(*old);
+  }
+
+  Staging staging(*place);
+  IMMURE_TRY(staging.make());
+  Written written;
+  const bool as_root = geteuid() == 0;
+  auto owners = Owners::of(collection, source, as_root, staging.ids());
+  if (!owners) return tl::unexpected<Error>(std::move(owners.error()));
+  const std::vector<const Entry*> order = collection.sorted();
+  auto entries = draft(collection, order, *owners, source, written.note);
+  if (!entries) return tl::unexpected<Error>(std::move(entries.error()));
+  Fill fill{order, source, options.mode, options.epoch, staging.top(), as_root, staging.ids(), *entries};
+  IMMURE_TRY(fill_tree(fill, written));
+
+  Manifest& manifest = written.manifest;
+  manifest.recipe = options.recipe;
+  manifest.mode = mode_done(options, written);
+  manifest.epoch = options.epoch;
+  manifest.entries = std::move(*entries);
+  manifest.tree_digest = tree_digest(manifest.entries);
+  IMMURE_TRY(staging.write_manifest(manifest));
+  if (options.durable) IMMURE_TRY(staging.sync());
+  IMMURE_TRY(Holding::still_wanted());
+  const Finished finished = staging.finished(options.epoch);
+  if (old_root) {
+    IMMURE_TRY(exchange(*place, finished, old_root.get(), states_of(manifest), written.note));
+  } else {
+    IMMURE_TRY(take_name(*place, finished, *found));
+  }
+  staging.keep();
+  return written;
+}
+
+}  // namespace immure::rootfs

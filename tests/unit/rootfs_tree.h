@@ -1,0 +1,139 @@
+// A small tree to take files from, a folder to build in, and the collection that a collector would have made of
+// it; for the tests of the writer, of manifests and of upkeep.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rootfs/collection.h"
+#include "rootfs/manifest.h"
+#include "rootfs/source.h"
+#include "rootfs/writer.h"
+
+namespace immure::rootfs {
+
+inline void put_text(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+}
+
+inline std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline struct stat stat_at(const std::string& path) {
+  struct stat st {};
+  EXPECT_EQ(lstat(path.c_str(), &st), 0) << path;
+  return st;
+}
+
+// ".", and what is below, sorted; nothing of it is followed.
+inline std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+struct RootTest : testing::Test {
+  void SetUp() override {
+    const char* folder = getenv("IMMURE_TEST_FOLDER");
+    std::string pattern = std::string(folder == nullptr ? "/tmp" : folder) + "/immure-rootfs-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    top = pattern;
+    from = top + "/from";
+    at = top + "/at";
+    root = at + "/root";
+    std::filesystem::create_directories(from + "/usr/bin");
+    std::filesystem::create_directories(from + "/usr/lib");
+    std::filesystem::create_directory(at);
+    put_text(from + "/usr/bin/tool", "the tool");
+    put_text(from + "/usr/lib/part", std::string(300'000, 'p'));
+    chmod((from + "/usr/bin/tool").c_str(), 04775);
+    chmod((from + "/usr/lib/part").c_str(), 0666);
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(top, ignored);
+  }
+
+  Source source() const { return Source::open(from).value(); }
+
+  Entry entry(Entry::Kind kind, const std::string& path, uint32_t mode = 0755) const {
+    Entry made;
+    made.kind = kind;
+    made.path = path;
+    made.mode = mode;
+    made.reasons = {{Because::Named, kNobody, {}}};
+    return made;
+  }
+  Entry file(const std::string& path) const {
+    Entry made = entry(Entry::Kind::File, path);
+    made.source = path;
+    auto trail = source().walk(path);
+    EXPECT_TRUE(trail) << path;
+    if (!trail) return made;
+    made.look = trail->look;
+    made.mode = trail->look.mode;
+    return made;
+  }
+  Entry link(const std::string& path, const std::string& target) const {
+    Entry made = entry(Entry::Kind::Link, path, 0777);
+    made.text = target;
+    return made;
+  }
+  Entry text(const std::string& path, const std::string& content, uint32_t mode = 0644) const {
+    Entry made = entry(Entry::Kind::Made, path, mode);
+    made.text = content;
+    return made;
+  }
+  Entry device(const std::string& path, uint64_t major, uint64_t minor) const {
+    Entry made = entry(Entry::Kind::Device, path, 0666);
+    made.rdev = major << 32 | minor;
+    return made;
+  }
+  Entry state(const std::string& path, const std::string& owner = {}) const {
+    Entry made = entry(Entry::Kind::Directory, path, 0750);
+    made.state = true;
+    made.owner = owner;
+    return made;
+  }
+
+  // One of each.
+  Collection collection() const {
+    Collection all;
+    all.put(file("/usr/bin/tool"));
+    Entry part = file("/usr/lib/part");
+    part.reasons = {{Because::Needed, 0, "part"}};
+    all.put(std::move(part));
+    all.put(link("/bin", "usr/bin"));
+    all.put(text("/etc/passwd", "root:x:0:0::/root:/bin/sh\nservice:x:4711:4712::/var/lib/service:/bin/sh\n"));
+    all.put(device("/dev/null", 1, 3));
+    all.put(state("/var/lib/service", "service"));
+    all.put(entry(Entry::Kind::Directory, "/tmp", 01777));
+    return all;
+  }
+
+  Result<Written> write(const Collection& what, WriteOptions options = {}) const {
+    options.recipe.source_root = from;
+    return write_root(what, source(), root, options);
+  }
+  Written written(WriteOptions options = {}) const {
+    auto done = write(collection(), options);
+    EXPECT_TRUE(done) << format(done.error());
+    return done ? std::move(*done) : Written{};
+  }
+
+  std::string top, from, at, root;
+};
+
+}  // namespace immure::rootfs

@@ -1,7 +1,5 @@
 #include "cli/build_report.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <unordered_set>
@@ -40,6 +38,13 @@ Sum sum_of(const Manifest& manifest) {
     }
   }
   return sum;
+}
+
+// Sizes below each other.
+std::string sized(uint64_t bytes, std::string_view text) {
+  constexpr size_t kColumn = 12;
+  std::string size = format_size(bytes);
+  return std::string(kColumn - std::min(kColumn, size.size()), ' ') + size + "  " + std::string(text) + "\n";
 }
 
 std::string counted(uint64_t n, std::string_view one, std::string_view more) {
@@ -231,13 +236,13 @@ std::string size_text(const Manifest& manifest) {
     if (entry.size == 0) break;
     std::string who = blamed(manifest, at);
     blame[who] += entry.size;
-    text += fmt::format("{:>12}  {}  ({})\n", format_size(entry.size), printable(entry.path), printable(who));
+    text += sized(entry.size, printable(entry.path) + "  (" + printable(who) + ")");
   }
   std::vector<std::pair<uint64_t, std::string>> sums;
   for (const auto& [who, size] : blame) sums.emplace_back(size, who);
   std::sort(sums.rbegin(), sums.rend());
   text += "in all, by what asked for it:\n";
-  for (const auto& [size, who] : sums) text += fmt::format("{:>12}  {}\n", format_size(size), printable(who));
+  for (const auto& [size, who] : sums) text += sized(size, printable(who));
   return text;
 }
 
@@ -285,11 +290,9 @@ std::string unused_text(const Manifest& manifest, const std::vector<std::string>
     const ManifestEntry& entry = manifest.entries[at];
     if ((entry.kind != Entry::Kind::File && entry.kind != Entry::Kind::Made) || used.contains(at)) continue;
     sum += entry.size, ++count;
-    text += fmt::format("{:>12}  {}  ({})\n", format_size(entry.size), printable(entry.path),
-                        printable(blamed(manifest, at)));
+    text += sized(entry.size, printable(entry.path) + "  (" + printable(blamed(manifest, at)) + ")");
   }
-  return text +
-         fmt::format("{} never opened: {}\n", counted(count, "file was", "files were"), format_size(sum));
+  return text + counted(count, "file was", "files were") + " never opened: " + format_size(sum) + "\n";
 }
 
 }  // namespace immure::cli

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/build.h"
 #include "cli/completion.h"
 #include "cli/demo.h"
 #include "cli/doctor.h"
@@ -13,6 +14,7 @@
 #include "cli/jails.h"
 #include "cli/policy.h"
 #include "cli/prove.h"
+#include "cli/root.h"
 #include "cli/run_full.h"
 #include "cli/version.h"
 
@@ -40,6 +42,13 @@ constexpr Verb kVerbs[] = {
      "By the jail's control group where that is one of version 2; else by SIGSTOP to\neach process, which a "
      "SIGCONT from inside can undo. immure thaw lets them go on.\n"},
     {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw},
+    {"build", "DIR [PROGRAM]… [OPTION]… [--for CMD…]", "a root with what programs need, and nothing else",
+     "--for --package --file --preset --with --user --from --source --mode --trace --no-dev --dry-run --replace "
+     "--discard-changes --write-profile --no-smoke --why --tree --size --diff --unused --list --json --help",
+     Completes::Nothing, build, {}, "--file --from --source --write-profile --diff",
+     "--for --package --preset --with --user --mode --why"},
+    {"root", "status|verify|refresh|remove DIR", "such a root against what it was made of",
+     "status verify refresh remove --json --discard-changes --no-smoke --help", Completes::Nothing, root},
     {"prove", "[OPTION]… [option of run]…", "attack the jail, and show what holds",
      "--against --only --skip --ablate --sarif --junit --html --baseline --list --explain --json --jsonl "
      "--colour --no-colour",
@@ -65,7 +74,7 @@ constexpr Verb kVerbs[] = {
     {"help", "[VERB]", "this page, or a verb's", "", Completes::Verbs, help},
 };
 
-constexpr size_t kHelpAt = 14;
+constexpr size_t kHelpAt = 16;
 
 }  // namespace
 
@@ -89,8 +98,6 @@ std::string overview() {
          "\n"
          "  immure run --ro-bind . -- ./check   no network, no files but /usr and this\n"
          "  immure run --bind . -- make         this folder writable, nothing else\n"
-         "  immure explain --bind . -- make     what that would do, step by step\n"
-         "\n"
          "A verb's own page: immure help VERB.  All of a run's options: immure run --help\n";
 }
 

@@ -164,7 +164,7 @@ Result<ExecRequest> parse_exec(std::span<char* const> args, int first_index) {
       return fail(Code::kUsage, "exec does not know --" + std::string(word.option->name),
                   "a jail is what it was made as: who enters it cannot change it", "immure exec --help", word.origin);
   }
-  if (!parsed->profiles.empty() || parsed->dry_run)
+  if (!parsed->profiles.empty() || parsed->dry_run || parsed->build)
     return fail(Code::kUsage, "exec takes no profile", "a jail is what it was made as", "immure exec --help");
   request.words = std::move(parsed->words);
   request.command = std::move(parsed->command);

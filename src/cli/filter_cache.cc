@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/private_folder.h"
 #include "filter/filter.h"
 #include "input/oci_seccomp.h"
 #include "run/state.h"
@@ -25,12 +26,6 @@ constexpr size_t kDigestLine = 65;  // 64 digits and a newline
 
 // Compiled filters of another layout must not be found: raise it when pack_filter or the compiler's input changes.
 constexpr std::string_view kLayout = "immure filter 1 " IMMURE_VERSION;
-
-bool own_folder(const std::string& path) {
-  struct stat st {};
-  if (lstat(path.c_str(), &st) != 0) return false;
-  return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0;
-}
 
 Result<std::string> compile_json(std::string_view json, const std::string& path, uint64_t capabilities) {
   auto policy = read_oci_seccomp(json, path, capabilities);
@@ -45,16 +40,6 @@ Result<std::string> compile_json(std::string_view json, const std::string& path,
 std::string filter_cache_folder() {
   auto state = run::state_dir();
   return state ? *state + "/filters" : std::string();
-}
-
-bool open_filter_cache(const std::string& folder) {
-  if (folder.empty()) return false;
-  for (size_t slash = folder.find('/', 1);; slash = folder.find('/', slash + 1)) {
-    std::string part = folder.substr(0, slash);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return false;
-    if (slash == std::string::npos) break;
-  }
-  return own_folder(folder);
 }
 
 std::string filter_cache_key(std::string_view json, uint64_t capabilities, std::string_view kernel_release) {
@@ -91,7 +76,7 @@ Result<std::string> compiled_filter(const std::string& path, uint64_t capabiliti
                 json.error().sys_errno);
   struct utsname kernel {};
   uname(&kernel);
-  bool usable = open_filter_cache(folder);
+  bool usable = open_private_folder(folder);
   std::string file = folder + "/" + filter_cache_key(*json, capabilities, kernel.release) + ".bpf";
   if (usable) {
     std::string cached = read_cached_filter(file);

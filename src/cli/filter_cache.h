@@ -23,8 +23,6 @@ Result<std::string> compiled_filter(const std::string& path, uint64_t capabiliti
 
 // ---- the parts, for tests
 
-// Makes it and its parents, 0700. False: it cannot be used.
-bool open_filter_cache(const std::string& folder);
 // A file's name: digest of the JSON, of immure's version, of the kernel (minKernel) and of the capabilities.
 std::string filter_cache_key(std::string_view json, uint64_t capabilities, std::string_view kernel_release);
 // The form in a file: a line with the digest of what follows, then the program.

@@ -22,12 +22,22 @@ Result<const Preset*> find_preset(const std::vector<Preset>& all, const std::str
               meant.empty() ? "immure build --list has them" : "did you mean " + quoted(meant) + "?");
 }
 
-void take_preset(const Preset& preset, Wish& wish) {
-  auto item = [&](const std::string& word) {
-    return Wish::Item{word, {Because::Preset, kNobody, preset.name}, preset.place};
+// A path in a preset may be a pattern, since some have a version in them: what matches none of the files is
+// kept as it is, and is then missed by that name.
+void take_preset(const Preset& preset, const rootfs::Source& source, Wish& wish) {
+  auto take = [&](const std::string& word, std::vector<Wish::Item>& items) {
+    std::vector<std::string> paths;
+    if (word.find('*') != std::string::npos) paths = source.glob(word);
+    if (paths.empty()) paths.push_back(word);
+    for (std::string& path : paths) {
+      Wish::Item& item = items.emplace_back();
+      item.word = std::move(path);
+      item.reason = {Because::Preset, kNobody, preset.name};
+      item.origin = preset.place;
+    }
   };
-  for (const std::string& word : preset.programs) wish.programs.push_back(item(word));
-  for (const std::string& word : preset.files) wish.files.push_back(item(word));
+  for (const std::string& word : preset.programs) take(word, wish.programs);
+  for (const std::string& word : preset.files) take(word, wish.files);
   wish.users.insert(wish.users.end(), preset.users.begin(), preset.users.end());
   wish.folders.insert(wish.folders.end(), preset.folders.begin(), preset.folders.end());
   wish.texts.insert(wish.texts.end(), preset.texts.begin(), preset.texts.end());
@@ -66,7 +76,7 @@ Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
       gathered.run_words.insert(gathered.run_words.end(), gathered.presets.back().run.begin(),
                                 gathered.presets.back().run.end());
     }
-    for (const Preset& preset : gathered.presets) take_preset(preset, wish);
+    for (const Preset& preset : gathered.presets) take_preset(preset, source, wish);
   }
   auto collected = rootfs::collect(wish, source, *families);
   if (!collected) {

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/cached_root.h"
 #include "cli/explain.h"
 #include "cli/programs.h"
 #include "cli/wanted.h"
@@ -80,6 +81,7 @@ Result<int> run(const Invocation& call) {
     IMMURE_TRY(say(run_help()));
     return 0;
   }
+  if (parsed->build) IMMURE_TRY(build_root(*parsed));
   if (parsed->dry_run) return explain_run(std::move(*parsed), {}, call.environment);
   auto wanted = read_wanted(std::move(*parsed));
   if (!wanted) return tl::unexpected<Error>(std::move(wanted.error()));

@@ -24,7 +24,7 @@ int refuse(const Error& error) {
 
 // Whether the words ask for something that only immure-full can read.
 bool needs_full(const Parsed& parsed) {
-  if (parsed.help || parsed.dry_run) return true;
+  if (parsed.help || parsed.dry_run || parsed.build) return true;
   if (parsed.words_fd >= 0) return false;
   for (const std::string& profile : parsed.profiles)
     if (!shipped_profile(profile) || profile_file_exists(profile)) return true;

@@ -58,6 +58,8 @@ Status take_special(Reader& in, const Option& option, std::string value) {
     in.parsed.profiles.push_back(std::move(value));
   } else if (option.name == "dry-run") {
     in.parsed.dry_run = true;
+  } else if (option.name == "build") {
+    in.parsed.build = true;
   } else {
     in.parsed.help = true;
   }

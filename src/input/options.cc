@@ -18,6 +18,7 @@ constexpr auto kOptions = std::to_array<Option>({
     // name, takes, repeats, group, value, help, setter, holds, common
     {"profile", V, true, OptionGroup::Roots, "NAME|FILE", "minimal, shell, build, project, or a TOML file", nullptr, Holds::HostPathOrWord, true},
     {"root", V, false, OptionGroup::Roots, "DIR", "a prepared root; else /usr of the host, read-only", set::root, Holds::HostPath, true},
+    {"build", F, false, OptionGroup::Roots, "", "make a root with what CMD needs, and use that", nullptr},
     {"overlay", V, true, OptionGroup::Roots, "SRC[:DST]", "writable, what is written is thrown away; / too", set::overlay, Holds::HostPathFirst, true},
 
     {"bind", V, true, OptionGroup::Files, "SRC[:DST][:try]", "show a path of the outside, writable", set::bind, Holds::HostPathFirst, true},

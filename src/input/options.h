@@ -38,7 +38,7 @@ struct Option {
   std::string_view value;      // "SRC[:DST]"; one of a few words: "none|host"
   std::string_view help;       // one line
   // An option that takes nothing is given "" or "true", or "false" to take it back. Null: about this one
-  // command line (--profile, --dry-run, --help), so neither a word nor a key of a profile.
+  // command line (--profile, --build, --dry-run, --help), so neither a word nor a key of a profile.
   Status (*apply)(Jail&, std::string_view value, OriginId origin);
   Holds holds = Holds::Text;
   bool common = false;         // has a line of its own in --help
@@ -66,7 +66,7 @@ struct Parsed {
   std::vector<std::string> profiles;    // --profile, in order
   int words_fd = -1;                    // words that immure-full has already read from files
   int seccomp_fd = -1;                  // the filter that it has compiled
-  bool help = false, dry_run = false;
+  bool help = false, dry_run = false, build = false;
 };
 Result<Parsed> parse_arguments(std::span<char* const> arguments, int first_index);
 

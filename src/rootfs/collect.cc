@@ -371,12 +371,24 @@ Result<Collected> Collector::run() {
   IMMURE_TRY(finish());
   IMMURE_TRY(make_texts());
   IMMURE_TRY(finish());
+  tell_uncertain();
+  return Collected{std::move(files_), std::move(notes_)};
+}
+
+// What nobody can know by reading.
+void Collector::tell_uncertain() {
+  std::unordered_set<std::string_view> there;
+  for (const Entry& entry : files_.entries()) there.insert(path_name(entry.path));
+  for (const auto& [name, users] : lacking_) {
+    if (there.contains(name)) continue;  // who loads both has it by then
+    std::string more = users.size() > 1 ? " and " + num(users.size() - 1) + " more" : "";
+    note(quoted(files_[users.front()].path) + more + " could use " + quoted(name) + ", which is nowhere");
+  }
   for (uint32_t index : dlopens_)
     if (!families_.met_by(index))
       note(
           quoted(files_[index].path) +
           " loads libraries by names that cannot be read from it, and no family knows them: --trace sees them");
-  return Collected{std::move(files_), std::move(notes_)};
 }
 
 Result<Collected> collect(const Wish& wish, const Source& source, const std::vector<Family>& families) {

@@ -82,6 +82,7 @@ class Collector {
   void skeleton();
   Status make_texts();
   void own_texts();
+  void tell_uncertain();
 
   const Wish& wish_;
   const Source& source_;
@@ -93,6 +94,7 @@ class Collector {
   std::deque<uint32_t> work_;
   std::unordered_set<std::string> walked_;          // folders whose content is in
   std::unordered_map<uint32_t, Loading> loadings_;  // of libraries, by entry
+  std::map<std::string, std::vector<uint32_t>> lacking_;  // libraries that are nowhere, and what can do without
   std::vector<Loading> programs_;
   std::vector<uint32_t> dlopens_;
   std::vector<CachedLibrary> cache_;

@@ -55,7 +55,7 @@ Status Collector::examine_elf(uint32_t index, int fd) {
     auto found = libraries_.find(name, path, *elf, loading);
     if (!found) {
       if (vital(index)) return tl::unexpected<Error>(std::move(found.error()));
-      note(quoted(path) + " needs " + quoted(name) + ", which is nowhere");
+      lacking_[name].push_back(index);
       continue;
     }
     for (const std::string& library : found->paths) {
@@ -117,10 +117,10 @@ Status Collector::examine_script(uint32_t index, std::string_view first) {
     auto found = find_program(program);
     auto added = found ? add(*found, reason) : tl::unexpected<Error>(found.error());
     if (added) continue;
+    // Modules of languages begin with lines that nobody uses.
+    if (!vital(index)) continue;
     std::string what = quoted(path) + " is a script for " + quoted(program) + ", which is not there";
-    if (vital(index))
-      return fail(Code::kNotExecutable, what, {}, "install the interpreter", {}, added.error().sys_errno);
-    note(what);
+    return fail(Code::kNotExecutable, what, {}, "install the interpreter", {}, added.error().sys_errno);
   }
   return {};
 }

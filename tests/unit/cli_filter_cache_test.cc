@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "cli/filter_cache.h"
+#include "cli/private_folder.h"
 
 namespace immure::cli {
 namespace {
@@ -72,17 +73,17 @@ TEST_F(FilterCache, FilesOfOthersAreNotRead) {
 }
 
 TEST_F(FilterCache, FoldersOfOthersAreNotUsed) {
-  EXPECT_TRUE(open_filter_cache(folder_ + "/a/b"));
+  EXPECT_TRUE(open_private_folder(folder_ + "/a/b"));
   struct stat st {};
   ASSERT_EQ(stat((folder_ + "/a/b").c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 0777, 0700u);
   chmod((folder_ + "/a/b").c_str(), 0770);
-  EXPECT_FALSE(open_filter_cache(folder_ + "/a/b"));
+  EXPECT_FALSE(open_private_folder(folder_ + "/a/b"));
   ASSERT_EQ(symlink((folder_ + "/a").c_str(), (folder_ + "/l").c_str()), 0);
-  EXPECT_FALSE(open_filter_cache(folder_ + "/l"));
+  EXPECT_FALSE(open_private_folder(folder_ + "/l"));
   write("file", "", 0600);
-  EXPECT_FALSE(open_filter_cache(folder_ + "/file/x"));
-  EXPECT_FALSE(open_filter_cache(""));
+  EXPECT_FALSE(open_private_folder(folder_ + "/file/x"));
+  EXPECT_FALSE(open_private_folder(""));
 }
 
 TEST_F(FilterCache, KeysTellEverythingApartThatChangesTheProgram) {

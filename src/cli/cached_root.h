@@ -1,0 +1,20 @@
+// `immure run --build -- CMD`: a root with what the command needs, made when there is none of just that
+// content, and kept for the next time. Cached roots lie where no jail may write, not in a home that a jail
+// may have been given.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "input/options.h"
+
+namespace immure::cli {
+
+// Adds the word --root=… to the command line. Errors: as `immure build`; kUsage with --root beside it, or no
+// command.
+Status build_root(Parsed& parsed);
+
+// "/var/cache/immure/roots", as a user "/var/tmp/immure-roots-UID".
+std::string cached_roots();
+
+}  // namespace immure::cli

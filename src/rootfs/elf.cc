@@ -30,10 +30,12 @@ tl::unexpected<Error> bad(std::string_view shown_as, std::string why) {
 }
 
 // The segments of a program or library, and the interpreter among them.
-Status read_segments(ElfImage& image, Elf& out, std::string_view shown_as) {
+Status read_segments(ElfImage& image, uint16_t said, Elf& out, std::string_view shown_as) {
   size_t number = 0;
   if (elf_getphdrnum(image.elf, &number) != 0 || number > kMostHeaders)
     return bad(shown_as, "its number of segments cannot be right");
+  // libelf takes as many as there are.
+  if (number != said && said != PN_XNUM) return bad(shown_as, "its table of segments is not whole");
   for (size_t i = 0; i < number; ++i) {
     GElf_Phdr header;
     if (gelf_getphdr(image.elf, static_cast<int>(i), &header) == nullptr)
@@ -126,7 +128,7 @@ Result<Elf> read_elf(int fd, std::string_view shown_as) {
   ElfImage image;
   image.elf = handle.get();
   image.machine = out.machine;
-  IMMURE_TRY(read_segments(image, out, shown_as));
+  IMMURE_TRY(read_segments(image, header.e_phnum, out, shown_as));
   std::string flaw;
   bool pie = false;
   if (image.dynamic && !read_dynamic(image, out, pie, flaw)) return bad(shown_as, std::move(flaw));
@@ -141,8 +143,9 @@ Result<Shebang> read_shebang(std::string_view first, std::string_view shown_as) 
     return fail(Code::kBadValue, "the script " + quoted(shown_as) + " has no interpreter", why);
   };
   if (!first.starts_with("#!")) return no("it does not begin with #!");
-  std::string_view line = first.substr(2, first.find('\n') - 2);
-  const bool whole = first.size() < kRead || first.find('\n') != std::string_view::npos;
+  const size_t newline = first.find('\n');
+  const bool whole = first.size() < kRead || newline != std::string_view::npos;
+  std::string_view line = first.substr(2, newline - 2);
   while (!line.empty() && is_spacetab(line.front())) line.remove_prefix(1);
   const size_t end = std::min(line.find_first_of(std::string_view(" \t\0", 3)), line.size());
   // The kernel goes on with an argument that was cut, never with a path that was.
@@ -153,7 +156,8 @@ Result<Shebang> read_shebang(std::string_view first, std::string_view shown_as) 
   if (shebang.interpreter.front() != '/')
     return no(
         "what stands behind the #! is no absolute path, and would be looked for in whatever folder it is started");
-  line.remove_prefix(end);
+  if (!whole) line.remove_suffix(1);  // where the kernel puts the end of the text
+  line.remove_prefix(std::min(end, line.size()));
   line = line.substr(0, line.find('\0'));
   while (!line.empty() && is_spacetab(line.front())) line.remove_prefix(1);
   while (!line.empty() && is_spacetab(line.back())) line.remove_suffix(1);

@@ -18,11 +18,18 @@ constexpr size_t kLongestName = 4096;
 constexpr size_t kLongestFolders = 1 << 16;
 constexpr uint64_t kMostStrings = 64u << 20;
 constexpr uint64_t kMostSymbols = 2u << 20;
+constexpr uint64_t kMostRelocations = 4u << 20;
 
 // The tables of the dynamic section, by address.
 struct Tables {
-  std::optional<uint64_t> strings, symbols, hash, gnu_hash;
+  std::optional<uint64_t> strings, symbols, hash, gnu_hash, mips_number;
   uint64_t strings_size = 0;
+  struct Relocations {
+    std::optional<uint64_t> address;
+    uint64_t size = 0;
+    bool addend = false;
+  };
+  Relocations rel, rela{{}, 0, true}, plt;
 };
 
 uint32_t word(const Elf_Data* data, size_t index) { return static_cast<const uint32_t*>(data->d_buf)[index]; }
@@ -63,6 +70,16 @@ class Dynamic {
         case DT_SYMTAB: tables_.symbols = entry.d_un.d_ptr; break;
         case DT_HASH: tables_.hash = entry.d_un.d_ptr; break;
         case DT_GNU_HASH: tables_.gnu_hash = entry.d_un.d_ptr; break;
+        case DT_REL: tables_.rel.address = entry.d_un.d_ptr; break;
+        case DT_RELSZ: tables_.rel.size = entry.d_un.d_val; break;
+        case DT_RELA: tables_.rela.address = entry.d_un.d_ptr; break;
+        case DT_RELASZ: tables_.rela.size = entry.d_un.d_val; break;
+        case DT_JMPREL: tables_.plt.address = entry.d_un.d_ptr; break;
+        case DT_PLTRELSZ: tables_.plt.size = entry.d_un.d_val; break;
+        case DT_PLTREL: tables_.plt.addend = entry.d_un.d_val == DT_RELA; break;
+        case DT_MIPS_SYMTABNO:
+          if (image_.machine.number == EM_MIPS) tables_.mips_number = entry.d_un.d_val;
+          break;
         case DT_FLAGS_1:
           out_.no_default_libraries = (entry.d_un.d_val & DF_1_NODEFLIB) != 0;
           pie = (entry.d_un.d_val & DF_1_PIE) != 0;
@@ -111,11 +128,37 @@ class Dynamic {
            take(runpath_, kLongestFolders, out_.runpath);
   }
 
-  // How many symbols there are is said by the tables for looking them up only. Nothing: these are not whole.
+  // How many symbols there are is said by the tables for looking them up only; and where nothing can be
+  // looked up, since a program offers nothing, by who uses them. Nothing: a table is not whole.
   std::optional<uint64_t> number_of_symbols() const {
+    if (tables_.mips_number) return tables_.mips_number;
     if (tables_.hash) return by_hash(*tables_.hash);
-    if (tables_.gnu_hash) return by_gnu_hash(*tables_.gnu_hash);
-    return 0;
+    auto number = tables_.gnu_hash ? by_gnu_hash(*tables_.gnu_hash) : 0;
+    if (!number || *number > 0) return number;
+    uint64_t last = 0;
+    for (const Tables::Relocations* table : {&tables_.rel, &tables_.rela, &tables_.plt})
+      if (table->address && table->size != 0 && !by_relocations(*table, last)) return std::nullopt;
+    return last == 0 ? 0 : last + 1;
+  }
+
+  bool by_relocations(const Tables::Relocations& table, uint64_t& last) const {
+    const Elf_Type type = table.addend ? ELF_T_RELA : ELF_T_REL;
+    const size_t one = gelf_fsize(image_.elf, type, 1, EV_CURRENT);
+    const uint64_t number = table.size / one;
+    auto place = image_.place(*table.address);
+    if (!place || table.size > place->left || number > kMostRelocations) return false;
+    Elf_Data* data = number == 0 ? nullptr : image_.data(place->offset, number * one, type);
+    if (data == nullptr) return number == 0;
+    GElf_Rela with{};
+    GElf_Rel without{};
+    for (size_t i = 0; i < number; ++i) {
+      const int index = static_cast<int>(i);
+      if (table.addend ? gelf_getrela(data, index, &with) == nullptr
+                       : gelf_getrel(data, index, &without) == nullptr)
+        return false;
+      last = std::max<uint64_t>(last, GELF_R_SYM(table.addend ? with.r_info : without.r_info));
+    }
+    return true;
   }
 
   std::optional<uint64_t> by_hash(uint64_t address) const {
@@ -129,7 +172,8 @@ class Dynamic {
     return wide ? static_cast<const uint64_t*>(head->d_buf)[1] : word(head, 1);
   }
 
-  // The last symbol is the end of the chain that begins last.
+  // The last symbol is the end of the chain that begins last. 0: there is no chain, and the place where they
+  // would begin says nothing then.
   std::optional<uint64_t> by_gnu_hash(uint64_t address) const {
     constexpr uint64_t kHead = 16, kWord = 4;
     auto place = image_.place(address);
@@ -141,11 +185,11 @@ class Dynamic {
     if (buckets > kMostSymbols || first > kMostSymbols) return std::nullopt;
     uint64_t at = kHead + bloom, last = 0;
     if (at > place->left || buckets * kWord > place->left - at) return std::nullopt;
-    if (buckets == 0) return first;
+    if (buckets == 0) return 0;
     Elf_Data* heads = image_.data(place->offset + at, buckets * kWord, ELF_T_WORD);
     if (heads == nullptr) return std::nullopt;
     for (size_t i = 0; i < buckets; ++i) last = std::max<uint64_t>(last, word(heads, i));
-    if (last < first) return first;
+    if (last < first || last == 0) return 0;
     at += buckets * kWord + (last - first) * kWord;
     constexpr uint64_t kAtOnce = 256;
     while (last < kMostSymbols && at < place->left) {

@@ -19,7 +19,7 @@ namespace {
 // names counted from behind them. New: see below, names counted from its beginning.
 constexpr std::string_view kOldMagic = "ld.so-1.7.0", kNewMagic = "glibc-ld.so.cache1.1";
 constexpr size_t kOldHead = 16, kOldEntry = 12, kNewHead = 48, kNewEntry = 24;
-constexpr size_t kNumberAt = 20, kLengthAt = 24, kOrderAt = 28, kExtensionAt = 32;  // in the new head
+constexpr size_t kNumberAt = 20, kOrderAt = 28;  // in the new head
 constexpr uint8_t kOrderMask = 3, kOrderUnset = 0, kOrderLittle = 2, kOrderBig = 3;
 constexpr bool kHostIsLittle = std::endian::native == std::endian::little;
 // An entry for a folder of glibc-hwcaps: the low word is the folder's number in the table of the extension.
@@ -303,7 +303,7 @@ std::vector<std::string> LoaderCache::find(std::string_view name, const Machine&
 std::string write_loader_cache(std::vector<CachedLibrary> libraries) {
   // What such a number means stands in another cache; the folder's name in the path says it.
   for (CachedLibrary& library : libraries)
-    if ((library.hwcap & kByFolder) != 0) library.hwcap = 0;
+    if ((library.hwcap & kByFolder) != 0 || !hwcaps_folder(library.path).empty()) library.hwcap = 0;
   std::sort(libraries.begin(), libraries.end(), comes_before);
   auto same = [](const CachedLibrary& a, const CachedLibrary& b) {
     return a.name == b.name && a.path == b.path && a.flags == b.flags && a.hwcap == b.hwcap;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "rootfs/source.h"
 
 namespace immure::rootfs {
 
@@ -67,6 +68,11 @@ Result<std::vector<Family>> families(const std::vector<std::string>& folders = d
 Result<std::vector<Preset>> presets(const std::vector<std::string>& folders = data_folders());
 Result<Family> parse_family(std::string_view text, std::string_view name, std::string_view shown_as);
 Result<Preset> parse_preset(std::string_view text, std::string_view name, std::string_view shown_as);
+
+// Programs, files and the first word of the smoke command may be patterns, for what has its version in its
+// name. Here they are what they match in that source: of programs the one with the highest version, of files
+// all. Errors: kMissingSource, with the packages to install, when one matches nothing.
+Result<Preset> settled(Preset preset, const Source& source);
 
 // Whether `text` matches `pattern`; `stars` gets what each star matched. across: "*" matches "/" too.
 bool matches(std::string_view pattern, std::string_view text, bool across, std::vector<std::string>* stars);

@@ -33,17 +33,26 @@ bool is_wanted(const std::vector<std::string>& users, const std::string& name) {
 
 constexpr size_t kPasswdFields = 7, kGroupFields = 4;
 
+// Whom a program in `immure run` is when nothing else was said: some ask who they are and do not start
+// without an answer. A user of the host's who is wanted and has the number keeps it.
+constexpr const char* kJailUser = "jail";
+constexpr const char* kJailId = "1000";
+
 std::string passwd(const Source& source, const std::vector<std::string>& users, const Collection& files) {
-  std::string text = "root:x:0:0:root:/:" +
-                     std::string(files.find("/bin/sh") || files.find("/usr/bin/sh") ? "/bin/sh" : kNoLogin) +
+  const std::string usual(files.find("/bin/sh") || files.find("/usr/bin/sh") ? "/bin/sh" : kNoLogin);
+  std::string text = "root:x:0:0:root:/:" + usual +
                      "\nnobody:x:65534:65534:nobody:/nonexistent:" + std::string(kNoLogin) + "\n";
+  bool id_is_taken = false;
   for (const auto& row : rows(source, "/etc/passwd", kPasswdFields)) {
     if (!is_wanted(users, row[0]) || row[0] == "root" || row[0] == "nobody") continue;
+    id_is_taken = id_is_taken || row[0] == kJailUser || row[2] == kJailId;
     // The comment holds people's names, and a shell that the root lacks is none.
     const std::string& shell = row[6];
     text += row[0] + ":x:" + row[2] + ":" + row[3] + "::" + row[5] + ":" +
             (files.find(shell) ? shell : std::string(kNoLogin)) + "\n";
   }
+  if (!id_is_taken)
+    text += std::string(kJailUser) + ":x:" + kJailId + ":" + kJailId + "::/tmp:" + usual + "\n";
   return text;
 }
 
@@ -52,14 +61,17 @@ std::string group(const Source& source, const std::vector<std::string>& users, c
   for (const auto& row : rows(source, "/etc/passwd", kPasswdFields))
     if (is_wanted(users, row[0])) primary.insert(row[3]);
   std::string text = "root:x:0:\nnogroup:x:65534:\n";
+  bool id_is_taken = false;
   for (const auto& row : rows(source, "/etc/group", kGroupFields)) {
     if (row[0] == "root" || row[0] == "nogroup") continue;
     std::vector<std::string> members;
     for (std::string_view member : split(row[3], ','))
       if (is_wanted(users, std::string(member))) members.emplace_back(member);
     if (!primary.contains(row[2]) && members.empty()) continue;
+    id_is_taken = id_is_taken || row[0] == kJailUser || row[2] == kJailId;
     text += row[0] + ":x:" + row[2] + ":" + join(members, ",") + "\n";
   }
+  if (!id_is_taken) text += std::string(kJailUser) + ":x:" + kJailId + ":\n";
   return text;
 }
 

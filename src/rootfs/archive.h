@@ -66,6 +66,9 @@ class RecordReader {
   Result<Record> next();
   // Counts what the reader of records makes besides what they name: folders above a path.
   Status count_entries(uint64_t more);
+  // So far, as far as the limits go.
+  uint64_t bytes() const { return bytes_; }
+  uint64_t entries() const { return entries_; }
 
  private:
   Status fill(size_t size);  // `buffer_` holds so many bytes from `at_` on

@@ -58,6 +58,8 @@ class DistributionRun {
   DistributionRun& operator=(DistributionRun&&) = delete;
 
   int output() const { return out_.get(); }  // its tar, a pipe
+  // Whether it has ended, or does so soon.
+  bool ended(int milliseconds) const;
   // Waits for its end, when the output has ended. An error has the last lines that it said.
   Status finish();
 

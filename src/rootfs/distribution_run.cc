@@ -163,6 +163,16 @@ Result<DistributionRun> DistributionRun::start(const DistributionPlan& plan, int
   return running;
 }
 
+bool DistributionRun::ended(int milliseconds) const {
+  for (;; milliseconds -= 10) {
+    siginfo_t info{};
+    if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)
+      return true;
+    if (milliseconds <= 0) return false;
+    usleep(10'000);
+  }
+}
+
 Status DistributionRun::finish() {
   const int status = wait_for(pid_);
   pid_ = -1;

@@ -16,6 +16,7 @@ namespace immure::rootfs {
 namespace {
 
 constexpr std::string_view kWhiteout = ".wh.", kOpaque = ".wh..wh..opq", kUnionMarks = ".wh..wh.";
+constexpr uint16_t kOpenFolder = 01777;  // a /tmp stays one
 constexpr uint64_t kWay =
     uapi::kResolveBeneath | uapi::kResolveNoSymlinks | uapi::kResolveNoMagiclinks | uapi::kResolveNoXdev;
 
@@ -97,6 +98,7 @@ bool GrowingTree::holds_file(std::string_view path) const {
 }
 
 uint16_t GrowingTree::mode_of(const Record& record) {
+  if (record.kind == RecordKind::Directory && record.mode == kOpenFolder) return kOpenFolder;
   if ((record.mode & 06000) != 0) ++counts_.set_id;
   if ((record.mode & 022) != 0) ++counts_.writable;
   const unsigned least = record.kind == RecordKind::Directory ? 0700 : 0400;
@@ -347,6 +349,8 @@ Status GrowingTree::finish_folder(Node& folder, const std::string& path, const R
   for (auto& [name, child] : folder.children) {
     if (child->kind == Node::Kind::LeftOut) continue;
     ManifestEntry entry;
+    entry.uid = geteuid();
+    entry.gid = getegid();
     entry.path = path + "/" + name;
     entry.mode = child->mode;
     entry.reasons = {because};
@@ -357,6 +361,7 @@ Status GrowingTree::finish_folder(Node& folder, const std::string& path, const R
       entry.kind = Entry::Kind::Directory;
     } else {
       entry.kind = Entry::Kind::Link;
+      entry.mode = 0777;
       entry.text = child->target;
       auto fd = open_folder(folder);
       if (!fd) return tl::unexpected<Error>(std::move(fd.error()));
@@ -382,6 +387,8 @@ Result<std::vector<ManifestEntry>> GrowingTree::finish(const Reason& because) {
   entries[0].kind = Entry::Kind::Directory;
   entries[0].path = "/";
   entries[0].mode = 0755;
+  entries[0].uid = geteuid();
+  entries[0].gid = getegid();
   entries[0].reasons = {because};
   IMMURE_TRY(finish_folder(*root_, "", because, entries));
   std::sort(entries.begin(), entries.end(),

@@ -4,8 +4,9 @@
 // link in the tree that a later entry could be written through. Nothing outside of the folder is touched.
 //
 // What is taken over: files, folders, symbolic and hard links. What is not, and counted: device nodes, FIFOs
-// and sockets; set-id and sticky bits and the write bits of all but the owner; attributes (file capabilities
-// and access lists among them); owners and times. The owner can always read files and use folders.
+// and sockets; set-id and sticky bits and the write bits of all but the owner, but for folders of mode 01777;
+// attributes (file capabilities and access lists among them); owners and times. The owner can always read
+// files and use folders.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,8 @@ namespace {
 
 constexpr off_t kMostErrors = 64 << 10;
 constexpr size_t kChunk = 256U << 10;
-constexpr int kLook = 100;  // milliseconds between two looks whether to go on
+constexpr int kLook = 100;                       // milliseconds between two looks whether to go on
+constexpr int kPatience = 5000, kMoment = 1000;  // looks for the jail's end, microseconds between them
 
 // Hands the archive to the jail, and hashes all of it, also what the unpacker did not ask for.
 class Feeder {
@@ -102,11 +103,16 @@ struct Jail {
     if (pid > 0) kill(pid, SIGKILL);
     (void)end();
   }
-  // As a shell shows it.
+  // As a shell shows it. Who has said all and does not end is ended.
   int end() {
     if (pid <= 0) return 0;
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    pid_t ended = 0;
+    for (int i = 0; i < kPatience && (ended = waitpid(pid, &status, WNOHANG)) == 0; ++i) usleep(kMoment);
+    if (ended == 0) {
+      kill(pid, SIGKILL);
+      while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    }
     pid = -1;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   }
@@ -272,7 +278,12 @@ Result<ArchiveSeen> read_archive(const UnpackPrograms& programs, const ArchiveIn
   if (int status = jail.end(); status != 0)
     return fail(Code::kSystem, "the unpacker failed, status " + num(static_cast<uint64_t>(status)),
                 printable(jail.said()));
-  return feeder.finish();
+  auto seen = feeder.finish();
+  if (seen) {
+    seen->content = reader.bytes();
+    seen->entries = reader.entries();
+  }
+  return seen;
 }
 
 }  // namespace immure::rootfs

@@ -173,6 +173,9 @@ Entries Maker::archive(const Place& place, int top) {
     if (!is_image) return finish(tree);
     auto made = tree.finish({});
     if (!made) return made;
+    // The next tree in it is not to be seen before it is whole, either.
+    if (fchmod(top, 0700) != 0)
+      return fail(Code::kSystem, "the folder of the root cannot be changed", {}, {}, {}, errno);
   }
   WorkFolder work(place);
   IMMURE_TRY(work.make());
@@ -276,6 +279,33 @@ Result<FromSource> read_from_source(const std::string& source) {
   if (!S_ISDIR(st.st_mode)) return FromSource{Kind::ArchiveOrImage, path, name};
   const bool holds_layout = access((path + "/oci-layout").c_str(), F_OK) == 0;
   return FromSource{image || holds_layout ? Kind::Layout : Kind::Folder, path, name};
+}
+
+Result<FromOptions> from_options(const BuildWords& words, int64_t epoch) {
+  FromOptions options;
+  options.write.epoch = epoch;
+  options.write.recipe = {words.recipe, "/"};
+  options.write.replace = words.replace;
+  options.write.discard_changes = words.discard;
+  if (!words.max_size.empty()) {
+    auto size = parse_size(words.max_size);
+    if (!size || *size == 0)
+      return fail(Code::kBadValue, "--max-size " + quoted(words.max_size) + " is no size", {},
+                  "--max-size 4G");
+    options.limits.bytes = *size;
+  }
+  if (!words.max_files.empty()) {
+    auto count = parse_u64(words.max_files);
+    if (!count || *count == 0)
+      return fail(Code::kBadValue, "--max-files " + quoted(words.max_files) + " is no number", {},
+                  "--max-files 100000");
+    options.limits.entries = *count;
+  }
+  options.distribution.mirror = words.mirror;
+  options.distribution.allow_ended = words.allow_ended;
+  for (const rootfs::Wish::Item& package : words.wish.packages)
+    options.distribution.packages.push_back(package.word);
+  return options;
 }
 
 Result<BuiltFrom> build_from(const std::string& source, const std::string& target,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/build_words.h"
 #include "rootfs/archive.h"
 #include "rootfs/distribution.h"
 #include "rootfs/unpack_jail.h"
@@ -19,6 +20,9 @@ struct FromOptions {
   rootfs::DistributionOptions distribution;  // its epoch is that of `write`
   rootfs::UnpackPrograms programs;           // empty: this installation's
 };
+
+// What the words say of it. kBadValue for a size or a number that is none.
+Result<FromOptions> from_options(const BuildWords& words, int64_t epoch);
 
 struct BuiltFrom {
   rootfs::Written written;

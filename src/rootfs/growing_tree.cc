@@ -9,16 +9,13 @@
 
 #include "base/path.h"
 #include "base/text.h"
-#include "kernel/sys.h"
-#include "uapi/kernel.h"
+#include "rootfs/tree.h"
 
 namespace immure::rootfs {
 namespace {
 
 constexpr std::string_view kWhiteout = ".wh.", kOpaque = ".wh..wh..opq", kUnionMarks = ".wh..wh.";
 constexpr uint16_t kOpenFolder = 01777;  // a /tmp stays one
-constexpr uint64_t kWay =
-    uapi::kResolveBeneath | uapi::kResolveNoSymlinks | uapi::kResolveNoMagiclinks | uapi::kResolveNoXdev;
 
 tl::unexpected<Error> cannot(std::string_view what, std::string_view path, int err) {
   return fail(Code::kSystem, std::string(what) + " " + quoted("/" + std::string(path)) + " cannot be made",
@@ -28,6 +25,14 @@ tl::unexpected<Error> cannot(std::string_view what, std::string_view path, int e
 tl::unexpected<Error> does_not_fit(std::string_view path, std::string why) {
   return fail(Code::kBadValue, "the archive's entry " + quoted(path) + " cannot be made", std::move(why),
               "nothing was taken from it");
+}
+
+void add_zeros(ContentDigest& hash, uint64_t count) {
+  static constexpr char kZeros[16384] = {};
+  for (uint64_t part = 0; count != 0; count -= part) {
+    part = std::min<uint64_t>(count, sizeof kZeros);
+    hash.add({kZeros, static_cast<size_t>(part)});
+  }
 }
 
 }  // namespace
@@ -69,13 +74,11 @@ void GrowingTree::next_layer() { ++layer_; }
 Result<int> GrowingTree::open_folder(Node& folder) {
   if (open_node_ == &folder) return open_fd_.get();
   const std::string path = folder.path();
-  uapi::OpenHow how{O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, kWay};
-  long fd = sys::call(__NR_openat2, folder_, sys::arg(path.empty() ? "." : path.c_str()), sys::arg(&how),
-                      sizeof how);
-  if (sys::failed(fd))
+  const int fd = open_within(folder_, path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY);
+  if (fd < 0)
     return fail(Code::kSystem, "the folder " + quoted("/" + path) + " cannot be opened",
-                "it was changed while it was made", {}, {}, static_cast<int>(-fd));
-  open_fd_.reset(static_cast<int>(fd));
+                "it was changed while it was made", {}, {}, -fd);
+  open_fd_.reset(fd);
   open_node_ = &folder;
   return open_fd_.get();
 }
@@ -221,6 +224,7 @@ Status GrowingTree::make_file(Node& above, const std::string& name, const Record
   node->name = name;
   file_node_ = above.children.emplace(name, std::move(node)).first->second.get();
   file_at_ = 0;
+  hash_ = {};
   return {};
 }
 
@@ -306,7 +310,7 @@ Status GrowingTree::take_entry(const Record& record, const Count& count) {
 
 Status GrowingTree::take_data(const Record& record) {
   if (file_node_ == nullptr) return {};  // of a mark
-  hash_.add_zeros(record.number - file_at_);
+  add_zeros(hash_, record.number - file_at_);
   hash_.add(record.data);
   std::string_view rest = record.data;
   auto at = static_cast<off_t>(record.number);
@@ -325,8 +329,8 @@ Status GrowingTree::end_file() {
   if (file_node_ == nullptr) return {};
   Node& node = *file_node_;
   file_node_ = nullptr;
-  hash_.add_zeros(node.size - file_at_);
-  node.digest = hash_.take();
+  add_zeros(hash_, node.size - file_at_);
+  node.digest = hash_.finish();
   const timespec times[2] = {{options_.epoch, 0}, {options_.epoch, 0}};
   if ((file_at_ < node.size && ftruncate(file_.get(), static_cast<off_t>(node.size)) != 0) ||
       fchmod(file_.get(), node.mode) != 0 || futimens(file_.get(), times) != 0)
@@ -375,9 +379,7 @@ Status GrowingTree::finish_folder(Node& folder, const std::string& path, const R
     if (child->is_folder()) IMMURE_TRY(finish_folder(*child, path + "/" + name, because, entries));
   auto fd = open_folder(folder);
   if (!fd) return tl::unexpected<Error>(std::move(fd.error()));
-  // The root keeps the mode that hides it until it has its name.
-  if ((&folder != root_.get() && fchmod(*fd, folder.mode) != 0) || futimens(*fd, times) != 0)
-    return cannot("the folder", path, errno);
+  if (fchmod(*fd, folder.mode) != 0 || futimens(*fd, times) != 0) return cannot("the folder", path, errno);
   return {};
 }
 

@@ -21,7 +21,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "rootfs/archive.h"
-#include "rootfs/content_hash.h"
+#include "rootfs/content_digest.h"
 #include "rootfs/manifest.h"
 
 namespace immure::rootfs {
@@ -97,7 +97,7 @@ class GrowingTree {
   // The file whose content comes.
   Node* file_node_ = nullptr;
   UniqueFd file_;
-  ContentHash hash_;
+  ContentDigest hash_;
   uint64_t file_at_ = 0;
 };
 

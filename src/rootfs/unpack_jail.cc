@@ -17,7 +17,8 @@
 
 #include "base/fd.h"
 #include "base/text.h"
-#include "rootfs/content_hash.h"
+#include "rootfs/content_digest.h"
+#include "rootfs/tree_writer.h"
 #include "rootfs/unpack.h"
 
 namespace immure::rootfs {
@@ -77,7 +78,7 @@ void Feeder::feed() {
   sigemptyset(&broken);
   sigaddset(&broken, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &broken, nullptr);
-  ContentHash hash;
+  ContentDigest hash;
   std::vector<char> buffer(kChunk);
   while (!stopped_) {
     pollfd more{from_, POLLIN, 0};
@@ -92,7 +93,7 @@ void Feeder::feed() {
     if (to_ && !hand_over(bytes)) to_.reset();
   }
   to_.reset();
-  seen_.digest = hash.take();
+  seen_.digest = hash.finish();
 }
 
 struct Jail {
@@ -253,6 +254,9 @@ Result<ArchiveSeen> read_archive(const UnpackPrograms& programs, const ArchiveIn
   RecordReader reader(
       [&](char* buffer, size_t size) -> Result<size_t> {
         for (;;) {
+          IMMURE_TRY(Holding::still_wanted());
+          pollfd more{jail.out.get(), POLLIN, 0};
+          if (poll(&more, 1, kLook) <= 0) continue;
           ssize_t n = read(jail.out.get(), buffer, size);
           if (n < 0 && errno == EINTR) continue;
           if (n < 0) return fail(Code::kSystem, "the unpacker's answer cannot be read", {}, {}, {}, errno);

@@ -7,6 +7,7 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "cli/build_from.h"
 #include "cli/build_report.h"
 #include "cli/build_smoke.h"
 #include "cli/page.h"
@@ -32,6 +33,8 @@ constexpr std::string_view kHelp =
     "  --with FAMILY      what is loaded by name while programs run; --list\n"
     "  --user NAME        a user of the host that passwd in the root gets\n"
     "  --from WHAT        an archive, an OCI layout, a folder, debian:SUITE\n"
+    "                     tar:FILE, oci:PATH[:NAME], dir:FOLDER say which it is\n"
+    "  --max-size, --max-files, --mirror URL, --allow-eol   of --from\n"
     "  --source DIR       take files from this root instead of the host\n"
     "  --mode HOW         auto, copy, reflink, or bind: nothing is copied, and a\n"
     "                     profile mounts the files\n"
@@ -131,9 +134,32 @@ Result<Target> check_target(const BuildWords& words) {
   return target;
 }
 
+// It is taken as it is: there is nothing to collect, and nothing is known of it before it is there.
+Result<int> make_from(const BuildWords& words) {
+  if (words.dry_run)
+    return fail(Code::kUsage, "--dry-run does not go with --from",
+                "what is in it is known when it is unpacked", "leave one of them out");
+  auto target = check_target(words);
+  if (!target) return tl::unexpected<Error>(std::move(target.error()));
+  auto time = epoch();
+  if (!time) return tl::unexpected<Error>(std::move(time.error()));
+  auto options = from_options(words, *time);
+  if (!options) return tl::unexpected<Error>(std::move(options.error()));
+  auto built = build_from(words.from, words.target, *options);
+  if (!built) return tl::unexpected<Error>(std::move(built.error()));
+  BuildReport report;
+  report.target = words.target;
+  report.manifest = &built->written.manifest;
+  report.replaced = *target == Target::Ours;
+  report.notes = std::move(built->notes);
+  if (!built->written.note.empty()) report.notes.push_back(built->written.note);
+  return show(words, report);
+}
+
 }  // namespace
 
 Result<int> make_root(const BuildWords& words) {
+  if (!words.from.empty()) return make_from(words);
   auto target = words.dry_run || words.asks() ? Result<Target>(Target::New) : check_target(words);
   if (!target) return tl::unexpected<Error>(std::move(target.error()));
   auto time = epoch();

@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "rootfs/distribution.h"
 
 namespace immure::cli {
 namespace {
@@ -19,12 +20,19 @@ struct Plain {
   bool value = true;
 };
 constexpr Plain kPlain[] = {
-    {"--tree", &BuildWords::tree},       {"--size", &BuildWords::size},
-    {"--unused", &BuildWords::unused},   {"--list", &BuildWords::list},
-    {"--trace", &BuildWords::trace},     {"--no-smoke", &BuildWords::smoke, false},
-    {"--dry-run", &BuildWords::dry_run}, {"--json", &BuildWords::json},
-    {"--replace", &BuildWords::replace}, {"--discard-changes", &BuildWords::discard},
-    {"--help", &BuildWords::help},       {"-h", &BuildWords::help},
+    {"--tree", &BuildWords::tree},
+    {"--size", &BuildWords::size},
+    {"--unused", &BuildWords::unused},
+    {"--list", &BuildWords::list},
+    {"--trace", &BuildWords::trace},
+    {"--no-smoke", &BuildWords::smoke, false},
+    {"--dry-run", &BuildWords::dry_run},
+    {"--json", &BuildWords::json},
+    {"--replace", &BuildWords::replace},
+    {"--discard-changes", &BuildWords::discard},
+    {"--help", &BuildWords::help},
+    {"-h", &BuildWords::help},
+    {"--allow-eol", &BuildWords::allow_ended},
 };
 
 struct Once {
@@ -32,11 +40,10 @@ struct Once {
   std::string BuildWords::*place;
 };
 constexpr Once kOnce[] = {
-    {"--source", &BuildWords::source},
-    {"--from", &BuildWords::from},
-    {"--write-profile", &BuildWords::profile_file},
-    {"--why", &BuildWords::why},
-    {"--diff", &BuildWords::diff},
+    {"--source", &BuildWords::source},     {"--from", &BuildWords::from},
+    {"--max-size", &BuildWords::max_size}, {"--max-files", &BuildWords::max_files},
+    {"--mirror", &BuildWords::mirror},     {"--write-profile", &BuildWords::profile_file},
+    {"--why", &BuildWords::why},           {"--diff", &BuildWords::diff},
 };
 
 struct Reading {
@@ -157,10 +164,15 @@ Status check(Reading& in) {
     return usage(in, "--trace needs a command to watch", {}, "--trace --for CMD [ARGUMENT]…");
   if (words.unused && words.command.empty())
     return usage(in, "--unused needs a command to run in the root", {}, "--unused --for CMD [ARGUMENT]…");
-  if (!words.from.empty() &&
-      words.wish.programs.size() + words.wish.packages.size() + words.presets.size() > 0)
+  const size_t packages = rootfs::is_distribution(words.from) ? 0 : words.wish.packages.size();
+  if (!words.from.empty() && words.wish.programs.size() + packages + words.presets.size() > 0)
     return usage(in, "--from does not go with programs", "an image is taken as it is",
-                 "build two roots, or use --source");
+                 "build two roots, or use --source; a distribution takes --package");
+  const bool of_from =
+      words.allow_ended || !words.max_size.empty() || !words.max_files.empty() || !words.mirror.empty();
+  if (words.from.empty() && of_from)
+    return usage(in, "--max-size, --max-files, --mirror and --allow-eol need --from", {},
+                 "immure help build");
   return {};
 }
 

@@ -15,9 +15,11 @@ struct BuildWords {
   std::string target;                // the root to be
   std::vector<std::string> command;  // --for CMD…: what it is for
   std::vector<std::string> presets;
-  rootfs::Wish wish;         // programs, files, packages, families, users
-  std::string source = "/";  // --source: the tree that files are taken from
-  std::string from;          // --from: an image, an archive, a distribution
+  rootfs::Wish wish;                        // programs, files, packages, families, users
+  std::string source = "/";                 // --source: the tree that files are taken from
+  std::string from;                         // --from: an image, an archive, a distribution
+  std::string max_size, max_files, mirror;  // of --from
+  bool allow_ended = false;                 // of --from: a distribution that gets no updates
   rootfs::CopyMode mode = rootfs::CopyMode::Auto;
   std::string profile_file;  // --write-profile
   std::string why, diff;     // questions

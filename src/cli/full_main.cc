@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cli/verbs.h"
+#include "rootfs/unpack.h"
 
 namespace immure::cli {
 namespace {
@@ -30,6 +31,8 @@ int immure(int argc, char** argv, char** environment) {
     (void)write_fd(2, overview(), "stderr");
     return exit_status(Code::kUsage);
   }
+  // What a jail for archives starts: not a verb, and nothing that anybody types.
+  if (argc == 2 && rootfs::kUnpackWord == argv[1]) return rootfs::unpack_archive();
   const Verb* verb = find_verb(argv[1]);
   if (verb == nullptr) return unknown(argv[1]);
   Invocation call;

@@ -24,7 +24,8 @@ struct Recipe {
 
 struct ManifestEntry {
   Entry::Kind kind = Entry::Kind::File;
-  std::string path, source;
+  std::string path;
+  std::string source;   // File: where it was read; empty: it came with an archive or an image
   std::string text;     // Link: its target. What a made file holds is not kept: anybody may read a manifest.
   std::string owner;    // as the collection has it
   std::string package;  // "libc6=2.36-9" of the source's file, empty: none known

@@ -326,7 +326,8 @@ bool Reader::entry_done() {
   if (e.state && e.kind != Entry::Kind::Directory) return wrong("only a directory has 'state'");
   switch (e.kind) {
     case Entry::Kind::File:
-      if (!is_path(e.source)) return wrong("'source' is no normal absolute path");
+      // What came out of an image or an archive has no source.
+      if (!e.source.empty() && !is_path(e.source)) return wrong("'source' is no normal absolute path");
       return digest_ || wrong("'sha256' is missing");
     case Entry::Kind::Made: return digest_ || wrong("'sha256' is missing");
     case Entry::Kind::Link:

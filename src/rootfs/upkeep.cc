@@ -65,7 +65,7 @@ Result<std::vector<Difference>> stale(const Manifest& manifest, const Source& so
   std::vector<Difference> found;
   std::vector<std::string> sources;
   for (const ManifestEntry& entry : manifest.entries) {
-    if (entry.kind != Entry::Kind::File) continue;
+    if (entry.kind != Entry::Kind::File || entry.source.empty()) continue;
     auto trail = source.walk(entry.source);
     Difference difference{Drift::Stale, entry.path, {}, entry.package};
     if (!trail) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <unordered_map>
 
 #include "base/file.h"
@@ -250,12 +251,12 @@ Result<UniqueFd> open_replaced(const Place& place, const WriteOptions& options,
   return top;
 }
 
-}  // namespace
+// What fills a tree that is in the making, and tells what is in it.
+using MakeEntries = std::function<Result<std::vector<ManifestEntry>>(const Place&, const Staging&, Written&)>;
 
-Result<Written> write_root(const Collection& collection, const Source& source, const std::string& target,
-                           const WriteOptions& options) {
-  if (collection.find("/") == nullptr)
-    return fail(Code::kBadRoot, quoted(target) + " would be empty", "nothing was asked for");
+// `collection`: with the state directories of the new root. `source`: may not lie in the target; null: none.
+Result<Written> make_root(const std::string& target, const WriteOptions& options,
+                          const Collection& collection, const Source* source, const MakeEntries& make) {
   auto place = Place::open(target);
   if (!place) return tl::unexpected<Error>(std::move(place.error()));
   Holding holding;
@@ -265,9 +266,9 @@ Result<Written> write_root(const Collection& collection, const Source& source, c
   auto found = place->look();
   if (!found) return tl::unexpected<Error>(std::move(found.error()));
   UniqueFd old_root;
-  if (*found != Target::New) {
+  if (*found != Target::New && source != nullptr) {
     UniqueFd there(open_within(place->folder(), place->name().c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    if (!there || lies_in(source, there.get()))
+    if (!there || lies_in(*source, there.get()))
       return fail(Code::kBadRoot, quoted(target) + " cannot be a root", "files are taken from there",
                   "choose another name");
   }
@@ -280,14 +281,8 @@ Result<Written> write_root(const Collection& collection, const Source& source, c
   Staging staging(*place);
   IMMURE_TRY(staging.make());
   Written written;
-  const bool as_root = geteuid() == 0;
-  auto owners = Owners::of(collection, source, as_root, staging.ids());
-  if (!owners) return tl::unexpected<Error>(std::move(owners.error()));
-  const std::vector<const Entry*> order = collection.sorted();
-  auto entries = draft(collection, order, *owners, source, written.note);
+  auto entries = make(*place, staging, written);
   if (!entries) return tl::unexpected<Error>(std::move(entries.error()));
-  Fill fill{order, source, options.mode, options.epoch, staging.top(), as_root, staging.ids(), *entries};
-  IMMURE_TRY(fill_tree(fill, written));
 
   Manifest& manifest = written.manifest;
   manifest.recipe = options.recipe;
@@ -306,6 +301,36 @@ Result<Written> write_root(const Collection& collection, const Source& source, c
   }
   staging.keep();
   return written;
+}
+
+}  // namespace
+
+Result<Written> write_root(const Collection& collection, const Source& source, const std::string& target,
+                           const WriteOptions& options) {
+  if (collection.find("/") == nullptr)
+    return fail(Code::kBadRoot, quoted(target) + " would be empty", "nothing was asked for");
+  const auto make = [&](const Place&, const Staging& staging,
+                        Written& written) -> Result<std::vector<ManifestEntry>> {
+    const bool as_root = geteuid() == 0;
+    auto owners = Owners::of(collection, source, as_root, staging.ids());
+    if (!owners) return tl::unexpected<Error>(std::move(owners.error()));
+    const std::vector<const Entry*> order = collection.sorted();
+    auto entries = draft(collection, order, *owners, source, written.note);
+    if (!entries) return entries;
+    Fill fill{order, source, options.mode, options.epoch, staging.top(), as_root, staging.ids(), *entries};
+    IMMURE_TRY(fill_tree(fill, written));
+    return entries;
+  };
+  return make_root(target, options, collection, &source, make);
+}
+
+Result<Written> write_made_tree(const std::string& target, const WriteOptions& options,
+                                const MakeTree& make) {
+  WriteOptions copied = options;
+  copied.mode = CopyMode::Copy;
+  return make_root(
+      target, copied, Collection(), nullptr,
+      [&](const Place& place, const Staging& staging, Written&) { return make(place, staging.top()); });
 }
 
 }  // namespace immure::rootfs

@@ -6,7 +6,9 @@
 // the inode across the wall.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "rootfs/collection.h"
@@ -41,6 +43,14 @@ struct Written {
 // when writing failed (ENOSPC …) or a signal came (EINTR); kMissingSource when a source changed meanwhile.
 Result<Written> write_root(const Collection& collection, const Source& source, const std::string& target,
                            const WriteOptions& options);
+
+// The same around a tree that `make` makes itself: into `top`, an open folder that is empty, of mode 0700 and
+// the caller's; it returns its entries, "/" included, sorted by path, with every mode and time set but those
+// of "/". What it needs besides it makes beside the root and removes again (place.h has the names). It asks
+// Holding::still_wanted() now and then.
+class Place;
+using MakeTree = std::function<Result<std::vector<ManifestEntry>>(const Place& place, int top)>;
+Result<Written> write_made_tree(const std::string& target, const WriteOptions& options, const MakeTree& make);
 
 // Whether `target` may be written: the same refusals, before anything is read.
 enum class Target : uint8_t { New, Empty, Ours };

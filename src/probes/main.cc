@@ -56,6 +56,8 @@ constexpr TextFact kTexts[] = {
     {"cgroup", &Yard::cgroup},
     {"unloaded", &Yard::unloaded},
     {"account", &Yard::account},
+    {"handle", &Yard::handle},
+    {"handle_top", &Yard::handle_top},
 };
 struct IntFact {
   const char* key;

@@ -86,7 +86,7 @@ struct Control {
     Jail,        // the default jail (for kPlanted in the planted root) with `words` added, which loosen it
   };
   Place place = Place::Bare;
-  const char* words = "";  // for Jail: options of `immure run`, between blanks
+  const char* words = "";  // for Jail: options of `immure run`, between blanks; {yard} is the yard's folder
 };
 inline constexpr Control kBare{Control::Place::Bare, ""};
 inline constexpr Control kNamespaced{Control::Place::Namespaced, ""};

@@ -81,6 +81,8 @@ struct Yard {
   int supplementary = -1;      // a group id that the caller had as a supplementary one; -1: none
   int64_t device = 0;          // st_dev of the yard's folder
   int64_t inode = 0;           // and its inode
+  const char* handle = "";      // of the yard's folder: the type, ":", and the bytes in hexadecimal digits
+  const char* handle_top = "";  // of the host's /
   int launcher = 0;            // process id of who started the jail, as outside
   int64_t terminal = 0;        // st_rdev of the yard's terminal, for kTerminal; 0: there is none
   int64_t terminal_device = 0; // and its st_dev: which of the host's pts it is in

@@ -1,4 +1,5 @@
 // What tells the probes of the host they are on.
+#include <fcntl.h>
 #include <net/if.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -75,6 +76,22 @@ std::string unloaded_families(const std::string& release) {
   return out;
 }
 
+// What open_by_handle_at(2) takes for a folder: TYPE:HEX, or nothing where its file system has no such
+// handles.
+std::string handle_of(const char* path) {
+  alignas(file_handle) unsigned char space[sizeof(file_handle) + MAX_HANDLE_SZ] = {};
+  auto* handle = reinterpret_cast<file_handle*>(space);
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  if (name_to_handle_at(AT_FDCWD, path, handle, &mount, 0) != 0) return {};
+  std::string out = num_signed(handle->handle_type) + ":";
+  for (unsigned i = 0; i < handle->handle_bytes; ++i) {
+    out += "0123456789abcdef"[space[sizeof(file_handle) + i] >> 4];
+    out += "0123456789abcdef"[space[sizeof(file_handle) + i] & 15];
+  }
+  return out;
+}
+
 }  // namespace
 
 void add_host_facts(std::vector<std::string>& facts, const std::string& yard) {
@@ -102,6 +119,8 @@ void add_host_facts(std::vector<std::string>& facts, const std::string& yard) {
   fact("uid", num(geteuid()));
   fact("device", num(st.st_dev));
   fact("inode", num(st.st_ino));
+  fact("handle", handle_of(yard.c_str()));
+  fact("handle_top", handle_of("/"));
 }
 
 }  // namespace immure::prove

@@ -1,5 +1,7 @@
 #include "prove/sites.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -10,6 +12,8 @@ namespace immure::prove {
 namespace {
 
 using probes::Probe;
+
+constexpr char kYardFolder[] = "{yard}", kDevice[] = "--dev";
 
 // `--root DIR` and `--root=DIR` out of a run's options, for another one that takes its place.
 std::vector<std::string> without(const std::string& option, const std::vector<std::string>& options) {
@@ -60,6 +64,15 @@ Site Sites::jail(const std::vector<std::string>& options, const Probe& probe) co
   site.launcher.emplace_back("--");
   site.program = probes::kProbeInRoot;
   return site;
+}
+
+std::string Sites::missing_for_control(const Probe& probe) {
+  if (probe.control.place != probes::Control::Place::Jail) return {};
+  const std::vector<std::string> words = words_of(probe.control.words);
+  for (size_t i = 0; i + 1 < words.size(); ++i)
+    if (words[i] == kDevice && access(words[i + 1].c_str(), F_OK) != 0)
+      return "this host has no " + words[i + 1];
+  return {};
 }
 
 Status Sites::prepare() {
@@ -114,7 +127,11 @@ Site Sites::control(const Probe& probe) const {
       site.planted = true;
       return site;
     case probes::Control::Place::Jail: {
-      return jail(words_of(probe.control.words), probe);
+      std::vector<std::string> words = words_of(probe.control.words);
+      for (std::string& word : words)
+        if (size_t at = word.find(kYardFolder); at != std::string::npos)
+          word.replace(at, std::size(kYardFolder) - 1, yard_.folder());
+      return jail(words, probe);
     }
   }
   return site;

@@ -27,6 +27,8 @@ class Sites {
   // host.
   Site foreign(const probes::Probe& probe) const;
   Site control(const probes::Probe& probe) const;
+  // A device that the control is to be given, and that this host does not have; empty: there is none such.
+  static std::string missing_for_control(const probes::Probe& probe);
   // Does the command name {root}?
   bool has_planted_root() const;
 

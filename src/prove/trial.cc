@@ -93,7 +93,10 @@ Result<Verdicts> run_trial(const Trial& trial) {
       return foreign ? sites.foreign(one) : sites.limited_jail(trial.run_options, one);
     };
     add_to(jobs, site_of(*probe), probe, &inside);
-    if ((probe->flags & probes::kFatal) == 0) add_to(controls, sites.control(*probe), probe, &control);
+    if (std::string lacks = Sites::missing_for_control(*probe); !lacks.empty())
+      control[probe] = {Ending::Said, probes::Outcome::NotApplicable, 0, 0, {}, lacks};
+    else if ((probe->flags & probes::kFatal) == 0)
+      add_to(controls, sites.control(*probe), probe, &control);
     if (has_hard_links(*probe) && without_links.empty()) {
       const Probe* plain = a_planted_probe();
       without_links[plain] = {};

@@ -1,8 +1,9 @@
 """What a battery in the test machine told (`immure prove --jsonl`), as TAP."""
 import json
 
-LEAST_BLOCKED = 200
-MOST_UNSURE = 14
+LEAST_BLOCKED = {"prove.root": 500, "prove.user": 350, "prove.delegated": 25}
+# Controls that fail, too: none is known, but an emulated machine is slow, and a few may hang.
+MOST_UNSURE = 4
 
 
 
@@ -18,13 +19,13 @@ def attacks_of(lines):
     return [one for one in documents if "verdict" in one], [one for one in documents if "counts" in one]
 
 
-def tap(lines, status):
+def tap(name, lines, status):
     """The report's lines stay, as remarks."""
     out = ["# " + line for line in lines]
     attacks, summaries = attacks_of(lines)
 
-    def test(name, found):
-        out.append(f"{'not ok' if found else 'ok'} - {name}{': ' + '; '.join(found) if found else ''}")
+    def test(what, found):
+        out.append(f"{'not ok' if found else 'ok'} - {what}{': ' + '; '.join(found) if found else ''}")
 
     def those(verdict):
         return [f"{one['id']}: {one.get('why', '')}" for one in attacks if one["verdict"] == verdict]
@@ -36,5 +37,5 @@ def tap(lines, status):
         test(f"nothing is {verdict}", those(verdict))
     unsure = those("inconclusive")
     test("controls work", unsure if len(unsure) > MOST_UNSURE else [])
-    test("something is blocked", [] if len(those("blocked")) > LEAST_BLOCKED else [f"{len(those('blocked'))} attacks"])
+    test("something is blocked", [] if len(those("blocked")) > LEAST_BLOCKED[name] else [f"{len(those('blocked'))} attacks"])
     return out

@@ -53,7 +53,7 @@ Attempt long_options(const Yard& yard, const Probe&) {
   std::memset(value, 'A', sizeof value - 1);
   value[sizeof value - 1] = '\0';
   // A page is 16 of them: at the one that does not fit a mended kernel says EINVAL.
-  for (size_t taken = 0; taken < 3 * 4096; taken += sizeof value)
+  for (size_t taken = 0; taken < size_t{3} * 4096; taken += sizeof value)
     if (syscall(SYS_fsconfig, context, kSetString, "\0", value, 0) != 0)
       return errno == EINVAL ? not_applicable("this kernel is mended: options end with their page")
                              : stopped("fsconfig");

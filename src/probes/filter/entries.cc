@@ -26,9 +26,8 @@ immure_segment_begin:
   mov %rsp, immure_segment_saved(%rip)
   lea immure_segment_stack(%rip), %rsp
   lea immure_segment_32(%rip), %rax
-  pushq $0x23
-  push %rax
-  lretq
+  mov %eax, immure_segment_far(%rip)
+  ljmpl *immure_segment_far(%rip)
   .code32
 immure_segment_32:
   movl $20, %eax
@@ -48,6 +47,10 @@ immure_segment_64:
   pop %rbx
   ret
   .balign 16
+immure_segment_far:
+  .long 0
+  .short 0x23
+  .balign 8
 immure_segment_saved:
   .quad 0
   .zero 64

@@ -71,8 +71,18 @@ Attempt start(Start how, int fd, const char* path, char* const* words, const cha
 
 char* const kWhoWords[] = {const_cast<char*>("immure-probe"), const_cast<char*>(kWho), nullptr};
 
+constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL
+
 Attempt from_memory(const Yard&, const Probe& row) {
   int fd = static_cast<int>(syscall(SYS_memfd_create, "immure-probe", static_cast<unsigned>(row.number)));
+  // MFD_EXEC came with its opposite: a kernel that takes the latter has refused what was asked, not a flag.
+  if (fd < 0 && errno == EINVAL && row.number != 0) {
+    const auto sealed = static_cast<int>(syscall(SYS_memfd_create, "immure-probe", kNoExecSeal));
+    if (sealed < 0 && errno == EINVAL)
+      return not_applicable("this kernel, older than 6.3, knows no MFD_EXEC");
+    if (sealed >= 0) close(sealed);
+    return stopped("memfd_create", EINVAL);
+  }
   if (fd < 0) return stopped("memfd_create");
   if (!copy(kOwnProgram, fd)) return stopped("copy");
   char path[64];
@@ -165,12 +175,13 @@ constexpr Probe kRows[] = {
     {"exec-memory", Category::Filter, "start a program from memory",
      "A memory file needs no writable folder: what was received is written there and started by its "
      "descriptor. Malware works this way since Linux 3.17 gave it the means, to leave no file.",
-     "memfd_create(2), execveat(2)", by(Layer::Mounts, Layer::PidNs, Layer::Seccomp), Proof::None, kMemory, from_memory},
+     "memfd_create(2), execveat(2)", by(Layer::Mounts, Layer::PidNs, Layer::Seccomp), Proof::None, kMemory,
+     from_memory},
     {"exec-memory-path", Category::Filter, "start a program from memory by its path in /proc",
      "The same through /proc/self/fd, for jails that deny execveat. A noexec mount for /proc does not "
      "matter: the file is not on it.",
-     "memfd_create(2)", by(Layer::Mounts, Layer::PidNs, Layer::Seccomp), Proof::None, kMemory, from_memory, kPlain, "path",
-     0},
+     "memfd_create(2)", by(Layer::Mounts, Layer::PidNs, Layer::Seccomp), Proof::None, kMemory, from_memory,
+     kPlain, "path", 0},
     {"exec-memory-asked", Category::Filter, "start a program from memory that was asked to be executable",
      "With MFD_EXEC a memory file is executable although the default of the namespace says otherwise, unless "
      "that is set to insist. The attempt asks, and starts what it got.",

@@ -30,7 +30,9 @@ Attempt path_in_mounts(const Yard& yard, const Probe& row) {
   if (yard.folder[0] == '\0') return not_applicable("there is no folder outside");
   static char text[1 << 18];
   if (read_text(row.word, text, sizeof text) < 0) return stopped("open");
-  const char* at = std::strstr(text, yard.folder);
+  // Its name alone: a table of mounts has paths from the top of each file system.
+  const char* name = std::strrchr(yard.folder, '/');
+  const char* at = std::strstr(text, name == nullptr ? yard.folder : name);
   if (at == nullptr) return stopped("read", ENOMSG);
   return exposed("%s has %.*s", row.word, static_cast<int>(strcspn(at, " \n")), at);
 }
@@ -60,8 +62,8 @@ constexpr Probe kRows[] = {
     {"scratch-device", Category::Information, "the folder for temporary files is the host's",
      "Asks for the device of /tmp. What is written there then lies on the host's disk, beside the files of "
      "everybody else.",
-     "stat(2)", by(Layer::Root, Layer::Mounts), Proof::None, loosened("--bind /var/tmp:/tmp"), root_device,
-     kPlain, "/tmp"},
+     "stat(2)", by(Layer::Root, Layer::Mounts), Proof::None, loosened("--bind {yard}/scratch:/tmp"),
+     root_device, kPlain, "/tmp"},
     {"mount-paths", Category::Information, "paths outside in the table of mounts",
      "Looks in the table of mounts for the folder outside that the root is made of. Binds show it, and "
      "overlays show their layers when these were given as paths.",

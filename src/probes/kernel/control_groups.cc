@@ -120,6 +120,12 @@ Attempt mount_own(const Yard& yard, const Probe& row) {
     attempt = stopped("unshare");
   } else if (mount("none", folder, wanted.type, 0, controller) != 0) {
     attempt = stopped("mount");
+    // Who may mount here at all, and not this, is told so by the file system.
+    if (attempt.error == EPERM && std::strcmp(wanted.type, "binfmt_misc") == 0 &&
+        mount("none", folder, "tmpfs", 0, "size=4k") == 0) {
+      umount2(folder, MNT_DETACH);
+      attempt = not_applicable("this kernel lets nobody mount %s in a user namespace", wanted.type);
+    }
   } else {
     std::snprintf(path, sizeof path, "%s/%s", folder, wanted.file);
     int fd = open(path, O_WRONLY | O_CLOEXEC);

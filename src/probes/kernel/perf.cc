@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "probes/inside.h"
@@ -28,10 +29,20 @@ Attempt count(perf_event_attr attributes, int pid, int cpu) {
   return exposed("perf_event_open gave an event");
 }
 
+// Above 2 the kernel of some distributions lets nobody count who has no rights over the host.
+bool lets_nobody() {
+  char level[16];
+  return read_text("/proc/sys/kernel/perf_event_paranoid", level, sizeof level) > 0 &&
+         std::strtol(level, nullptr, 10) > 2;
+}
+
 Attempt own(const Yard&, const Probe&) {
   perf_event_attr attributes = clock_event();
   attributes.exclude_kernel = attributes.exclude_hv = 1;
-  return count(attributes, 0, -1);
+  Attempt attempt = count(attributes, 0, -1);
+  if (attempt.error == EACCES && lets_nobody())
+    return not_applicable("perf_event_paranoid lets nobody count who has no rights over the host");
+  return attempt;
 }
 Attempt with_kernel(const Yard&, const Probe&) { return count(clock_event(), 0, -1); }
 Attempt of_processor(const Yard&, const Probe&) { return count(clock_event(), -1, 0); }

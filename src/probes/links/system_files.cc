@@ -18,7 +18,7 @@ namespace {
 constexpr unsigned long kTmpfs = 0x01021994, kRamfs = 0x858458f6;
 
 // One of the paths, between blanks; a path that ends with "/" is a folder.
-Attempt try_path(const char* path) {
+Attempt try_path(const Yard& yard, const char* path) {
   bool is_folder = path[std::strlen(path) - 1] == '/';
   int fd = open(path, is_folder ? O_TMPFILE | O_RDWR | O_CLOEXEC : O_WRONLY | O_CLOEXEC | O_NOCTTY, 0600);
   if (fd < 0) return stopped("open");
@@ -26,17 +26,18 @@ Attempt try_path(const char* path) {
   bool is_memory = fstatfs(fd, &where) == 0 && (static_cast<unsigned long>(where.f_type) == kTmpfs ||
                                                 static_cast<unsigned long>(where.f_type) == kRamfs);
   close(fd);
-  // A file in memory is the jail's own copy, which ends with it.
-  return is_memory ? stopped("open of the host's", EXDEV) : exposed("%s can be written to", path);
+  // A file in memory is the jail's own copy, which ends with it; the host's own root may be in memory, too.
+  return is_memory && !in_callers_mounts(yard) ? stopped("open of the host's", EXDEV)
+                                               : exposed("%s can be written to", path);
 }
 
-Attempt write_any(const Yard&, const Probe& row) {
+Attempt write_any(const Yard& yard, const Probe& row) {
   char paths[256];
   std::snprintf(paths, sizeof paths, "%s", row.word);
   Attempt attempt = stopped("open", ENOENT);
   char* rest = paths;
   while (const char* path = strtok_r(nullptr, " ", &rest)) {
-    Attempt one = try_path(path);
+    Attempt one = try_path(yard, path);
     if (one.outcome == Outcome::Exposed) return one;
     if (one.error != ENOENT) attempt = one;
   }

@@ -208,6 +208,7 @@ bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
     }
     poll(fds.data(), fds.size(), static_cast<int>(std::max<int64_t>(0, next - now)));
     if (Interrupt::came()) {
+      for (const Running& one : running) one.launch->tell_to_end();
       running.clear();
       end_orphans(keep, {});
       return false;

@@ -49,7 +49,9 @@ class Launch {
   int64_t deadline() const { return deadline_; }  // CLOCK_MONOTONIC in ms
   // Takes what came. True: it has ended, and `output`, `errors` and `status` are final.
   bool hear();
-  // Too long: ends it, and what is below it.
+  // Ends it, and what is below it; does not wait for that.
+  void tell_to_end() const;
+  // Too long: the same, and waits.
   void stop();
   pid_t pid() const { return pid_; }  // of its minder (prove/minder.h)
 

@@ -42,6 +42,14 @@ def settings(folder, runtime):
     os.environ["CONTAINERS_STORAGE_CONF"] = os.path.join(folder, "storage.conf")
 
 
+def put_away(folder):
+    podman("rm", "--all", "--force")
+    if os.geteuid() == 0:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        podman("unshare", "rm", "-rf", folder)
+
+
 @functools.cache
 def engine():
     """None when there is one with an image in it; else what is missing."""
@@ -64,8 +72,7 @@ def engine():
         made = podman("import", empty, IMAGE)
         tried = podman("run", "--rm", "--volume", f"{PROBE}:/p:ro", "--entrypoint", "/p", IMAGE, "--who")
         if made.returncode == 0 and tried.returncode == 0:
-            atexit.register(lambda: podman("unshare", "rm", "-rf", folder) if os.geteuid() != 0 else
-                            shutil.rmtree(folder, ignore_errors=True))
+            atexit.register(put_away, folder)
             return None
         why = (made.stderr + tried.stderr).strip().splitlines()[-1:]
     return f"needs a podman that works here: {' '.join(why)}"
@@ -109,6 +116,7 @@ class Podman(HostTest):
         self.assertEqual(status, 0, errors)
 
     def test_interrupted_and_killed(self):
+        self.addCleanup(podman, "rm", "--all", "--force")
         for number in (signal.SIGINT, signal.SIGKILL):
             with self.subTest(signal=number):
                 before = processes()

@@ -78,6 +78,12 @@ std::string well_known(const std::string& text) {
 
 }  // namespace
 
+std::vector<std::string_view> known_sandboxes() {
+  std::vector<std::string_view> names = {"pid", "unit"};
+  for (const Known& known : kKnown) names.push_back(known.name);
+  return names;
+}
+
 Result<std::vector<std::string>> foreign_command(const std::string& text) {
   for (std::string_view kind : {"unit ", "systemd-unit "})
     if (text.starts_with(kind)) return unit_command(text.substr(kind.size()));

@@ -207,7 +207,8 @@ void Launch::stop() {
   tell_to_end();
   pollfd end{end_.get(), POLLIN, 0};
   const int64_t until = now_ms() + kMinderGrace;
-  while (poll(&end, 1, static_cast<int>(std::max<int64_t>(0, until - now_ms()))) < 0 && errno == EINTR) continue;
+  while (poll(&end, 1, static_cast<int>(std::max<int64_t>(0, until - now_ms()))) < 0 && errno == EINTR)
+    continue;
   kill(pid_, SIGKILL);
   finish();
 }

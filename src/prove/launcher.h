@@ -70,8 +70,8 @@ class Launch {
 
 // Milliseconds of CLOCK_MONOTONIC.
 int64_t now_ms();
-// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`: killed.
-// How many. Mostly none, for each launcher's minder ends what it leaves.
+// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`:
+// killed. How many. Mostly none, for each launcher's minder ends what it leaves.
 int end_orphans(const std::vector<pid_t>& keep, const std::vector<pid_t>& running);
 
 }  // namespace immure::prove

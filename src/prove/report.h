@@ -40,8 +40,8 @@ std::string explain_text(const probes::Probe& probe);
 const char* shown(Verdict verdict);
 // What ended it, "EPERM at chroot  [seccomp]"; else why. May hold a jail's own words.
 std::string outcome_text(const Judged& judged);
-// Why it shows (nearly) nothing of the jail, though nothing escaped: nothing was blocked, or less than what showed
-// nothing. Empty: it shows something.
+// Why it shows (nearly) nothing of the jail, though nothing escaped: nothing was blocked, or less than what
+// showed nothing. Empty: it shows something.
 std::string emptiness(const Verdicts& verdicts);
 // "Nothing escaped, 2 exposed: of 14 attacks …", and what emptiness() says.
 std::string conclusion(const Verdicts& verdicts);

@@ -61,7 +61,8 @@ std::string emptiness(const Verdicts& verdicts) {
   const int blocked = verdicts.of(Verdict::Blocked), unsure = verdicts.of(Verdict::Inconclusive);
   if (blocked == 0) return "This shows nothing of what holds: not one attack was blocked";
   if (unsure > blocked)
-    return "This shows little of what holds: more attacks showed nothing (" + num_signed(unsure) + ") than were blocked";
+    return "This shows little of what holds: more attacks showed nothing (" + num_signed(unsure) +
+           ") than were blocked";
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "cli/completion.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/text.h"
@@ -8,6 +9,8 @@
 #include "filter/filter.h"
 #include "input/options.h"
 #include "kernel/capabilities.h"
+#include "probes/probe.h"
+#include "prove/foreign.h"
 #include "spec/jail_spec.h"
 
 namespace immure::cli {
@@ -15,7 +18,8 @@ namespace {
 
 // What can stand behind an option.
 struct Values {
-  enum class Kind : uint8_t { Free, Words, Files, Profiles } kind = Kind::Free;
+  // List: words with commas between.
+  enum class Kind : uint8_t { Free, Words, List, Files, Profiles } kind = Kind::Free;
   std::vector<std::string> words;
 };
 
@@ -76,6 +80,30 @@ Values values_of(const Option& option) {
   return {};
 }
 
+Values attacks(Values::Kind kind) {
+  Values values{kind, {}};
+  for (int c = 0; c < probes::kCategoryCount; ++c) {
+    const auto category = static_cast<probes::Category>(c);
+    if (kind == Values::Kind::List) values.words.emplace_back(probes::key(category));
+    for (auto rows : probes::groups(category))
+      for (const probes::Probe& probe : rows) values.words.emplace_back(probe.id);
+  }
+  return values;
+}
+
+// Of a flag that is a verb's own.
+Values values_of_flag(const Verb& verb, std::string_view flag) {
+  if (has_word(verb.file_flags, flag)) return {Values::Kind::Files, {}};
+  if (verb.name != "prove") return {};
+  if (flag == "--only" || flag == "--skip") return attacks(Values::Kind::List);
+  if (flag == "--explain") return attacks(Values::Kind::Words);
+  Values values;
+  if (flag != "--against") return values;
+  values.kind = Values::Kind::Words;
+  for (std::string_view name : prove::known_sandboxes()) values.words.emplace_back(name);
+  return values;
+}
+
 std::string verb_names() {
   std::string out;
   for (const Verb& verb : verbs()) out += (out.empty() ? "" : " ") + std::string(verb.name);
@@ -108,19 +136,41 @@ std::string bash_words(const Values& values) {
   switch (values.kind) {
     case Values::Kind::Free: return "COMPREPLY=()";
     case Values::Kind::Words: return "_immure_words '" + shell(join(values.words, " ")) + "'";
+    case Values::Kind::List: return "_immure_list '" + shell(join(values.words, " ")) + "'";
     case Values::Kind::Files: return "_immure_files";
     case Values::Kind::Profiles: return "_immure_words \"$(immure policy list --names 2>/dev/null)\"; _immure_more_files";
   }
   return "";
 }
 
+// Flags of a verb with a value of its own, "--only|--skip", and how that is completed: each list stands there once.
+std::vector<std::pair<std::string, std::string>> grouped(const Verb& verb) {
+  std::vector<std::pair<std::string, std::string>> groups;
+  for (std::string_view flag : split(verb.value_flags, ' ')) {
+    const Values values = values_of_flag(verb, flag);
+    if (flag.empty() || values.kind == Values::Kind::Free) continue;
+    const std::string action = bash_words(values);
+    auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& one) { return one.second == action; });
+    if (same == groups.end())
+      groups.emplace_back(flag, action);
+    else
+      same->first.append("|").append(flag);
+  }
+  return groups;
+}
+
 std::string bash_verb(const Verb& verb) {
   std::string flags = "_immure_words '" + std::string(verb.flags) + "'";
   switch (verb.completes) {
     case Completes::Nothing: return flags;
-    case Completes::RunOptions:
-      return "_immure_run '" + std::string(verb.flags) + "' '" + std::string(verb.file_flags) + "' '" +
+    case Completes::RunOptions: {
+      std::string values;
+      for (const auto& [value_flags, action] : grouped(verb))
+        values += "    " + value_flags + ") " + action + "; return ;;\n";
+      if (!values.empty()) values = "case $prev in\n" + values + "    esac\n    ";
+      return values + "_immure_run '" + std::string(verb.flags) + "' '" + std::string(verb.file_flags) + "' '" +
              std::string(verb.value_flags) + "'";
+    }
     case Completes::Jails: return "_immure_words \"" + std::string(verb.flags) + " $(immure ps --names 2>/dev/null)\"";
     case Completes::Profiles:
       return "_immure_words \"" + std::string(verb.flags) + " $(immure policy list --names 2>/dev/null)\"; _immure_more_files";
@@ -148,10 +198,24 @@ std::string zsh_action(const Values& values) {
   switch (values.kind) {
     case Values::Kind::Free: return " ";
     case Values::Kind::Words: return "(" + join(values.words, " ") + ")";
+    case Values::Kind::List: return "_sequence compadd - " + join(values.words, " ");
     case Values::Kind::Files: return "_files";
     case Values::Kind::Profiles: return "_immure_profiles";
   }
   return "";
+}
+
+// Specifications of a verb's own flags, for who takes the options of run besides.
+std::string zsh_flags(const Verb& verb) {
+  std::string specs;
+  for (std::string_view flag : split(verb.flags, ' ')) {
+    if (flag.empty()) continue;
+    const bool takes = has_word(verb.file_flags, flag) || has_word(verb.value_flags, flag);
+    const Values values = values_of_flag(verb, flag);
+    specs += std::string(" '") + (values.kind == Values::Kind::List ? "*" : "") + std::string(flag) +
+             (takes ? "=:value:" + zsh_action(values) : "") + "'";
+  }
+  return specs;
 }
 
 std::string zsh_verb(const Verb& verb) {
@@ -160,7 +224,7 @@ std::string zsh_verb(const Verb& verb) {
     if (!flag.empty()) flags += " '" + std::string(flag) + "'";
   switch (verb.completes) {
     case Completes::Nothing: return flags.empty() ? ":" : "compadd --" + flags;
-    case Completes::RunOptions: return "_immure_run";
+    case Completes::RunOptions: return "_immure_run" + zsh_flags(verb);
     case Completes::Jails: return "compadd --" + flags + " ${(f)\"$(immure ps --names 2>/dev/null)\"}";
     case Completes::Profiles: return "compadd --" + flags + "; _immure_profiles";
     case Completes::Shells: return "compadd -- bash zsh fish";
@@ -177,6 +241,7 @@ std::string fish_action(const Values& values) {
   switch (values.kind) {
     case Values::Kind::Free: return " -x";
     case Values::Kind::Words: return " -x -a '" + shell(join(values.words, " ")) + "'";
+    case Values::Kind::List: return " -x -a '(__fish_append , " + shell(join(values.words, " ")) + ")'";
     case Values::Kind::Files: return " -r -F";
     case Values::Kind::Profiles: return " -r -F -a '(immure policy list --names 2>/dev/null)'";
   }
@@ -210,6 +275,13 @@ std::string bash_completion() {
   for (const Verb& verb : verbs()) cases += "    " + std::string(verb.name) + ") " + bash_verb(verb) + " ;;\n";
   return "# bash completion of immure: source <(immure completion bash)\n"
          "_immure_words() { COMPREPLY=($(compgen -W \"$1\" -- \"$cur\")); }\n"
+         "# Words with commas between.\n"
+         "_immure_list() {\n"
+         "  local head=\n"
+         "  if [[ $cur == *,* ]]; then head=${cur%,*},; fi\n"
+         "  compopt -o nospace\n"
+         "  COMPREPLY=($(compgen -P \"$head\" -W \"$1\" -- \"${cur##*,}\"))\n"
+         "}\n"
          "_immure_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); }\n"
          "_immure_more_files() { compopt -o filenames; COMPREPLY+=($(compgen -f -- \"$cur\")); }\n"
          "# $1: flags of the verb; $2: those that a file follows; $3: those that something else follows\n"
@@ -261,7 +333,7 @@ std::string zsh_completion() {
          "# zsh completion of immure: immure completion zsh > ~/.zfunc/_immure\n"
          "_immure_profiles() { compadd -- ${(f)\"$(immure policy list --names 2>/dev/null)\"}; _files }\n"
          "_immure_run() {\n"
-         "  _arguments -S \\\n" + specs + "    '*::command:_normal'\n"
+         "  _arguments -S \"$@\" \\\n" + specs + "    '*::command:_normal'\n"
          "}\n"
          "_immure() {\n"
          "  local -a verbs\n"
@@ -285,19 +357,20 @@ std::string fish_completion() {
     for (std::string_view flag : split(verb.flags, ' ')) {
       if (flag.starts_with("--"))
         out += seen + " -l " + std::string(flag.substr(2)) +
-               (has_word(verb.file_flags, flag)    ? " -r -F"
-                : has_word(verb.value_flags, flag) ? " -x"
-                                                   : "") +
+               (has_word(verb.file_flags, flag) || has_word(verb.value_flags, flag)
+                    ? fish_action(values_of_flag(verb, flag))
+                    : "") +
                "\n";
       else if (!flag.empty()) out += seen + " -a " + std::string(flag) + "\n";
     }
   }
-  std::string run = "complete -c immure -n '__fish_seen_subcommand_from run explain'";
+  const std::string seen = "complete -c immure -n '__fish_seen_subcommand_from ";
+  const std::string run = seen + "run explain prove'";
   for (const Option& option : options()) {
     out += run + " -l " + std::string(option.name) + " -d '" + shell(option.help) + "'";
     out += option.takes == Takes::Value ? fish_action(values_of(option)) + "\n" : "\n";
   }
-  return out + run + " -a '(__fish_complete_subcommand --fcs-skip=2)'\n";
+  return out + seen + "run explain' -a '(__fish_complete_subcommand --fcs-skip=2)'\n";
 }
 
 Result<int> completion(const Invocation& call) {

@@ -46,8 +46,9 @@ constexpr std::string_view kHelp =
     "Verdicts: blocked (and it succeeded in its control, without the protection),\n"
     "ESCAPED (with proof), EXPOSED (a dangerous interface answers), n/a (why), unsure\n"
     "(the control failed, too).\n"
-    "Status: 0 nothing escaped, 1 something did, 125 nothing could be tried. With\n"
-    "--baseline: 0 nothing got worse, 1 something did.\n";
+    "Status: 0 nothing escaped, 1 something did, or nothing was blocked, or more was\n"
+    "unsure than blocked; 125 nothing could be tried. With --baseline: 0 nothing got\n"
+    "worse, 1 something did.\n";
 
 constexpr uint64_t kMostPid = 1U << 22;  // PID_MAX_LIMIT of 64-bit kernels
 
@@ -147,7 +148,11 @@ Result<int> attack(const Wish& wish) {
     ablation_section = prove::ablation_section(*ablation);
   }
   IMMURE_TRY(write_report_files(wish, *verdicts, subject, ablation_section));
-  if (!*baseline) return verdicts->of(Verdict::Escaped) == 0 ? 0 : 1;
+  const std::string empty = prove::emptiness(*verdicts);
+  if (!*baseline) {
+    if (!empty.empty() && wish.has_document()) IMMURE_TRY(tell(wish, empty + ".\n"));
+    return verdicts->of(Verdict::Escaped) == 0 && empty.empty() ? 0 : 1;
+  }
   const prove::Comparison comparison = prove::compare(**baseline, *verdicts, subject);
   IMMURE_TRY(tell(wish, prove::comparison_text(comparison, wish.baseline)));
   return comparison.worse.empty() ? 0 : 1;

@@ -7,7 +7,7 @@
 
 namespace immure::cli {
 
-// 0: nothing escaped; 1: something did, or it is worse than the baseline.
+// 0: nothing escaped; 1: something did, or (nearly) nothing was shown, or it is worse than the baseline.
 Result<int> prove(const Invocation& call);
 
 }  // namespace immure::cli

@@ -152,6 +152,14 @@ int be_helper(const char* name) {
   return fd >= 0 && close(fd) == 0 ? 0 : 1;
 }
 
+volatile pid_t running = 0;  // the probe whose turn it is
+
+// An engine hands the signal on to the first process of a container, for which nothing is done by default.
+void end_all(int number) {
+  if (running > 0) kill(-running, SIGKILL);
+  _exit(128 + number);
+}
+
 void run_one(const Yard& yard, const Probe& probe) {
   char none[1] = "";
   // The host has asked before; here once more, of the kernel itself, for whoever starts this by hand.
@@ -166,11 +174,13 @@ void run_one(const Yard& yard, const Probe& probe) {
   if (child < 0) {
     say(probe.id, "lost", errno, "fork", none);
   } else if (child == 0) {
+    signal(SIGTERM, SIG_DFL);
     close(ends[0]);
     setpgid(0, 0);
     Attempt attempt = probe.run(yard, probe);
     _exit(write(ends[1], &attempt, sizeof attempt) == sizeof attempt ? 0 : 1);
   } else {
+    running = child;
     close(ends[1]);
     ends[1] = -1;
     pollfd wait_for{ends[0], POLLIN, 0};
@@ -185,6 +195,7 @@ void run_one(const Yard& yard, const Probe& probe) {
     kill(child, SIGKILL);
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    running = 0;
     if (told) {
       attempt.where[sizeof attempt.where - 1] = attempt.text[sizeof attempt.text - 1] = '\0';
       say(probe.id, kOutcomes[static_cast<int>(attempt.outcome)], attempt.error, attempt.where, attempt.text);
@@ -221,6 +232,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGTERM, end_all);
   signal(SIGCHLD, SIG_DFL);  // ignored, nobody would hear how a probe ended
   yard.scratch = find_scratch(yard);
   if (dprintf(1, "%s\n", kReady) < 0) return 3;

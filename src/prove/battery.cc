@@ -93,9 +93,12 @@ class Runner {
       fits ? (arguments.back() += ",").append(probe->id) : arguments.emplace_back(probe->id);
       solo = solo || (probe->flags & probes::kSolo) != 0;
     }
-    auto launch = std::make_unique<Launch>(yard_, job.site, arguments, solo ? kSoloPatience : kPatience);
-    return {std::move(job), std::move(launch), yard_.witness().signals(), yard_.witness().connections(),
-            yard_.changes()};
+    // Counted before it starts: on a busy machine it may have done everything by the time that this goes on.
+    Running running{std::move(job), nullptr, yard_.witness().signals(), yard_.witness().connections(),
+                    yard_.changes()};
+    running.launch =
+        std::make_unique<Launch>(yard_, running.job.site, arguments, solo ? kSoloPatience : kPatience);
+    return running;
   }
 
   // The host's own look at what a probe did that does damage counts, whatever it said, and if it said
@@ -208,6 +211,7 @@ bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
     }
     poll(fds.data(), fds.size(), static_cast<int>(std::max<int64_t>(0, next - now)));
     if (Interrupt::came()) {
+      for (const Running& one : running) one.launch->tell_to_end();
       running.clear();
       end_orphans(keep, {});
       return false;

@@ -13,7 +13,7 @@ namespace {
 // How their own pages begin.
 struct Known {
   std::string_view name, command;
-  bool takes_image = false;
+  std::string_view of_image = {};  // NAME:IMAGE
 };
 constexpr Known kKnown[] = {
     {"none", "env {}"},
@@ -21,10 +21,11 @@ constexpr Known kKnown[] = {
     {"unshare", "unshare --user --map-root-user --mount --pid --fork --root={root} {}"},
     {"bwrap", "bwrap --ro-bind {root} / --proc /proc --dev /dev --unshare-all {}"},
     {"nspawn", "systemd-nspawn --quiet --pipe --directory={root} {}"},
-    {"docker", "docker run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe IMAGE {args}",
-     true},
-    {"podman", "podman run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe IMAGE {args}",
-     true},
+    {"docker", "docker run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe debian {args}",
+     "docker run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe IMAGE {args}"},
+    // Without an image: it runs a root that is a folder, too.
+    {"podman", "podman run --rm --rootfs {root} {}",
+     "podman run --rm --volume {program}:/immure-probe:ro --entrypoint /immure-probe IMAGE {args}"},
 };
 
 tl::unexpected<Error> bad(std::string what, std::string why = {}) {
@@ -64,19 +65,24 @@ Result<std::vector<std::string>> shell_words(const std::string& text) {
 std::string well_known(const std::string& text) {
   const std::string name = text.substr(0, text.find(':'));
   for (const Known& known : kKnown) {
-    if (known.name != name || (name.size() != text.size() && !known.takes_image)) continue;
-    std::string command(known.command);
+    const bool of_image = name.size() != text.size();
+    if (known.name != name || (of_image && known.of_image.empty()) || text.ends_with(':')) continue;
+    std::string command(of_image ? known.of_image : known.command);
     // As a user chroot takes a user namespace.
     if (name == "chroot" && geteuid() != 0) command = "unshare --user --map-root-user " + command;
-    if (known.takes_image)
-      command.replace(command.find("IMAGE"), 5,
-                      name.size() == text.size() ? "debian" : text.substr(name.size() + 1));
+    if (of_image) command.replace(command.find("IMAGE"), 5, text.substr(name.size() + 1));
     return command;
   }
   return text;
 }
 
 }  // namespace
+
+std::vector<std::string_view> known_sandboxes() {
+  std::vector<std::string_view> names = {"pid", "unit"};
+  for (const Known& known : kKnown) names.push_back(known.name);
+  return names;
+}
 
 Result<std::vector<std::string>> foreign_command(const std::string& text) {
   for (std::string_view kind : {"unit ", "systemd-unit "})

@@ -20,4 +20,7 @@ inline constexpr std::string_view kPlantedRoot =
 // sandbox's own first example ("chroot", "docker:debian"). An error says what is missing.
 Result<std::vector<std::string>> foreign_command(const std::string& text);
 
+// The names of those, and of the kinds whose next word says which ("pid").
+std::vector<std::string_view> known_sandboxes();
+
 }  // namespace immure::prove

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "prove/refusals.h"
 
 namespace immure::prove {
 namespace {
@@ -45,8 +46,7 @@ bool succeeded(const Observation& seen) {
   return seen.outcome == Outcome::Exposed || (seen.outcome == Outcome::Escaped && seen.proven);
 }
 
-// Why a control did not succeed. Where nothing of a jail holds it (it is no jail's), the refusal is the
-// host's own.
+// Why a control did not succeed.
 Judged without_success(Judged judged, bool as_root) {
   const Observation& control = judged.control;
   const bool is_jail = judged.probe->control.place == probes::Control::Place::Jail;
@@ -72,8 +72,13 @@ Judged without_success(Judged judged, bool as_root) {
   if (control.outcome == Outcome::NotApplicable) return not_applicable(control.text);
   if (means_absent(control.error) || (!is_jail && finds_nothing(control.error)))
     return not_applicable("this host has none: without the protection it ends with " + ended_by(control));
-  if ((!as_root || !is_jail) && (control.error == EPERM || control.error == EACCES))
-    return not_applicable("this user may not do it outside either: " + ended_by(control));
+  if (control.error == EPERM || control.error == EACCES) {
+    if (!as_root) return not_applicable("this user may not do it outside either: " + ended_by(control));
+    // To root a host without a jail refuses little; else the control is broken, and would hide the attack.
+    if (const char* host = refusal_of(*judged.probe); host != nullptr && !is_jail)
+      return not_applicable("refused without the protection, too, as by " + std::string(host) + ": " +
+                            ended_by(control));
+  }
   if (!is_jail && judged.probe->category == probes::Category::Resources)
     return not_applicable("limits of this host's own end it without a jail, too: " + ended_by(control));
   judged.why = "the control failed, too: " + ended_by(control);

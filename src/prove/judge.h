@@ -20,7 +20,8 @@ struct Judged {
   Observation inside, control;
 };
 
-// `as_root`: the battery's caller is root, whom a jail's control refuses for no lack of rights of his own.
+// `as_root`: the battery's caller is root, to whom a control refuses nothing for lack of rights, but for what
+// is known of hosts (prove/refusals.h).
 Judged judge(const probes::Probe& probe, Observation inside, Observation control, bool as_root);
 // "EPERM at chroot"; what ended an attempt that did not succeed.
 std::string ended_by(const Observation& seen);

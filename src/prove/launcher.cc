@@ -27,7 +27,7 @@
 namespace immure::prove {
 namespace {
 
-constexpr int kMinderGrace = 5000;  // milliseconds, more than it takes for all of its own
+constexpr int kMinderGrace = 8000;  // milliseconds, more than it takes for all of its own
 constexpr size_t kMostOutput = 1U << 20;
 constexpr off_t kMostErrors = 4 << 20;
 constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
@@ -197,13 +197,18 @@ bool Launch::hear() {
   return true;
 }
 
+void Launch::tell_to_end() const {
+  if (pid_ > 0) kill(pid_, SIGTERM);
+}
+
 void Launch::stop() {
   if (pid_ <= 0) return;
   timed_out = true;
-  kill(pid_, SIGTERM);
+  tell_to_end();
   pollfd end{end_.get(), POLLIN, 0};
   const int64_t until = now_ms() + kMinderGrace;
-  while (poll(&end, 1, static_cast<int>(std::max<int64_t>(0, until - now_ms()))) < 0 && errno == EINTR) continue;
+  while (poll(&end, 1, static_cast<int>(std::max<int64_t>(0, until - now_ms()))) < 0 && errno == EINTR)
+    continue;
   kill(pid_, SIGKILL);
   finish();
 }

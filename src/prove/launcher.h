@@ -49,7 +49,9 @@ class Launch {
   int64_t deadline() const { return deadline_; }  // CLOCK_MONOTONIC in ms
   // Takes what came. True: it has ended, and `output`, `errors` and `status` are final.
   bool hear();
-  // Too long: ends it, and what is below it.
+  // Ends it, and what is below it; does not wait for that.
+  void tell_to_end() const;
+  // Too long: the same, and waits.
   void stop();
   pid_t pid() const { return pid_; }  // of its minder (prove/minder.h)
 
@@ -68,8 +70,8 @@ class Launch {
 
 // Milliseconds of CLOCK_MONOTONIC.
 int64_t now_ms();
-// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`: killed.
-// How many. Mostly none, for each launcher's minder ends what it leaves.
+// Every process that was left to this one by those that ended (it must be a subreaper), except `keep`:
+// killed. How many. Mostly none, for each launcher's minder ends what it leaves.
 int end_orphans(const std::vector<pid_t>& keep, const std::vector<pid_t>& running);
 
 }  // namespace immure::prove

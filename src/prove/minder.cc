@@ -20,9 +20,11 @@
 namespace immure::prove {
 namespace {
 
-constexpr int kPeace = 200;      // milliseconds in which what is about to end does so by itself
-constexpr int kGrace = 1000;     // and who has something to put away
-constexpr int kPatience = 3000;  // until that is given up which no signal ends
+constexpr int kStep = 10;
+constexpr int kAnswer = 1500;    // milliseconds for whom is asked to end
+constexpr int kPeace = 200;      // in which what is about to end does so by itself
+constexpr int kGrace = 3000;     // and who has something to put away: a container's engine takes its time
+constexpr int kPatience = 5000;  // until that is given up which no signal ends
 constexpr int kFailed = 125;
 constexpr int kMostDeep = 32;
 
@@ -68,14 +70,18 @@ class Minder {
     launcher_ = launcher;
     bool told = false;
     while (!told && reap() && !ended_) told = hear(-1);
-    if (!ended_) end(launcher_, getpid()), end_grandchildren(getpid());
+    // First it is asked: an engine that is killed leaves its container to nobody.
+    if (!ended_) kill(launcher_, SIGTERM);
+    for (const int64_t asked = now_ms(); reap() && !ended_ && now_ms() - asked < kAnswer;) (void)hear(kStep);
+    if (!ended_) end(launcher_, getpid());
+    if (told) end_grandchildren(getpid());
     // Told to end, who has lost what it held is waited for; else only who is known to end by itself.
     const int64_t begin = now_ms();
     for (int64_t spent = 0; reap() && spent < kPatience; spent = now_ms() - begin) {
       if (spent > (told ? kGrace : kPeace))
         for (pid_t pid : children_of(getpid()))
           if (spent > kGrace || !ends_by_itself(pid)) end(pid, getpid());
-      (void)hear(10);
+      (void)hear(kStep);
     }
     _exit(status_);
   }

@@ -40,7 +40,10 @@ std::string explain_text(const probes::Probe& probe);
 const char* shown(Verdict verdict);
 // What ended it, "EPERM at chroot  [seccomp]"; else why. May hold a jail's own words.
 std::string outcome_text(const Judged& judged);
-// "Nothing escaped, 2 exposed: of 14 attacks …".
+// Why it shows (nearly) nothing of the jail, though nothing escaped: nothing was blocked, or less than what
+// showed nothing. Empty: it shows something.
+std::string emptiness(const Verdicts& verdicts);
+// "Nothing escaped, 2 exposed: of 14 attacks …", and what emptiness() says.
 std::string conclusion(const Verdicts& verdicts);
 // "root in a plain chroot".
 std::string control_text(const probes::Probe& probe);

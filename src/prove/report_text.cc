@@ -57,6 +57,15 @@ std::string outcome_text(const Judged& judged) {
   return judged.by + (layers.empty() ? "" : "  [" + layers + "]");
 }
 
+std::string emptiness(const Verdicts& verdicts) {
+  const int blocked = verdicts.of(Verdict::Blocked), unsure = verdicts.of(Verdict::Inconclusive);
+  if (blocked == 0) return "This shows nothing of what holds: not one attack was blocked";
+  if (unsure > blocked)
+    return "This shows little of what holds: more attacks showed nothing (" + num_signed(unsure) +
+           ") than were blocked";
+  return {};
+}
+
 std::string conclusion(const Verdicts& verdicts) {
   int escaped = verdicts.of(Verdict::Escaped), exposed = verdicts.of(Verdict::Exposed),
       unsure = verdicts.of(Verdict::Inconclusive);
@@ -66,7 +75,8 @@ std::string conclusion(const Verdicts& verdicts) {
   out += ": of " + num(verdicts.all.size()) + " attacks " + num_signed(verdicts.of(Verdict::Blocked)) +
          " were blocked, each of them succeeded in its control";
   if (unsure > 0) out += "; " + num_signed(unsure) + " showed nothing, for their controls failed, too";
-  return out + ".";
+  const std::string empty = emptiness(verdicts);
+  return out + (empty.empty() ? "." : ". " + empty + ".");
 }
 
 std::string layers_text(uint32_t mask) {

@@ -48,3 +48,15 @@ class Words(ProveTest):
         self.assertEqual(status, 0)
         self.assertEqual([one["id"] for one in documents[:-1]], [one["id"] for one in document["attacks"]])
         self.assertEqual(documents[-1]["counts"], document["counts"])
+
+    def test_nothing_shown_is_no_success(self):
+        # Of the one that is not there, and of those that get through: what holds was not seen.
+        absent = next(name for name, verdict in verdicts_of(report("--only", "network")).items()
+                      if verdict == "not-applicable")
+        for words in (("--only", absent), ("--only", "exec-tmp", "--profile", "build")):
+            with self.subTest(words=words):
+                status, text, errors = prove("--json", *words)
+                self.assertEqual(status, 1, text)
+                self.assertIn("not one attack was blocked", errors)
+                self.assertEqual(prove(*words)[0], 1)
+        self.assertEqual(prove("--only", "chroot-walk")[0], 0)

@@ -8,6 +8,7 @@
 #include "cli/completion.h"
 #include "cli/explain.h"
 #include "input/options.h"
+#include "probes/probe.h"
 
 namespace immure::cli {
 namespace {
@@ -54,8 +55,37 @@ TEST(Completion, BashReadsItAndCompletes) {
   EXPECT_EQ(words("immure prove --html", "/proc/self/statu"), "/proc/self/status ");
   EXPECT_EQ(words("immure prove --only root --html a.html", "--base"), "--baseline ");
   EXPECT_EQ(words("immure prove --only", "--ro"), " ");
+  // Their values: attacks and categories, one after the other, and what is known by name.
+  EXPECT_EQ(words("immure prove --only", "chroot-w"), "chroot-walk ");
+  EXPECT_EQ(words("immure prove --skip", "chroot-walk,resou"), "chroot-walk,resources ");
+  EXPECT_EQ(words("immure prove --explain", "chroot-w"), "chroot-walk ");
+  EXPECT_EQ(words("immure prove --explain", "resou"), " ");
+  EXPECT_EQ(words("immure prove --against", "p"), "pid podman ");
+  EXPECT_EQ(words("immure prove --only root --need", "user-ns=o"), "user-ns=off ");
+  EXPECT_EQ(words("immure demo", "--a"), "--all ");
   // Behind the command nothing is immure's.
   EXPECT_EQ(words("immure run -- ls", "--ro"), " ");
+}
+
+TEST(Completion, KnowsEveryAttackForEveryShell) {
+  for (const std::string& script : {bash_completion(), zsh_completion(), fish_completion()})
+    for (int c = 0; c < probes::kCategoryCount; ++c) {
+      EXPECT_NE(script.find(probes::key(static_cast<probes::Category>(c))), std::string::npos);
+      for (auto rows : probes::groups(static_cast<probes::Category>(c)))
+        for (const probes::Probe& probe : rows) ASSERT_NE(script.find(probe.id), std::string::npos) << probe.id;
+    }
+}
+
+TEST(Completion, FishCompletes) {
+  if (system("command -v fish >/dev/null 2>&1") != 0) GTEST_SKIP() << "needs fish";
+  auto words = [](const std::string& line) {
+    return in_shell("fish --no-config", fish_completion(), "complete -C '" + line + "' | string replace -r '\\t.*' ''\ntrue");
+  };
+  EXPECT_EQ(words("immure prove --only chroot-w"), "chroot-walk\n");
+  EXPECT_EQ(words("immure prove --skip chroot-walk,resou"), "chroot-walk,resources\n");
+  EXPECT_EQ(words("immure prove --explain chroot-w"), "chroot-walk\n");
+  EXPECT_EQ(words("immure prove --against po"), "podman\n");
+  EXPECT_EQ(words("immure prove --need user-ns=o"), "user-ns=off\n");
 }
 
 TEST(Completion, OtherShellsReadIt) {

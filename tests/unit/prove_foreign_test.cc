@@ -30,6 +30,11 @@ TEST(ForeignCommand, KnowsSomeByName) {
   EXPECT_NE(std::find(words->begin(), words->end(), "alpine"), words->end());
   EXPECT_EQ(words->back(), "{args}");
   EXPECT_FALSE(foreign_command("chroot:alpine")) << "takes no image";
+  EXPECT_THAT(*foreign_command("podman"), ElementsAre("podman", "run", "--rm", "--rootfs", "{root}", "{}"));
+  words = foreign_command("podman:localhost/it:1");
+  ASSERT_TRUE(words);
+  EXPECT_EQ((*words)[words->size() - 2], "localhost/it:1");
+  EXPECT_FALSE(foreign_command("podman:")) << "of which image?";
 }
 
 TEST(SandboxSettings, AreThoseOfTheServiceAlone) {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <set>
 
+#include "prove/refusals.h"
 #include "prove_made_up.h"
 
 namespace immure::prove {
@@ -12,6 +14,8 @@ using probes::Outcome;
 
 const Observation kStopped = said(Outcome::Stopped, EPERM, "chroot");
 const Observation kWorks = proven_escape();
+
+constexpr probes::Probe kKnownRefusal = made_up("raise-limit", probes::Category::Processes);
 
 struct Row {
   const char* name;
@@ -59,7 +63,14 @@ TEST(Judge, EveryRow) {
       {"a user without the right to the file", &kOne, kStopped, said(Outcome::Stopped, EACCES, "open"), false,
        Verdict::NotApplicable, "EACCES at open"},
       {"root without the right, and no jail there", &kOne, kStopped, said(Outcome::Stopped, EPERM, "open"),
-       true, Verdict::NotApplicable, "EPERM at open"},
+       true, Verdict::Inconclusive, "the control failed, too: EPERM at open"},
+      {"root without the right to the file, and no jail there", &kOne, kStopped,
+       said(Outcome::Stopped, EACCES, "open"), true, Verdict::Inconclusive, "EACCES at open"},
+      {"root without the right, as on some hosts", &kKnownRefusal, kStopped,
+       said(Outcome::Stopped, EPERM, "prctl"), true, Verdict::NotApplicable,
+       "as by a root without CAP_SYS_RESOURCE"},
+      {"root's control that some hosts refuse, and that failed otherwise", &kKnownRefusal, kStopped,
+       said(Outcome::Stopped, EINVAL, "prctl"), true, Verdict::Inconclusive, "EINVAL at prctl"},
       {"root without the right in the loosened jail", &kInJail, kStopped,
        said(Outcome::Stopped, EPERM, "open"), true, Verdict::Inconclusive,
        "the control failed, too: EPERM at open"},
@@ -137,6 +148,19 @@ TEST(Judge, NothingIsBlockedWithoutAControlNorEscapedWithoutProof) {
           EXPECT_TRUE(judged.verdict != Verdict::Escaped || inside.proven);
           EXPECT_TRUE(judged.verdict == Verdict::Blocked ? !judged.by.empty() : !judged.why.empty());
         }
+}
+
+// A row that nobody needs would be believed for ever.
+TEST(Refusals, AreOfControlsWithoutAJail) {
+  std::set<std::string_view> ids;
+  for (const Refusal& refusal : refusals()) {
+    const probes::Probe* probe = probes::find(refusal.id);
+    ASSERT_NE(probe, nullptr) << refusal.id;
+    EXPECT_NE(probe->control.place, probes::Control::Place::Jail) << refusal.id;
+    EXPECT_TRUE(ids.insert(refusal.id).second) << refusal.id << " twice";
+    EXPECT_STREQ(refusal_of(*probe), refusal.why);
+  }
+  EXPECT_EQ(refusal_of(kOne), nullptr);
 }
 
 TEST(Judge, VerdictsHaveWords) {

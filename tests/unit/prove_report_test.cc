@@ -328,5 +328,28 @@ TEST(Reports, TellTheSame) {
               Not(HasSubstr("\x1b")));
 }
 
+Verdicts so_many(int blocked, int exposed, int absent, int unsure) {
+  Verdicts verdicts;
+  auto add = [&](int n, Verdict verdict) {
+    for (; n > 0; --n) verdicts.all.push_back({&kOne, verdict, "EPERM at x", 0, "why", {}, {}});
+  };
+  add(blocked, Verdict::Blocked);
+  add(exposed, Verdict::Exposed);
+  add(absent, Verdict::NotApplicable);
+  add(unsure, Verdict::Inconclusive);
+  return verdicts;
+}
+
+// Whoever only looks at the status must not take a battery for good that tried nothing.
+TEST(Emptiness, IsToldWhereNothingOrLittleWasShown) {
+  EXPECT_EQ(emptiness(so_many(1, 0, 0, 0)), "");
+  EXPECT_EQ(emptiness(so_many(1, 5, 700, 1)), "");
+  EXPECT_THAT(emptiness(so_many(1, 0, 0, 2)), HasSubstr("(2) than were blocked"));
+  for (const Verdicts& none : {so_many(0, 0, 0, 0), so_many(0, 0, 9, 0), so_many(0, 3, 0, 0), so_many(0, 0, 0, 1)})
+    EXPECT_THAT(emptiness(none), HasSubstr("not one attack was blocked"));
+  EXPECT_THAT(conclusion(so_many(0, 0, 9, 0)), HasSubstr("not one attack was blocked."));
+  EXPECT_THAT(conclusion(so_many(1, 0, 9, 0)), Not(HasSubstr("shows")));
+}
+
 }  // namespace
 }  // namespace immure::prove

@@ -67,8 +67,10 @@ bool copy_from(int pid, Attempt& attempt) {
   for (int number = 0; number < 32; ++number) {
     int fd = static_cast<int>(syscall(SYS_pidfd_getfd, other, number, 0));
     if (fd < 0) {
-      attempt = stopped("pidfd_getfd");
-      if (errno == EBADF) continue;
+      // Who is ending has none any more: what the others answered counts.
+      const int error = errno;
+      if (error != ESRCH || attempt.error == 0) attempt = stopped("pidfd_getfd", error);
+      if (error == EBADF) continue;
       break;
     }
     attempt = exposed("descriptor %d of process %d was copied", number, pid);

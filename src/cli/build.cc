@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/file.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "cli/build_from.h"
+#include "cli/build_profile.h"
 #include "cli/build_report.h"
 #include "cli/build_smoke.h"
 #include "cli/page.h"
@@ -125,13 +127,38 @@ Result<int> show(const BuildWords& words, const BuildReport& report) {
   return failed ? 1 : 0;
 }
 
+// Where nothing was copied, it is the only way to use the root, so it has a name of its own beside it.
+std::string profile_name(const BuildWords& words) {
+  if (!words.profile_file.empty()) return words.profile_file;
+  return words.mode == rootfs::CopyMode::Bind ? path_normal(words.target) + ".immure.toml" : "";
+}
+
 Result<Target> check_target(const BuildWords& words) {
   auto target = rootfs::look_at_target(words.target);
+  if (std::string file = profile_name(words);
+      target && *target != Target::Ours && !file.empty() && access(file.c_str(), F_OK) == 0)
+    return fail(Code::kBadValue, quoted(file) + " is there already", "the profile would take its place",
+                "remove it, or name another: --write-profile FILE");
   if (target && *target == Target::Ours && !words.replace)
     return fail(
         Code::kBadRoot, quoted(words.target) + " is there already", "it was made by immure build",
         "--replace puts the new root in its place; immure root refresh makes it anew by its own words");
   return target;
+}
+
+// The file that was written; empty: none was wanted.
+Result<std::string> write_profile(const BuildWords& words, const Manifest& manifest,
+                                  const std::vector<std::string>& run_words) {
+  std::string file = profile_name(words);
+  if (file.empty()) return file;
+  char* folder = getcwd(nullptr, 0);
+  std::string root = path_join(folder == nullptr ? "/" : folder, words.target);
+  std::free(folder);
+  auto text = profile_for(root, manifest, run_words, file);
+  if (!text) return text;
+  constexpr unsigned kMode = 0644;
+  IMMURE_TRY(write_file_atomic(file, *text, kMode));
+  return file;
 }
 
 // It is taken as it is: there is nothing to collect, and nothing is known of it before it is there.
@@ -199,8 +226,11 @@ Result<int> make_root(const BuildWords& words) {
   report.manifest = &written->manifest;
   report.replaced = *target == Target::Ours;
   if (!written->note.empty()) report.notes.push_back(written->note);
+  auto profile = write_profile(words, written->manifest, gathered->run_words);
+  if (!profile) return tl::unexpected<Error>(std::move(profile.error()));
+  report.profile = *profile;
   if (words.smoke) {
-    SmokeWanted wanted{words.target, {}, gathered->run_words, words.command, {}};
+    SmokeWanted wanted{words.target, report.profile, gathered->run_words, words.command, {}};
     for (const rootfs::Preset& preset : gathered->presets) wanted.presets.push_back(&preset);
     report.smokes = smoke(wanted, written->manifest);
   }

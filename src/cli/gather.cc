@@ -43,6 +43,14 @@ void take_preset(const Preset& preset, const rootfs::Source& source, Wish& wish)
   wish.texts.insert(wish.texts.end(), preset.texts.begin(), preset.texts.end());
 }
 
+// The program of a smoke test may have a version in its name, as those of `programs`.
+void name_version(Preset& preset, const rootfs::Source& source) {
+  for (std::vector<std::string>* words : {&preset.programs, &preset.smoke}) {
+    if (words->empty() || words->front().find('*') == std::string::npos) continue;
+    if (auto found = source.glob(words->front()); !found.empty()) words->front() = found.front();
+  }
+}
+
 // What brings the programs of a preset, when one of them is missing.
 void name_packages(Error& error, const std::vector<Preset>& presets) {
   if (error.code != Code::kMissingSource) return;
@@ -84,6 +92,7 @@ Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
     return tl::unexpected<Error>(std::move(collected.error()));
   }
   gathered.collected = std::move(*collected);
+  for (Preset& preset : gathered.presets) name_version(preset, source);
   return gathered;
 }
 

@@ -92,9 +92,12 @@ class Collector {
   Collection files_;
   std::vector<std::string> notes_;
   std::deque<uint32_t> work_;
-  std::unordered_set<std::string> walked_;          // folders whose content is in
+  std::unordered_set<std::string> walked_;  // folders whose content is in
+  std::unordered_map<uint32_t, std::string>
+      found_as_;                                    // libraries: the name that the loader takes $ORIGIN from
   std::unordered_map<uint32_t, Loading> loadings_;  // of libraries, by entry
-  std::map<std::string, std::vector<uint32_t>> lacking_;  // libraries that are nowhere, and what can do without
+  std::map<std::string, std::vector<uint32_t>>
+      lacking_;  // libraries that are nowhere, and what can do without
   std::vector<Loading> programs_;
   std::vector<uint32_t> dlopens_;
   std::vector<CachedLibrary> cache_;

@@ -43,6 +43,8 @@ Status Collector::examine_elf(uint32_t index, int fd) {
     return {};  // data that looks like one: a test's, a boot loader's
   }
   families_.look_at_imports(files_, index, elf->imports, elf->machine);
+  auto named = found_as_.find(index);
+  const std::string from = named == found_as_.end() ? path : named->second;
   Loading loading = loading_of(index, *elf);
   if (elf->calls_dlopen && files_[index].reasons.front().by == kNobody && vital(index))
     dlopens_.push_back(index);
@@ -52,7 +54,7 @@ Status Collector::examine_elf(uint32_t index, int fd) {
     if (!loader) return {};
   }
   for (const std::string& name : elf->needed) {
-    auto found = libraries_.find(name, path, *elf, loading);
+    auto found = libraries_.find(name, from, *elf, loading);
     if (!found) {
       if (vital(index)) return tl::unexpected<Error>(std::move(found.error()));
       lacking_[name].push_back(index);
@@ -61,7 +63,8 @@ Status Collector::examine_elf(uint32_t index, int fd) {
     for (const std::string& library : found->paths) {
       auto added = add(library, {Because::Needed, index, name});
       if (!added) return tl::unexpected<Error>(std::move(added.error()));
-      loadings_.try_emplace(*added, libraries_.below(loading, path, *elf));
+      loadings_.try_emplace(*added, libraries_.below(loading, from, *elf));
+      found_as_.try_emplace(*added, library);
     }
     if (!found->by_default) for_cache(name, found->paths, *elf);
   }

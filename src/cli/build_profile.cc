@@ -1,0 +1,46 @@
+#include "cli/build_profile.h"
+
+#include "base/text.h"
+#include "cli/wanted.h"
+#include "input/options.h"
+#include "input/policy.h"
+
+namespace immure::cli {
+namespace {
+
+// ':' parts the words of a grant, and '\\' is what takes that away.
+std::string escaped(std::string_view path) {
+  std::string text;
+  for (char c : path) {
+    if (c == ':' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> profile_for(const std::string& root, const rootfs::Manifest& manifest,
+                                const std::vector<std::string>& run_words, const std::string& place) {
+  std::vector<std::string> words = run_words;
+  words.push_back("--root=" + root);
+  if (manifest.mode == rootfs::CopyMode::Bind)
+    for (const rootfs::ManifestEntry& entry : manifest.entries)
+      if (entry.kind == rootfs::Entry::Kind::File)
+        words.push_back("--ro-bind=" + escaped(entry.source) + ":" + escaped(entry.path));
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  auto parsed = parse_arguments(arguments, 1);
+  if (!parsed) {
+    parsed.error().origin = place;
+    return tl::unexpected<Error>(std::move(parsed.error()));
+  }
+  std::string text = "# Made by immure build: immure run --profile FILE -- CMD\n";
+  // A profile that it stands on is named, not copied: it may be updated.
+  for (const std::string& base : parsed->profiles) text += "extends = \"" + base + "\"\n";
+  Jail jail;
+  for (const Word& word : parsed->words) IMMURE_TRY(apply(jail, word));
+  return text + policy_toml(jail.spec, nullptr, false);
+}
+
+}  // namespace immure::cli

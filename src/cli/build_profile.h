@@ -1,0 +1,18 @@
+// A profile for `immure run` that uses a root which was built: where it is, what a preset says of running it,
+// and the files that it binds where nothing was copied.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "rootfs/manifest.h"
+
+namespace immure::cli {
+
+// TOML. `root`: absolute. `run_words`: words of `immure run`. Errors: of those words, with `place` as their
+// origin.
+Result<std::string> profile_for(const std::string& root, const rootfs::Manifest& manifest,
+                                const std::vector<std::string>& run_words, const std::string& place);
+
+}  // namespace immure::cli

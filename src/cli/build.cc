@@ -147,18 +147,34 @@ Result<Target> check_target(const BuildWords& words) {
 }
 
 // The file that was written; empty: none was wanted.
-Result<std::string> write_profile(const BuildWords& words, const Manifest& manifest,
+Result<std::string> write_profile(const BuildWords& words, const rootfs::BindList& binds,
                                   const std::vector<std::string>& run_words) {
   std::string file = profile_name(words);
   if (file.empty()) return file;
   char* folder = getcwd(nullptr, 0);
   std::string root = path_join(folder == nullptr ? "/" : folder, words.target);
   std::free(folder);
-  auto text = profile_for(root, manifest, run_words, file);
+  auto text = profile_for(root, binds, run_words, file);
   if (!text) return text;
   constexpr unsigned kMode = 0644;
   IMMURE_TRY(write_file_atomic(file, *text, kMode));
   return file;
+}
+
+// What is mounted when nothing is copied; said where a folder brings more than was asked for.
+Result<rootfs::BindList> binds_of(const BuildWords& words, const Manifest& planned,
+                                  const rootfs::Source& source, std::vector<std::string>& notes) {
+  if (words.mode != rootfs::CopyMode::Bind) return rootfs::BindList{};
+  if (!source.is_host())
+    return fail(Code::kUsage, "--mode bind does not go with --source",
+                "the files of another root are not the host's", "leave one of them out");
+  auto list = rootfs::bind_list(planned, source);
+  if (!list) return list;
+  for (const rootfs::BindList::Mount& mount : list->mounts)
+    if (mount.extra > 0)
+      notes.push_back(quoted(mount.path) + " is mounted whole, with " +
+                      counted(mount.extra, "file", "files") + " that nobody asked for");
+  return list;
 }
 
 // It is taken as it is: there is nothing to collect, and nothing is known of it before it is there.
@@ -215,6 +231,8 @@ Result<int> make_root(const BuildWords& words) {
       return show(words, report);
     }
   }
+  auto binds = binds_of(words, rootfs::listing(gathered->collected.files), *source, report.notes);
+  if (!binds) return tl::unexpected<Error>(std::move(binds.error()));
   rootfs::WriteOptions options;
   options.mode = words.mode;
   options.epoch = *time;
@@ -226,7 +244,7 @@ Result<int> make_root(const BuildWords& words) {
   report.manifest = &written->manifest;
   report.replaced = *target == Target::Ours;
   if (!written->note.empty()) report.notes.push_back(written->note);
-  auto profile = write_profile(words, written->manifest, gathered->run_words);
+  auto profile = write_profile(words, *binds, gathered->run_words);
   if (!profile) return tl::unexpected<Error>(std::move(profile.error()));
   report.profile = *profile;
   if (words.smoke) {

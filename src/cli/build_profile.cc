@@ -20,14 +20,12 @@ std::string escaped(std::string_view path) {
 
 }  // namespace
 
-Result<std::string> profile_for(const std::string& root, const rootfs::Manifest& manifest,
+Result<std::string> profile_for(const std::string& root, const rootfs::BindList& binds,
                                 const std::vector<std::string>& run_words, const std::string& place) {
   std::vector<std::string> words = run_words;
   words.push_back("--root=" + root);
-  if (manifest.mode == rootfs::CopyMode::Bind)
-    for (const rootfs::ManifestEntry& entry : manifest.entries)
-      if (entry.kind == rootfs::Entry::Kind::File)
-        words.push_back("--ro-bind=" + escaped(entry.source) + ":" + escaped(entry.path));
+  for (const rootfs::BindList::Mount& mount : binds.mounts)
+    words.push_back("--ro-bind=" + escaped(mount.source) + ":" + escaped(mount.path));
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   auto parsed = parse_arguments(arguments, 1);

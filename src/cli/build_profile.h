@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "base/result.h"
-#include "rootfs/manifest.h"
+#include "rootfs/bind_list.h"
 
 namespace immure::cli {
 
 // TOML. `root`: absolute. `run_words`: words of `immure run`. Errors: of those words, with `place` as their
 // origin.
-Result<std::string> profile_for(const std::string& root, const rootfs::Manifest& manifest,
+Result<std::string> profile_for(const std::string& root, const rootfs::BindList& binds,
                                 const std::vector<std::string>& run_words, const std::string& place);
 
 }  // namespace immure::cli

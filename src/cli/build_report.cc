@@ -47,10 +47,6 @@ std::string sized(uint64_t bytes, std::string_view text) {
   return std::string(kColumn - std::min(kColumn, size.size()), ' ') + size + "  " + std::string(text) + "\n";
 }
 
-std::string counted(uint64_t n, std::string_view one, std::string_view more) {
-  return num(n) + " " + std::string(n == 1 ? one : more);
-}
-
 // The word of the user's at the end of the chain.
 std::string blamed(const Manifest& manifest, uint32_t index) {
   std::vector<uint32_t> chain = rootfs::why(manifest, index);
@@ -112,6 +108,10 @@ std::string_view smoke_word(Smoke::Result result) {
 }
 
 }  // namespace
+
+std::string counted(uint64_t n, std::string_view one, std::string_view more) {
+  return num(n) + " " + std::string(n == 1 ? one : more);
+}
 
 std::string report_text(const BuildReport& report, bool colour) {
   Page page(colour);

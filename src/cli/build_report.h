@@ -28,6 +28,7 @@ struct BuildReport {
   std::string program;                 // that the hint starts
 };
 
+std::string counted(uint64_t n, std::string_view one, std::string_view more);  // "1 file", "3 files"
 std::string report_text(const BuildReport& report, bool colour);
 std::string report_json(const BuildReport& report);  // schema immure.build/1
 

@@ -13,6 +13,11 @@ import unittest
 from hostile import IMMURE, ArchiveTest, busybox, entry, folder, hardlink, symlink, tar_bytes
 
 
+def flip(content, at=5000):
+    """Another bit in the middle."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1:]
+
+
 class Ordinary(ArchiveTest):
     def test_a_root_that_works(self):
         self.make(self.tar(busybox()))
@@ -70,6 +75,20 @@ class Ordinary(ArchiveTest):
         path = self.tar([entry(name.decode("utf-8", "surrogateescape"), content=b"1")], form=tarfile.GNU_FORMAT)
         self.make(path)
         self.assertIn(name, os.listdir(self.target.encode()))
+
+    def test_gzip_in_members(self):
+        plain = tar_bytes([entry("a", content=bytes(100_000))])
+        self.make(self.file("members.gz", gzip.compress(plain[:50_000]) + gzip.compress(plain[50_000:]) + bytes(512)))
+        self.assertEqual(self.text("a"), bytes(100_000))
+
+    def test_a_refresh_from_another_folder(self):
+        with open(self.tar(busybox()), "rb"):
+            pass
+        done = subprocess.run([IMMURE, "build", self.target, "--from", "archive.tar", "--no-smoke"], cwd=self.top,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.target + ".immure.json", encoding="utf-8") as file:
+            self.assertIn(f"--from={self.top}/archive.tar", file.read())
 
     def test_a_sparse_file(self):
         large = os.path.join(self.top, "sparse")
@@ -167,8 +186,11 @@ class Hostile(ArchiveTest):
                 ("nothing", b"", "archive"), ("text", b"this is no archive\n" * 100, "archive"),
                 ("within a file", whole[:300_000], "damaged"), ("between two entries", whole[:512], "cut off"),
                 ("packed", packed[:len(packed) // 2], "damaged"),
-                ("a bit", packed[:5000] + bytes([packed[5000] ^ 1]) + packed[5001:], "damaged"),
+                ("a bit", flip(packed), "damaged"), ("its checksum", flip(packed, len(packed) - 6), "damaged"),
                 ("a header", whole[:520] + b"\xff" + whole[521:], "damaged"),
+                ("two archives", whole + whole, "follows the end"), ("something behind", packed + packed, "follows the end"),
+                *[(f"a bit of {name}", flip(pack(whole)), "damaged")
+                  for name, pack in (("xz", lzma.compress), ("bz2", bz2.compress))],
                 ("only the end", bytes(10240), "holds nothing"), ("an ELF file", busybox()[1][1], "archive")]:
             with self.subTest(name):
                 self.refuse(self.file("damaged", content), word)

@@ -5,9 +5,11 @@ import io
 import lzma
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tarfile
+import time
 import unittest
 
 from hostile import IMMURE, ArchiveTest, busybox, entry, folder, hardlink, symlink, tar_bytes
@@ -112,6 +114,44 @@ class Ordinary(ArchiveTest):
         os.unlink(self.target + "/planted")
         self.assertEqual(self.immure("root", "remove", self.target).returncode, 0)
         self.assertEqual(os.listdir(self.work), [])
+
+
+class Interrupted(ArchiveTest):
+    def start(self):
+        """A build in the middle of its work: the tree is there, under another name."""
+        large = os.path.join(self.top, "large.tar.gz")
+        with tarfile.open(large, "w:gz", compresslevel=1) as archive:
+            for number in range(40):
+                info, _ = entry(f"f{number}")
+                info.size = 6 << 20
+                archive.addfile(info, io.BytesIO(os.urandom(1 << 20) * 6))
+        running = subprocess.Popen([IMMURE, "build", self.target, "--from", large, "--no-smoke"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(running.stderr.close)
+        self.addCleanup(running.kill)
+        end = time.monotonic() + 30
+        while time.monotonic() < end and running.poll() is None:
+            if any(name.startswith(".root.immure-") and os.path.exists(f"{self.work}/{name}/f2")
+                   for name in os.listdir(self.work)):
+                return running
+            time.sleep(0.001)
+        self.skipTest("the build was done before it could be stopped")
+
+    def test_a_signal_leaves_nothing(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with self.subTest(number):
+                running = self.start()
+                running.send_signal(number)
+                self.assertNotEqual(running.wait(20), 0)
+                self.assertEqual(os.listdir(self.work), [])
+
+    def test_what_a_killed_one_left_is_cleared(self):
+        running = self.start()
+        running.kill()
+        running.wait(20)
+        self.assertNotEqual(os.listdir(self.work), [])
+        self.make(self.tar(busybox()))
+        self.assertEqual(sorted(os.listdir(self.work)), ["root", "root.immure.json"])
 
 
 class Hostile(ArchiveTest):

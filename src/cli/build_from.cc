@@ -281,10 +281,28 @@ Result<FromSource> read_from_source(const std::string& source) {
   return FromSource{image || holds_layout ? Kind::Layout : Kind::Folder, path, name};
 }
 
+namespace {
+
+// The source as a word that means the same in every folder: a refresh reads it again, wherever it is started.
+std::string from_anywhere(const std::string& source) {
+  auto from = read_from_source(source);
+  if (!from || from->kind == FromSource::Kind::Distribution) return source;
+  char folder[4096];
+  if (!from->path.starts_with('/') && getcwd(folder, sizeof folder) == nullptr) return source;
+  const std::string path = from->path.starts_with('/') ? from->path : std::string(folder) + "/" + from->path;
+  for (std::string_view word : {"tar:", "dir:"})
+    if (source.starts_with(word)) return std::string(word) + path;
+  return source.starts_with("oci:") ? "oci:" + path + (from->name.empty() ? "" : ":" + from->name) : path;
+}
+
+}  // namespace
+
 Result<FromOptions> from_options(const BuildWords& words, int64_t epoch) {
   FromOptions options;
   options.write.epoch = epoch;
   options.write.recipe = {words.recipe, "/"};
+  for (std::string& word : options.write.recipe.words)
+    if (word.starts_with("--from=")) word = "--from=" + from_anywhere(words.from);
   options.write.replace = words.replace;
   options.write.discard_changes = words.discard;
   if (!words.max_size.empty()) {

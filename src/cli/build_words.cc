@@ -208,7 +208,7 @@ Result<BuildWords> read_build_words(std::span<const std::string> args, int first
         std::find_if(std::begin(kPlain), std::end(kPlain), [&](const Plain& p) { return p.name == word; });
     if (plain != std::end(kPlain)) {
       in.words.*(plain->flag) = plain->value;
-      if (word == "--trace") in.words.recipe.push_back(word);
+      if (word == "--trace" || word == "--allow-eol") in.words.recipe.push_back(word);
       continue;
     }
     if (!takes_value(name)) return unknown_flag(in, name);

@@ -1,6 +1,5 @@
 #include "rootfs/unpack.h"
 
-#include <dlfcn.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -10,81 +9,14 @@
 
 #include "base/file.h"
 #include "rootfs/archive.h"
+#include "rootfs/unpack_bytes.h"
+#include "rootfs/unpack_library.h"
 
 namespace immure::rootfs {
 namespace {
 
-constexpr const char* kLibrary = "libarchive.so.13";
-constexpr size_t kReadSize = 256U << 10, kEnough = 256U << 10;
-constexpr int kEof = 1, kOk = 0, kWarn = -20;  // ARCHIVE_EOF, ARCHIVE_OK, ARCHIVE_WARN
-
-struct archive;
-struct archive_entry;
-
-// The functions of libarchive that are used; their declarations are those of archive.h and archive_entry.h of
-// its version 3.
-struct Library {
-  archive* (*read_new)() = nullptr;
-  int (*filter_gzip)(archive*) = nullptr;
-  int (*filter_bzip2)(archive*) = nullptr;
-  int (*filter_xz)(archive*) = nullptr;
-  int (*filter_zstd)(archive*) = nullptr;
-  int (*format_tar)(archive*) = nullptr;
-  int (*open_fd)(archive*, int, size_t) = nullptr;
-  int (*next_header)(archive*, archive_entry**) = nullptr;
-  int (*read_data_block)(archive*, const void**, size_t*, int64_t*) = nullptr;
-  const char* (*error_string)(archive*) = nullptr;
-  int64_t (*filter_bytes)(archive*, int) = nullptr;
-  int64_t (*header_position)(archive*) = nullptr;
-  const char* (*pathname)(archive_entry*) = nullptr;
-  const char* (*pathname_utf8)(archive_entry*) = nullptr;
-  const char* (*symlink)(archive_entry*) = nullptr;
-  const char* (*symlink_utf8)(archive_entry*) = nullptr;
-  const char* (*hardlink)(archive_entry*) = nullptr;
-  const char* (*hardlink_utf8)(archive_entry*) = nullptr;
-  mode_t (*filetype)(archive_entry*) = nullptr;
-  mode_t (*perm)(archive_entry*) = nullptr;
-  int64_t (*size)(archive_entry*) = nullptr;
-  int (*xattr_count)(archive_entry*) = nullptr;
-  int (*acl_types)(archive_entry*) = nullptr;
-
-  // Null, or what lacks.
-  const char* load();
-};
-
-template <class Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  return function != nullptr;
-}
-
-const char* Library::load() {
-  void* library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return dlerror();
-  const bool all = find(library, "archive_read_new", read_new) &&
-                   find(library, "archive_read_support_filter_gzip", filter_gzip) &&
-                   find(library, "archive_read_support_filter_bzip2", filter_bzip2) &&
-                   find(library, "archive_read_support_filter_xz", filter_xz) &&
-                   find(library, "archive_read_support_filter_zstd", filter_zstd) &&
-                   find(library, "archive_read_support_format_tar", format_tar) &&
-                   find(library, "archive_read_open_fd", open_fd) &&
-                   find(library, "archive_read_next_header", next_header) &&
-                   find(library, "archive_read_data_block", read_data_block) &&
-                   find(library, "archive_error_string", error_string) &&
-                   find(library, "archive_filter_bytes", filter_bytes) &&
-                   find(library, "archive_read_header_position", header_position) &&
-                   find(library, "archive_entry_pathname", pathname) &&
-                   find(library, "archive_entry_pathname_utf8", pathname_utf8) &&
-                   find(library, "archive_entry_symlink", symlink) &&
-                   find(library, "archive_entry_symlink_utf8", symlink_utf8) &&
-                   find(library, "archive_entry_hardlink", hardlink) &&
-                   find(library, "archive_entry_hardlink_utf8", hardlink_utf8) &&
-                   find(library, "archive_entry_filetype", filetype) &&
-                   find(library, "archive_entry_perm", perm) && find(library, "archive_entry_size", size) &&
-                   find(library, "archive_entry_xattr_count", xattr_count) &&
-                   find(library, "archive_entry_acl_types", acl_types);
-  return all ? nullptr : "libarchive.so.13 lacks functions of its version 3";
-}
+constexpr size_t kEnough = 256U << 10;
+constexpr uint64_t kMostBehind = 64U << 20;  // bytes that may follow the end of an archive
 
 class Unpacker {
  public:
@@ -95,9 +27,14 @@ class Unpacker {
   bool content();
   bool send(bool now);
   int failed(Trouble trouble, const char* message);
-  int damaged();
+  const char* why();
+  ssize_t more(const void** block);
+  bool rest_is_empty();
 
   Library lib_;
+  PlainBytes bytes_{lib_, 0};
+  std::string_view block_;  // that libarchive got last
+  uint64_t handed_ = 0;     // bytes that it got
   archive* archive_ = nullptr;
   std::string out_;
   std::string message_;  // of entry() or content(), where libarchive has none
@@ -121,8 +58,38 @@ int Unpacker::failed(Trouble trouble, const char* message) {
   return 1;
 }
 
-int Unpacker::damaged() {
-  return failed(Trouble::Damaged, message_.empty() ? lib_.error_string(archive_) : message_.c_str());
+// The nearest cause: what entry() and the like found, what the compression says, what the tar is.
+const char* Unpacker::why() {
+  if (!message_.empty()) return message_.c_str();
+  if (!bytes_.trouble().empty()) return bytes_.trouble().c_str();
+  return lib_.error_string(archive_);
+}
+
+ssize_t Unpacker::more(const void** block) {
+  if (!bytes_.next(block_)) return kArchiveFatal;
+  handed_ += block_.size();
+  *block = block_.data();
+  return static_cast<ssize_t>(block_.size());
+}
+
+// Behind the mark of the end there are zeros, if anything; and compressed data has its checksums at its end,
+// which nobody would have looked at otherwise.
+bool Unpacker::rest_is_empty() {
+  const auto used = static_cast<uint64_t>(std::max<int64_t>(lib_.filter_bytes(archive_, 0), 0));
+  const uint64_t unused = std::min<uint64_t>(handed_ - std::min(handed_, used), block_.size());
+  std::string_view rest = block_.substr(block_.size() - unused);
+  for (uint64_t size = 0;; size += rest.size()) {
+    if (rest.find_first_not_of('\0') != std::string_view::npos) {
+      message_ = "something follows the end of the archive";
+      return false;
+    }
+    if (size > kMostBehind) {
+      message_ = "the archive does not end where it says it does";
+      return false;
+    }
+    if (!bytes_.next(rest)) return false;
+    if (rest.empty()) return true;
+  }
 }
 
 // The content of the entry that was read last, without the holes of a sparse file.
@@ -132,8 +99,8 @@ bool Unpacker::content() {
     size_t size = 0;
     int64_t offset = 0;
     const int got = lib_.read_data_block(archive_, &block, &size, &offset);
-    if (got == kEof) return true;
-    if (got != kOk && got != kWarn) return false;
+    if (got == kArchiveEof) return true;
+    if (got != kArchiveOk && got != kArchiveWarn) return false;
     std::string_view bytes(static_cast<const char*>(block), size);
     while (!bytes.empty()) {
       Record record;
@@ -204,20 +171,22 @@ int Unpacker::run() {
   if (const char* lacks = lib_.load()) return failed(Trouble::NoLibrary, lacks);
   archive_ = lib_.read_new();
   if (archive_ == nullptr) return failed(Trouble::NoLibrary, "no memory");
-  // A filter that answers with a warning would run a program for it; that is no way worse, in here.
-  for (auto support :
-       {lib_.filter_gzip, lib_.filter_bzip2, lib_.filter_xz, lib_.filter_zstd, lib_.format_tar})
-    if (support(archive_) < kWarn) return failed(Trouble::NoLibrary, lib_.error_string(archive_));
-  if (lib_.open_fd(archive_, 0, kReadSize) != kOk)
-    return failed(Trouble::NotAnArchive, lib_.error_string(archive_));
+  if (lib_.format_tar(archive_) != kArchiveOk) return failed(Trouble::NoLibrary, lib_.error_string(archive_));
+  const auto done = [](archive*, void*) { return kArchiveOk; };
+  const auto more = [](archive*, void* self, const void** block) -> ssize_t {
+    return static_cast<Unpacker*>(self)->more(block);
+  };
+  if (!bytes_.open() || lib_.open(archive_, this, done, more, done) != kArchiveOk)
+    return failed(Trouble::NotAnArchive, why());
   for (bool first = true;; first = false) {
     archive_entry* next = nullptr;
     const int got = lib_.next_header(archive_, &next);
-    if (got == kEof) break;
-    if (got != kOk && got != kWarn)
-      return first ? failed(Trouble::NotAnArchive, lib_.error_string(archive_)) : damaged();
-    if (!entry(next)) return damaged();
+    if (got == kArchiveEof) break;
+    if (got != kArchiveOk && got != kArchiveWarn)
+      return failed(first && bytes_.trouble().empty() ? Trouble::NotAnArchive : Trouble::Damaged, why());
+    if (!entry(next)) return failed(Trouble::Damaged, why());
   }
+  if (!rest_is_empty()) return failed(Trouble::Damaged, why());
   Record record;
   record.kind = RecordKind::End;
   // The mark is an empty block, so that something was read behind the last entry.

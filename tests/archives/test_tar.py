@@ -5,12 +5,19 @@ import io
 import lzma
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tarfile
+import time
 import unittest
 
 from hostile import IMMURE, ArchiveTest, busybox, entry, folder, hardlink, symlink, tar_bytes
+
+
+def flip(content, at=5000):
+    """Another bit in the middle."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1:]
 
 
 class Ordinary(ArchiveTest):
@@ -71,6 +78,20 @@ class Ordinary(ArchiveTest):
         self.make(path)
         self.assertIn(name, os.listdir(self.target.encode()))
 
+    def test_gzip_in_members(self):
+        plain = tar_bytes([entry("a", content=bytes(100_000))])
+        self.make(self.file("members.gz", gzip.compress(plain[:50_000]) + gzip.compress(plain[50_000:]) + bytes(512)))
+        self.assertEqual(self.text("a"), bytes(100_000))
+
+    def test_a_refresh_from_another_folder(self):
+        with open(self.tar(busybox()), "rb"):
+            pass
+        done = subprocess.run([IMMURE, "build", self.target, "--from", "archive.tar", "--no-smoke"], cwd=self.top,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.target + ".immure.json", encoding="utf-8") as file:
+            self.assertIn(f"--from={self.top}/archive.tar", file.read())
+
     def test_a_sparse_file(self):
         large = os.path.join(self.top, "sparse")
         with open(large, "wb") as file:
@@ -93,6 +114,44 @@ class Ordinary(ArchiveTest):
         os.unlink(self.target + "/planted")
         self.assertEqual(self.immure("root", "remove", self.target).returncode, 0)
         self.assertEqual(os.listdir(self.work), [])
+
+
+class Interrupted(ArchiveTest):
+    def start(self):
+        """A build in the middle of its work: the tree is there, under another name."""
+        large = os.path.join(self.top, "large.tar.gz")
+        with tarfile.open(large, "w:gz", compresslevel=1) as archive:
+            for number in range(40):
+                info, _ = entry(f"f{number}")
+                info.size = 6 << 20
+                archive.addfile(info, io.BytesIO(os.urandom(1 << 20) * 6))
+        running = subprocess.Popen([IMMURE, "build", self.target, "--from", large, "--no-smoke"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(running.stderr.close)
+        self.addCleanup(running.kill)
+        end = time.monotonic() + 30
+        while time.monotonic() < end and running.poll() is None:
+            if any(name.startswith(".root.immure-") and os.path.exists(f"{self.work}/{name}/f2")
+                   for name in os.listdir(self.work)):
+                return running
+            time.sleep(0.001)
+        self.skipTest("the build was done before it could be stopped")
+
+    def test_a_signal_leaves_nothing(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with self.subTest(number):
+                running = self.start()
+                running.send_signal(number)
+                self.assertNotEqual(running.wait(20), 0)
+                self.assertEqual(os.listdir(self.work), [])
+
+    def test_what_a_killed_one_left_is_cleared(self):
+        running = self.start()
+        running.kill()
+        running.wait(20)
+        self.assertNotEqual(os.listdir(self.work), [])
+        self.make(self.tar(busybox()))
+        self.assertEqual(sorted(os.listdir(self.work)), ["root", "root.immure.json"])
 
 
 class Hostile(ArchiveTest):
@@ -167,8 +226,11 @@ class Hostile(ArchiveTest):
                 ("nothing", b"", "archive"), ("text", b"this is no archive\n" * 100, "archive"),
                 ("within a file", whole[:300_000], "damaged"), ("between two entries", whole[:512], "cut off"),
                 ("packed", packed[:len(packed) // 2], "damaged"),
-                ("a bit", packed[:5000] + bytes([packed[5000] ^ 1]) + packed[5001:], "damaged"),
+                ("a bit", flip(packed), "damaged"), ("its checksum", flip(packed, len(packed) - 6), "damaged"),
                 ("a header", whole[:520] + b"\xff" + whole[521:], "damaged"),
+                ("two archives", whole + whole, "follows the end"), ("something behind", packed + packed, "follows the end"),
+                *[(f"a bit of {name}", flip(pack(whole)), "damaged")
+                  for name, pack in (("xz", lzma.compress), ("bz2", bz2.compress))],
                 ("only the end", bytes(10240), "holds nothing"), ("an ELF file", busybox()[1][1], "archive")]:
             with self.subTest(name):
                 self.refuse(self.file("damaged", content), word)

@@ -1,0 +1,68 @@
+"""A root is enough, and no more than that: a program works in it, and does not when any file of code is taken away."""
+import os
+
+import roots
+
+# A program, and words with which it does something; `{}` is a file that it may read.
+SAMPLES = [
+    ("bash", ["-c", "echo done"]),
+    ("ls", ["-l", "/"]),
+    ("find", ["/tmp", "-maxdepth", "0", "-user", "root"]),
+    ("tar", ["-cf", "/dev/null", "/tmp"]),
+    ("sort", ["/etc/passwd"]),
+    ("awk", ["BEGIN { print sqrt(4) }"]),
+    ("grep", ["-P", "ro+t", "/etc/passwd"]),
+    ("sqlite3", [":memory:", "select 1"]),
+    ("curl", ["--version"]),
+    ("less", ["/etc/passwd"]),
+    ("ps", ["--version"]),
+    ("git", ["--version"]),
+    ("ssh-keygen", ["-l", "-f", "/nothing"]),
+    ("redis-cli", ["--version"]),
+    ("ffprobe", ["-version"]),
+    ("named-checkconf", ["-v"]),
+    ("nginx", ["-V"]),
+]
+ENOUGH = 10
+# Known by name, for work that the samples do not do: what iconv_open may be asked for, and git's parts.
+LOADED_BY_NAME = ("/gconv/", "/git-core/", "/nginx/modules/", "/bind/", "/ossl-modules/", "/engines-3/")
+
+
+def code_of(root):
+    for top, _, files in os.walk(root):
+        for name in files:
+            path = os.path.join(top, name)
+            if os.path.islink(path) or any(part in path for part in LOADED_BY_NAME):
+                continue
+            with open(path, "rb") as file:
+                if file.read(4) == b"\x7fELF":
+                    yield path
+
+
+class Minimal(roots.Case):
+    def one(self, program, words):
+        root = self.root(program, "--file", "/etc/passwd", "--no-smoke")
+        run = root.chroot if roots.ROOT else root.jail
+        whole = run(program, *words)
+        self.assertNotIn(whole.status, (126, 127), str(whole))
+        taken = 0
+        for path in list(code_of(root.path)):
+            os.rename(path, root.home + "/away")
+            without = run(program, *words)
+            os.rename(root.home + "/away", path)
+            self.assertNotEqual((without.status, without.out), (whole.status, whole.out),
+                                f"{program} works without {path}")
+            taken += 1
+        self.assertEqual(run(program, *words).out, whole.out)
+        return taken
+
+    def test_every_file_of_code_is_needed(self):
+        shown = []
+        for program, words in SAMPLES:
+            if roots.missing(program):
+                print(f"# {program} is not installed: left out")
+                continue
+            with self.subTest(program):
+                shown.append(f"{program} {self.one(program, words)}")
+        print("# files taken away one by one: " + ", ".join(shown))
+        self.assertGreaterEqual(len(shown), ENOUGH)

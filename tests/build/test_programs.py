@@ -120,6 +120,10 @@ print("status", done.returncode, done.stdout, done.stderr)
             authorities.write(cert.read())
         self.works(root.beside(script, words), "status 0 code 200")
 
+    def test_a_thread_can_end_itself(self):
+        """The C library loads libgcc_s for that, and ends the process where it is not."""
+        self.both(self.program("python3"), "", "python3", "-c", "import ctypes; ctypes.CDLL(None).pthread_exit(0)")
+
     def test_python_trusts_whom_the_host_trusts(self):
         """By OpenSSL's own folder of certificates."""
         self.both(self.program("python3"), "authorities True", "python3", "-c",

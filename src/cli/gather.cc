@@ -80,7 +80,9 @@ Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
         std::vector<std::string>& list = is_preset ? names : wish.with;
         if (std::find(list.begin(), list.end(), with) == list.end()) list.push_back(with);
       }
-      gathered.presets.push_back(**find_preset(*all, names[i]));
+      auto settled = rootfs::settled(**preset, source);
+      if (!settled) return tl::unexpected<Error>(std::move(settled.error()));
+      gathered.presets.push_back(std::move(*settled));
       gathered.run_words.insert(gathered.run_words.end(), gathered.presets.back().run.begin(),
                                 gathered.presets.back().run.end());
     }

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/path.h"
@@ -8,6 +9,18 @@
 
 namespace immure::rootfs {
 namespace {
+
+// A program's $ORIGIN is what /proc/self/exe says, and a plain chroot has no /proc: there the loader's cache
+// must tell where these are.
+bool by_own_place(const Elf& elf, const Loading& loading, const std::vector<std::string>& paths) {
+  bool asks =
+      elf.rpath.find("ORIGIN") != std::string::npos || elf.runpath.find("ORIGIN") != std::string::npos;
+  if (elf.interpreter.empty() || loading.musl || !asks) return false;
+  std::vector<std::string> own = Libraries::default_folders(elf.machine, false);
+  return std::any_of(paths.begin(), paths.end(), [&own](const std::string& path) {
+    return std::find(own.begin(), own.end(), path_folder(path)) == own.end();
+  });
+}
 
 constexpr size_t kScriptHead = 256;  // as much as execve(2) reads of a script
 
@@ -66,7 +79,7 @@ Status Collector::examine_elf(uint32_t index, int fd) {
       loadings_.try_emplace(*added, libraries_.below(loading, from, *elf));
       found_as_.try_emplace(*added, library);
     }
-    if (!found->by_default) for_cache(name, found->paths, *elf);
+    if (!found->by_default || by_own_place(*elf, loading, found->paths)) for_cache(name, found->paths, *elf);
   }
   return {};
 }

@@ -121,11 +121,12 @@ class Maker {
 Result<rootfs::ArchiveSeen> Maker::read(const ArchiveInput& input, GrowingTree& tree) {
   auto seen = rootfs::read_archive(
       options_.programs, input, limits_, [&](const rootfs::Record& record, rootfs::RecordReader& reader) {
-        return tree.take(record, [&](uint64_t more) { return reader.count_entries(more); });
+        return tree.take(record, [&](uint64_t length) { return reader.count_entry(length); });
       });
   if (!seen) return seen;
   limits_.bytes -= seen->content;
   limits_.entries -= seen->entries;
+  limits_.names -= seen->names;
   return seen;
 }
 

@@ -107,11 +107,15 @@ Status RecordReader::fill(size_t size) {
   return {};
 }
 
-Status RecordReader::count_entries(uint64_t more) {
-  entries_ += more;
-  if (entries_ <= limits_.entries) return {};
-  return fail(Code::kBadValue, "the archive has more than " + num(limits_.entries) + " entries",
-              "nothing was taken from it", "--max-files, if you trust it");
+Status RecordReader::count_entry(uint64_t length) {
+  if (++entries_ > limits_.entries)
+    return fail(Code::kBadValue, "the archive has more than " + num(limits_.entries) + " entries",
+                "nothing was taken from it", "--max-files, if you trust it");
+  // Few long folders with many names in them fill the memory as well as many entries do.
+  names_ += length;
+  if (names_ <= limits_.names) return {};
+  return fail(Code::kBadValue, "the archive's names have more than " + format_size(limits_.names),
+              "nothing was taken from it", "unpack it by hand if you trust it, and take the folder");
 }
 
 Status RecordReader::count_bytes(uint64_t more) {
@@ -148,7 +152,7 @@ Status RecordReader::take_names(Record& record, std::string_view first, std::str
   in_file_ = record.kind == RecordKind::File;
   file_size_ = in_file_ ? record.number : 0;
   file_at_ = 0;
-  IMMURE_TRY(count_entries(1));
+  IMMURE_TRY(count_entry(record.path.size() + record.target.size()));
   return count_bytes(file_size_);
 }
 

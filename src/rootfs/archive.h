@@ -27,7 +27,8 @@ inline constexpr size_t kLongestMessage = 1024;
 // How much of an archive is read. What is beyond is an error, never a part of a tree.
 struct ArchiveLimits {
   uint64_t bytes = uint64_t{16} << 30;  // of all files together, holes included, replaced ones too
-  uint64_t entries = 1'000'000;         // of every kind, folders that only a path names included
+  uint64_t entries = 500'000;           // of every kind, folders that only a path names included
+  uint64_t names = 128U << 20;          // bytes of all paths and targets of links together
   uint64_t ratio = 200;                 // bytes of content for one of the archive, beyond kRatioFrom bytes
   uint64_t seconds = 1800;              // that one archive may take
 };
@@ -64,11 +65,13 @@ class RecordReader {
   // The next one; after End none must be asked for. Errors: kBadValue for what the archive holds (names,
   // limits, Failed with its message), kSystem for a stream that is none.
   Result<Record> next();
-  // Counts what the reader of records makes besides what they name: folders above a path.
-  Status count_entries(uint64_t more);
+  // Counts an entry with a path of so many bytes; for what the reader of records makes besides what they
+  // name: folders above a path.
+  Status count_entry(uint64_t length);
   // So far, as far as the limits go.
   uint64_t bytes() const { return bytes_; }
   uint64_t entries() const { return entries_; }
+  uint64_t names() const { return names_; }
 
  private:
   Status fill(size_t size);  // `buffer_` holds so many bytes from `at_` on
@@ -84,7 +87,7 @@ class RecordReader {
   bool begun_ = false;
   bool in_file_ = false;
   uint64_t file_size_ = 0, file_at_ = 0;  // of the file whose content comes
-  uint64_t bytes_ = 0, entries_ = 0;
+  uint64_t bytes_ = 0, entries_ = 0, names_ = 0;
 };
 
 // The writing side: the bytes of one record. `path` and `target` as they are, nothing is checked.

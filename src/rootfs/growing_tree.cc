@@ -128,7 +128,7 @@ Result<GrowingTree::Node*> GrowingTree::folder_of(const Record& record, const Co
   for (std::string_view name : split(folder, '/')) {
     auto child = node->children.find(name);
     if (child == node->children.end()) {
-      IMMURE_TRY(count(1));
+      IMMURE_TRY(count(static_cast<uint64_t>(name.data() + name.size() - folder.data())));
       auto made = make_folder(*node, std::string(name));
       if (!made) return made;
       node = *made;

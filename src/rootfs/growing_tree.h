@@ -49,8 +49,8 @@ class GrowingTree {
   GrowingTree(const GrowingTree&) = delete;
   GrowingTree& operator=(const GrowingTree&) = delete;
 
-  // Called for each folder that a path names and no entry made.
-  using Count = std::function<Status(uint64_t)>;
+  // Called for each folder that a path names and no entry made, with the length of its path.
+  using Count = std::function<Status(uint64_t length)>;
   // The next record of an archive. Errors: kBadValue for an entry that does not fit the tree (below what is
   // no folder, a hard link to what is not there), kSystem with errno when writing fails.
   Status take(const Record& record, const Count& count);

@@ -17,8 +17,6 @@
 namespace immure::rootfs {
 namespace {
 
-constexpr size_t kLargest = 256u << 20;
-
 std::string octal(uint32_t value) {
   std::string out;
   for (; value != 0; value >>= 3) out.insert(out.begin(), static_cast<char>('0' + (value & 7)));
@@ -161,7 +159,7 @@ Result<Manifest> read_manifest(const std::string& root) {
   if (!S_ISREG(st.st_mode)) return refuse(quoted(path) + " is no regular file");
   if (st.st_uid != 0 && st.st_uid != geteuid()) return refuse(quoted(path) + " belongs to somebody else");
   if ((st.st_mode & 0022) != 0) return refuse("others may write to " + quoted(path));
-  auto text = read_fd(fd.get(), kLargest, path);
+  auto text = read_fd(fd.get(), kLargestManifest, path);
   if (!text) return tl::unexpected<Error>(std::move(text.error()));
   return decode_manifest(*text, path);
 }

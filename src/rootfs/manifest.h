@@ -52,7 +52,8 @@ struct Manifest {
 // ids, so that two builds from the same sources have the same one, whoever made them.
 std::string tree_digest(const std::vector<ManifestEntry>& entries);
 
-std::string manifest_path(const std::string& root);  // "/srv/jail/" → "/srv/jail.immure.json"
+std::string manifest_path(const std::string& root);     // "/srv/jail/" → "/srv/jail.immure.json"
+inline constexpr size_t kLargestManifest = 256u << 20;  // bytes; a larger one is not read, and not written
 std::string encode_manifest(const Manifest& manifest);
 // kBadProfile with the place. What it lets through is a tree: it begins with "/", is sorted, each path is a
 // normal one, lies in a folder that is an entry, and comes once; nothing in it has set-id bits; devices are

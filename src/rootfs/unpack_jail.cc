@@ -286,6 +286,7 @@ Result<ArchiveSeen> read_archive(const UnpackPrograms& programs, const ArchiveIn
   if (seen) {
     seen->content = reader.bytes();
     seen->entries = reader.entries();
+    seen->names = reader.names();
   }
   return seen;
 }

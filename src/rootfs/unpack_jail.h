@@ -31,7 +31,7 @@ struct ArchiveSeen {
   Digest digest{};    // of the archive as it was read, to its last byte
   uint64_t size = 0;  // in bytes
   // What of the limits it took.
-  uint64_t content = 0, entries = 0;
+  uint64_t content = 0, entries = 0, names = 0;
 };
 
 using TakeRecord = std::function<Status(const Record&, RecordReader&)>;

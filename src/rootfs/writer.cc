@@ -92,7 +92,9 @@ Status Staging::write_manifest(const Manifest& manifest) const {
   UniqueFd fd(
       openat(place_.folder(), manifest_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return cannot_write(name, errno);
-  if (auto written = write_fd(fd.get(), encode_manifest(manifest), name); !written)
+  const std::string text = encode_manifest(manifest);
+  if (text.size() > kLargestManifest) return cannot_write(name, EFBIG);
+  if (auto written = write_fd(fd.get(), text, name); !written)
     return cannot_write(name, written.error().sys_errno);
   // It too shall have no list of who else may write.
   if (fremovexattr(fd.get(), "system.posix_acl_access") != 0 && errno != ENODATA && errno != EOPNOTSUPP)

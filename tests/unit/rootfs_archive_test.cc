@@ -121,6 +121,11 @@ TEST(Archive, HoldsItsLimits) {
   three.push_back(end_of());
   EXPECT_FALSE(read_all(stream(three), 64, few).failed);
 
+  ArchiveLimits terse;
+  terse.names = 6;
+  EXPECT_FALSE(read_all(stream({entry(RecordKind::Link, "abc", 0, "def"), end_of()}), 64, terse).failed);
+  EXPECT_TRUE(read_all(stream({entry(RecordKind::Link, "abc", 0, "defg"), end_of()}), 64, terse).failed);
+
   ArchiveLimits small;
   small.bytes = 10;
   EXPECT_FALSE(read_all(stream({entry(RecordKind::File, "a", 10), end_of()}), 64, small).failed);

@@ -45,7 +45,8 @@ class GrowingTreeTest : public ::testing::Test {
     if (kind == RecordKind::LeftOut) record.detail = 1;
     if (kind == RecordKind::Link || kind == RecordKind::HardLink) record.target = content;
     const auto count = [&](uint64_t more) -> Status {
-      folders_ += more;
+      ++folders_;
+      lengths_ += more;
       return {};
     };
     IMMURE_TRY(tree_->take(record, count));
@@ -87,7 +88,7 @@ class GrowingTreeTest : public ::testing::Test {
   UniqueFd fd_;
   std::unique_ptr<GrowingTree> tree_;
   std::vector<ManifestEntry> entries_;
-  uint64_t folders_ = 0;
+  uint64_t folders_ = 0, lengths_ = 0;
 };
 
 TEST_F(GrowingTreeTest, WritesWhatAnArchiveHolds) {
@@ -99,6 +100,7 @@ TEST_F(GrowingTreeTest, WritesWhatAnArchiveHolds) {
   ASSERT_TRUE(take(RecordKind::LeftOut, "dev/sda"));
   EXPECT_EQ(finish(), "/ /bin /dev /etc /etc/motd /usr /usr/bin /usr/bin/a /usr/bin/b ");
   EXPECT_EQ(folders_, 3U);  // usr, usr/bin, dev
+  EXPECT_EQ(lengths_, 3U + 7U + 3U);
   EXPECT_EQ(text("/etc/motd"), "hello");
   EXPECT_EQ(stat_of("/etc/motd").st_mode & 07777, 0755U);
   EXPECT_EQ(stat_of("/etc").st_mode & 07777, 0755U);

@@ -50,9 +50,11 @@ long load_filter(const Step& step, View& view) {
                          sys::arg(filter));
   if (listener < 0) return listener;
   // pid 1 has it too, and sends it when the program runs: to wake the supervisor now would cost the program its
-  // processor.
-  view.listener = listener;
-  if (!view.own_memory) return 0;
+  // processor. But where the exec itself waits for an answer, pid 1 waits for the exec.
+  if (step.y == 1 && !view.own_memory) {
+    view.listener = listener;
+    return 0;
+  }
   Message message{Kind::Listener, 0, 0, 0, 0, 0, 0};
   long r = send_message(view.wire, message, static_cast<int>(listener));
   return r < 0 ? r : 0;  // the listener is close-on-exec

@@ -186,6 +186,7 @@ Result<JailSpec> spec_of(const JailState& state, const ExecRequest& request) {
   for (const Word& word : *words) IMMURE_TRY(apply(jail, word));
   // These were said of the program that the jail was made for.
   jail.spec.fds.clear();
+  jail.spec.record_files.value.clear();
   jail.spec.cwd.clear();
   jail.spec.tty = Tty::Auto;
   Jail own;

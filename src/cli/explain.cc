@@ -71,7 +71,7 @@ Result<Taken> take_questions(std::span<char* const> args) {
 
 Status tell_calls(const Plan& plan, const std::vector<SyscallQuestion>& calls, bool as_json) {
   std::span<const sock_filter> program;
-  if (!plan.filters.empty()) program = plan.filters[0];
+  if (!plan.filters.empty()) program = plan.wall();
   JsonWriter json;
   json.begin_object().text("schema", "immure.explain/1").begin_array("syscalls");
   std::string text;

@@ -130,6 +130,16 @@ std::span<const std::string_view> launch_calls(bool listener);
 // kFilter when the policy would stop the launch itself.
 Status check_launch(const Policy& policy, bool listener);
 
+// Recording: who wants to know which files a program asks for is told of the calls that open one, start a program, or
+// look whether and what something is (open, execve, stat, access, readlink and their kin), and lets them go on. What the
+// policy allows of them, in the architectures that it lists, goes to the supervisor (USER_NOTIF), but for looks at a
+// descriptor (AT_EMPTY_PATH); everything else keeps its verdict. A denied call may come the same way, so whoever answers
+// weighs each once more, by the program of the policy that does not record.
+Policy recording(Policy policy);
+// kFilter when the policy allows what could make the reader of a call's memory wait for the program: faults that it
+// answers itself (userfaultfd), and file systems of its own.
+Status check_recording(const Policy& policy);
+
 // A balanced tree over ranges of numbers; equal neighbours are one leaf. Never more than BPF_MAXINSNS: kFilter,
 // also for a policy that is not well-formed (calls out of order, an argument's index above 5).
 Result<std::vector<sock_filter>> compile(const Policy& policy);

@@ -70,6 +70,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {"dry-run", F, false, OptionGroup::Output, "", "show the steps and layers, run nothing", nullptr, Holds::Text, true},
     {"json", F, false, OptionGroup::Output, "", "report as JSON", set::json},
     {"status-fd", V, false, OptionGroup::Output, "N", "report as JSON on descriptor N", set::status_fd, Holds::Number},
+    {"record-files", V, false, OptionGroup::Output, "FILE", "write which files the program asked for", set::record_files, Holds::HostPath},
     {"timings", F, false, OptionGroup::Output, "", "time of each phase", set::timings},
     {"quiet", F, false, OptionGroup::Output, "", "errors only (-q)", set::quiet},
     {"verbose", F, false, OptionGroup::Output, "", "every layer (-v)", set::verbose},

@@ -130,6 +130,7 @@ struct Collector {
     one("hostname", Kind::Text, spec.hostname, Field::Hostname);
     one("clock-offset", Kind::Number, num_signed(spec.clock_offset_s), Field::ClockOffset);
     if (!spec.name.empty()) one("name", Kind::Text, spec.name, Field::Name);
+    if (!spec.record_files.value.empty()) one("record-files", Kind::Text, spec.record_files.value, Field::RecordFiles);
   }
   void limit(const char* key, std::optional<uint64_t> Limits::*value, Field field,
              std::string (*text)(uint64_t)) {

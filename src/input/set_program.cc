@@ -176,6 +176,14 @@ Status status_fd(Jail& jail, std::string_view value, OriginId) {
   return {};
 }
 
+Status record_files(Jail& jail, std::string_view value, OriginId origin) {
+  Result<HostPath> path = host_path("record-files", value);
+  if (!path) return tl::unexpected<Error>(std::move(path.error()));
+  IMMURE_TRY(claim(jail.spec, Field::RecordFiles, origin, jail.spec.record_files.value != path->value, "record-files"));
+  jail.spec.record_files = std::move(*path);
+  return {};
+}
+
 Status json(Jail& jail, std::string_view value, OriginId) {
   return output_flag("json", value, jail.run.json);
 }

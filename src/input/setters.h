@@ -60,6 +60,7 @@ Status net(Jail&, std::string_view, OriginId);
 Status clock_offset(Jail&, std::string_view, OriginId);
 Status name(Jail&, std::string_view, OriginId);
 Status status_fd(Jail&, std::string_view, OriginId);
+Status record_files(Jail&, std::string_view, OriginId);
 Status json(Jail&, std::string_view, OriginId);
 Status quiet(Jail&, std::string_view, OriginId);
 Status verbose(Jail&, std::string_view, OriginId);

@@ -97,6 +97,12 @@ struct Plan {
   bool cgroup_leaf_first = false;          // the caller has to step into a group below before that
   std::vector<std::vector<sock_filter>> filters;  // 0: the program's; 1: pid 1's
   bool listener = false;         // the program's filter sends denied calls to the supervisor
+  // The program's filter as it would be if it did not record (filter/filter.h): what that one allows goes on. Empty:
+  // nothing is recorded.
+  std::vector<sock_filter> unrecorded;
+  bool records() const { return !unrecorded.empty(); }
+  // What the program may do, without what only tells the supervisor of it.
+  const std::vector<sock_filter>& wall() const { return records() ? unrecorded : filters[0]; }
 
   std::vector<uint32_t> argv, env, candidates;    // arena offsets; candidates: paths that execve tries in turn
   std::vector<int> kept_fds;     // descriptors above 2 that the program gets, as it sees them

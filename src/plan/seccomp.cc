@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "plan/builder.h"
+#include "plan/recording.h"
 
 namespace immure {
 namespace {
@@ -26,9 +27,24 @@ bool has_shared_folder(const Builder& b) {
   return std::any_of(b.spec.grants.begin(), b.spec.grants.end(), [](const Grant& grant) { return grant.kind == Grant::Kind::Bind; });
 }
 
+bool records(const Builder& b) { return !b.spec.record_files.value.empty(); }
+
+Result<std::vector<sock_filter>> recording_filter(Builder& b, filter::Policy policy) {
+  auto checked = filter::check_recording(policy);
+  if (!checked) {
+    Error error = checked.error();
+    error.origin = b.spec.origin_text(b.spec.set_by_word(Field::RecordFiles));
+    return tl::unexpected<Error>(std::move(error));
+  }
+  auto plain = filter::compile(policy);
+  if (!plain) return plain;
+  b.plan.unrecorded = std::move(*plain);
+  return filter::compile(filter::recording(std::move(policy)));
+}
+
 Result<std::vector<sock_filter>> program_filter(Builder& b) {
   bool shares = has_shared_folder(b), no_memfd = !b.sets_memfd_noexec();
-  if (is_default(b.spec)) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
+  if (is_default(b.spec) && !records(b)) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
   filter::Options options;
   options.listener = b.plan.listener;
   options.no_set_id = shares;
@@ -41,7 +57,7 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
   options.no_datagrams = options.no_fast_open && b.spec.landlock.connect.empty();
   for (const SyscallRule& rule : b.spec.syscalls) options.rules.push_back({rule.name, rule.allow});
   auto policy = filter::default_policy(options);
-  if (!policy && options.listener) {
+  if (!policy && options.listener && !records(b)) {
     // A rule denies what sending the listener takes: the filter holds without one, denied calls are not counted.
     options.listener = b.plan.listener = false;
     policy = filter::default_policy(options);
@@ -51,10 +67,14 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
     if (error.origin.empty() && !b.spec.syscalls.empty()) error.origin = b.spec.origin_text(b.spec.syscalls.back().origin);
     return tl::unexpected<Error>(std::move(error));
   }
-  return filter::compile(*policy);
+  return records(b) ? recording_filter(b, std::move(*policy)) : filter::compile(*policy);
 }
 
 }  // namespace
+
+bool lets_through(const Plan& plan, const seccomp_data& call) {
+  return plan.records() && filter::evaluate(plan.unrecorded, call).value_or(SECCOMP_RET_KILL_PROCESS) == filter::kAllow;
+}
 
 Status plan_seccomp(Builder& b) {
   b.plan.filters.resize(2);
@@ -73,6 +93,9 @@ Status plan_seccomp(Builder& b) {
   // A file's filter has been compiled by now; a name without one must not become the default by accident.
   bool own = !b.spec.seccomp.empty();
   b.plan.listener = b.features.seccomp_listener && !own;
+  if (records(b) && !b.plan.listener)
+    return fail(Code::kLayer, "files cannot be recorded here", "this kernel tells nobody of calls (seccomp notification)",
+                "leave --record-files out", b.spec.origin_text(b.spec.set_by_word(Field::RecordFiles)));
   if (b.spec.seccomp == "strict") {
     auto program = filter::compile(filter::strict_policy(-1));
     if (!program) return tl::unexpected<Error>(program.error());
@@ -91,14 +114,15 @@ Status plan_seccomp(Builder& b) {
     if (!program) return tl::unexpected<Error>(program.error());
     b.plan.filters[0] = std::move(*program);
     b.layer(Layer::Seccomp).mechanism = is_default(b.spec) ? "allow-list, native entry only" : "allow-list, changed by options";
+    if (records(b)) b.layer(Layer::Seccomp).mechanism += "; files that are asked for are recorded";
     for (const SyscallRule& rule : b.spec.syscalls)
       if (rule.allow) b.weakened("--allow-syscall " + rule.name);
   }
   // What becomes the program waits as late as it can, for meanwhile the parent verifies: behind a filter that is known
   // to let it wait.
-  bool waits_behind = b.spec.seccomp.empty() && is_default(b.spec);
+  bool waits_behind = b.spec.seccomp.empty() && is_default(b.spec) && !records(b);
   if (!waits_behind) plan_gate(b);
-  b.add(Op::Seccomp, Side::Payload, Layer::Seccomp).y = b.plan.listener ? 1 : 0;
+  b.add(Op::Seccomp, Side::Payload, Layer::Seccomp).y = records(b) ? 2 : b.plan.listener ? 1 : 0;
   if (waits_behind) plan_gate(b);
   return {};
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernel/sys.h"
+#include "plan/recording.h"
 #include "run/denied_names.h"
 #include "uapi/kernel.h"
 
@@ -32,7 +33,8 @@ bool waits(int listener) {
 
 }  // namespace
 
-Denied::Denied(int listener) : listener_(listener) {
+void Denied::listen(int listener) {
+  listener_ = listener;
   // The program and its supervisor take turns, so one processor serves both better than two that wake each
   // other.
   if (listener_ >= 0)
@@ -45,10 +47,15 @@ bool Denied::serve() {
     Notification call{};  // the kernel refuses one that is not zeroed
     long r = sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_RECV), sys::arg(&call));
     if (r < 0) continue;  // ENOENT: killed while it waited
-    uint64_t args[6];
-    for (int i = 0; i < 6; i++) args[i] = call.known.data.args[i];
-    record(call.known.data.arch, static_cast<uint32_t>(call.known.data.nr), args, call.known.pid);
     seccomp_notif_resp answer{call.known.id, 0, -EPERM, 0};
+    if (opened_ != nullptr && lets_through(*plan_, call.known.data)) {
+      opened_->see(listener_, call.known);
+      answer = {call.known.id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    } else {
+      uint64_t args[6];
+      for (int i = 0; i < 6; i++) args[i] = call.known.data.args[i];
+      record(call.known.data.arch, static_cast<uint32_t>(call.known.data.nr), args, call.known.pid);
+    }
     r = sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_SEND), sys::arg(&answer));
     if (r < 0 && r != -ENOENT) return false;   // ENOENT: killed meanwhile
   }

@@ -1,7 +1,11 @@
 // Denied system calls: the filter sends them here (seccomp user notification), they are counted by name, and
-// come back to the program as EPERM. Calls that the filter allows never come here and cost nothing. None is
-// ever let through (no SECCOMP_USER_NOTIF_FLAG_CONTINUE): what the filter denied stays denied, whatever
-// memory says later. When the supervisor has gone, the kernel answers with ENOSYS by itself.
+// come back to the program as EPERM. Calls that the filter allows never come here and cost nothing. None that the
+// filter denies is ever let through: it stays denied, whatever memory says later. When the supervisor has gone, the
+// kernel answers with ENOSYS by itself.
+//
+// A filter that records (plan/recording.h) sends allowed calls here as well. Registers cannot change while a call waits,
+// so each is weighed by them once more, as the filter would have that does not record; what that one allows, and
+// nothing else, goes on (SECCOMP_USER_NOTIF_FLAG_CONTINUE, since 5.5).
 //
 // Memory is fixed, the work of one serve() bounded: a program that floods waits for each answer and slows
 // itself. Source: seccomp_unotify(2); SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP since 6.6.
@@ -13,6 +17,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "run/opened.h"
 
 namespace immure::run {
 
@@ -37,7 +42,10 @@ class Denied {
 
   Denied() = default;  // nothing to listen to
   // The listener is the caller's and outlives this.
-  explicit Denied(int listener);
+  explicit Denied(int listener) { listen(listener); }
+  // With a plan that records: what it lets through is written down. Both outlive this.
+  Denied(const Plan& plan, Opened& opened) : plan_(&plan), opened_(&opened) {}
+  void listen(int listener);
 
   // Answers what waits, at most kPerServe; never waits itself. False: a call could not be answered, and waits for ever.
   bool serve();
@@ -56,6 +64,8 @@ class Denied {
 
  private:
   int listener_ = -1;
+  const Plan* plan_ = nullptr;
+  Opened* opened_ = nullptr;
   std::array<DeniedCall, kKinds> rows_{};
   size_t used_ = 0;
   uint64_t total_ = 0, beyond_ = 0;  // beyond: of kinds that had no row left

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -101,6 +102,7 @@ class Launcher {
   Step_ send(Kind kind);
   Step_ was_sent(long n);
   tl::expected<Message, LaunchFailure> receive();
+  bool answer_until_told();
   LaunchFailure step_failure(uint32_t index, int error);
   int above_kept(int fd);
   void own_sources();
@@ -218,8 +220,26 @@ LaunchFailure Launcher::step_failure(uint32_t index, int error) {
   return {explain_exec(plan_, error, root_fd.get()), false};
 }
 
+// Where the plan records, what leads to Running may wait for an answer: the exec, and what the program does at once.
+// False: it cannot be answered.
+bool Launcher::answer_until_told() {
+  while (options_.denied != nullptr && jail_.listener) {
+    pollfd both[2] = {{jail_.wire.get(), POLLIN, 0}, {jail_.listener.get(), POLLIN, 0}};
+    long ready = sys::call(__NR_ppoll, sys::arg(both), 2, 0, 0, 8);
+    if (ready < 0 && ready != -EINTR) return false;
+    if (ready <= 0) continue;
+    if (both[0].revents != 0 || (both[1].revents & POLLIN) == 0) return true;
+    if (!options_.denied->serve()) return false;
+  }
+  return true;
+}
+
 tl::expected<Message, LaunchFailure> Launcher::receive() {
   for (;;) {
+    if (!answer_until_told()) {
+      jail_.end();
+      return failed(Error{Code::kSystem, 0, "a system call of the program cannot be answered", "the kernel refuses the answer", {}, {}});
+    }
     Message message;
     child::Along along;
     long n = child::receive_message(jail_.wire.get(), message, &along);
@@ -241,6 +261,7 @@ tl::expected<Message, LaunchFailure> Launcher::receive() {
       dress_terminal(jail_.terminal.get(), plan_.pty_fds);
     } else if (message.kind == Kind::Listener) {
       jail_.listener = std::move(received);
+      if (options_.denied != nullptr) options_.denied->listen(jail_.listener.get());
     } else if (message.kind == Kind::StepFailed && message.step < plan_.steps.size()) {
       LaunchFailure failure = step_failure(message.step, message.error);
       jail_.end();

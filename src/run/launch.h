@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "child/child.h"
 #include "plan/plan.h"
+#include "run/denied.h"
 #include "run/groups.h"
 #include "spec/jail_spec.h"
 
@@ -55,6 +56,7 @@ struct LaunchOptions {
   bool step_times = false;
   char* own_arguments = nullptr;   // wiped in pid 1
   uint64_t own_arguments_size = 0;
+  Denied* denied = nullptr;        // of a plan that records: the exec itself waits for its answer
   std::string root_manifest;       // file of the manifest of an earlier look through the root
 };
 

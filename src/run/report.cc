@@ -189,6 +189,13 @@ std::string appeared_text(const std::vector<std::string>& places) {
          "there\n";
 }
 
+std::string recorded_text(const Opened& opened) {
+  std::string out = num(opened.size()) + " paths that were asked for are recorded";
+  if (opened.unread() != 0) out += "; of " + num(opened.unread()) + " calls the path could not be read";
+  if (opened.beyond() != 0) out += "; for those of " + num(opened.beyond()) + " calls there was no room left";
+  return out;
+}
+
 std::string run_json(const RunReport& report) {
   const Outcome& outcome = report.outcome;
   JsonWriter json;
@@ -217,6 +224,12 @@ std::string run_json(const RunReport& report) {
   json.begin_array("appeared");
   for (const std::string& place : report.appeared) json.text({}, place);
   json.end_array();
+  if (report.opened != nullptr) {
+    json.begin_object("recorded").text("file", report.spec.record_files.value);
+    json.number("files", static_cast<int64_t>(report.opened->size()));
+    json.number("unread", static_cast<int64_t>(report.opened->unread()));
+    json.number("beyond", static_cast<int64_t>(report.opened->beyond())).end_object();
+  }
   timings_json(json, report.plan, report.timings);
   std::string text = json.end_object().str();
   if (!report.denied_json.empty()) {

@@ -8,6 +8,7 @@
 #include "plan/plan.h"
 #include "run/diagnose.h"
 #include "run/launch.h"
+#include "run/opened.h"
 #include "spec/jail_spec.h"
 
 namespace immure::run {
@@ -40,6 +41,9 @@ void timings_json(JsonWriter& json, const Plan& plan, const Timings& timings);
 std::vector<std::string> appeared(const Plan& plan);
 std::string appeared_text(const std::vector<std::string>& places);  // empty when none did
 
+// "213 paths that were asked for are recorded; of 2 calls the path could not be read"
+std::string recorded_text(const Opened& opened);
+
 // One document: schema "immure.run/1".
 struct RunReport {
   const JailSpec& spec;
@@ -48,6 +52,7 @@ struct RunReport {
   const Outcome& outcome;
   std::string denied_json;   // an array, made by denied.h; empty: none
   const std::vector<std::string>& appeared;
+  const Opened* opened = nullptr;  // none: nothing was recorded
 };
 std::string run_json(const RunReport& report);
 

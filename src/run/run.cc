@@ -16,6 +16,7 @@
 #include "run/descriptors.h"
 #include "run/diagnose.h"
 #include "run/launch.h"
+#include "run/record_file.h"
 #include "run/report.h"
 #include "run/root_manifest.h"
 #include "run/state.h"
@@ -56,12 +57,14 @@ class Run {
   Status watch();
   Status take_name_of(std::string file);
   Status publish(const Launched& jail);
-  Result<Outcome> attend(Launched& jail, int signals, std::optional<Denied>& denied);
+  Status begin_record();
+  Status end_record();
+  Result<Outcome> attend(Launched& jail, int signals);
   Status plan_with_reasons(bool& probed);
   int running_pid(const Launched& jail) const;
   Status verify_started(const Launched& jail) const;
-  std::string death(const Outcome& outcome, const Denied* denied) const;
-  void tell(const Outcome& outcome, const Timings& timings, Denied* denied);
+  std::string death(const Outcome& outcome) const;
+  void tell(const Outcome& outcome, const Timings& timings);
   void clean_up();
 
   JailSpec spec_;
@@ -72,6 +75,9 @@ class Run {
   Plan plan_;
   Watched watched_;
   long watchdog_ = -1;
+  std::optional<Denied> denied_;         // none without a listener
+  std::optional<Opened> opened_;         // with --record-files
+  std::optional<RecordFile> record_;
   std::string state_dir_, state_file_, temporary_, root_manifest_;
   bool named_ = false;
 };
@@ -119,6 +125,10 @@ tl::expected<Launched, LaunchFailure> Run::start() {
   options.own_arguments_size = caller_.own_arguments_size;
   root_manifest_ = manifest_path(state_dir_, plan_.root_tree.device, plan_.root_tree.inode);
   options.root_manifest = root_manifest_;
+  if (plan_.records()) {
+    opened_.emplace(plan_);
+    options.denied = &denied_.emplace(plan_, *opened_);
+  }
   return launch(plan_, spec_, options);
 }
 
@@ -161,7 +171,7 @@ Status Run::verify_started(const Launched& jail) const {
   return pid > 0 ? verify_running(plan_, pid) : Status{};
 }
 
-std::string Run::death(const Outcome& outcome, const Denied* denied) const {
+std::string Run::death(const Outcome& outcome) const {
   DeathFacts facts;
   facts.wait_status = outcome.wait_status;
   facts.by = outcome.killed_by;
@@ -177,21 +187,24 @@ std::string Run::death(const Outcome& outcome, const Denied* denied) const {
   facts.cpu_limit_ns = plan_.cpu_time_limit_ns;
   facts.kill_after_ns = plan_.kill_after_ns;
   facts.file_size_limit = plan_.file_size_limit;
-  if (denied != nullptr && !denied->calls().empty()) facts.denied_call = call_text(denied->calls().back());
+  if (denied_ && !denied_->calls().empty()) facts.denied_call = call_text(denied_->calls().back());
   std::string text;
   for (const Note& note : explain_death(facts)) text += format(note);
   return text;
 }
 
-void Run::tell(const Outcome& outcome, const Timings& timings, Denied* denied) {
+void Run::tell(const Outcome& outcome, const Timings& timings) {
   std::vector<std::string> made = appeared(plan_);
+  const Opened* opened = opened_ ? &*opened_ : nullptr;
   if (options_.json) {
-    std::string denied_json = denied != nullptr ? denied->json() : std::string();
-    say(run_json({spec_, plan_, timings, outcome, denied_json, made}) + "\n");
+    std::string denied_json = denied_ ? denied_->json() : std::string();
+    say(run_json({spec_, plan_, timings, outcome, denied_json, made, opened}) + "\n");
   } else if (!options_.quiet) {
     if (options_.timings) say(timings_text(plan_, timings));
-    if (denied != nullptr && denied->total() != 0) say("immure: " + denied->summary() + "\n");
-    say(death(outcome, denied) + appeared_text(made));
+    if (denied_ && denied_->total() != 0) say("immure: " + denied_->summary() + "\n");
+    if (opened != nullptr && (options_.verbose || opened->unread() + opened->beyond() != 0))
+      say("immure: " + recorded_text(*opened) + "\n");
+    say(death(outcome) + appeared_text(made));
   }
   if (!status_.wanted()) return;
   JsonWriter json;
@@ -211,15 +224,38 @@ void Run::clean_up() {
   watchdog_ = -1;
 }
 
+// Before anything of the jail is made: what has that name is not written over.
+Status Run::begin_record() {
+  if (!plan_.records()) return {};
+  auto file = RecordFile::make(spec_.record_files.value);
+  if (file) {
+    record_.emplace(std::move(*file));
+    return {};
+  }
+  Error error = std::move(file.error());
+  error.origin = spec_.origin_text(spec_.set_by_word(Field::RecordFiles));
+  return tl::unexpected<Error>(std::move(error));
+}
+
+Status Run::end_record() {
+  if (!record_ || !opened_) return {};
+  Status written = record_->write(opened_->text(spec_.name));
+  record_.reset();
+  return written;
+}
+
 // The jail runs: terminal, denied calls, the loop. An error ends it.
-Result<Outcome> Run::attend(Launched& jail, int signals, std::optional<Denied>& denied) {
+Result<Outcome> Run::attend(Launched& jail, int signals) {
   std::optional<Terminal> terminal;
   if (jail.terminal) {
     auto started = Terminal::start(std::move(jail.terminal), plan_.pty_fds, &watched_.terminal);
     if (!started) return tl::unexpected<Error>(started.error());
     terminal.emplace(std::move(*started));
   }
-  if (jail.listener) denied.emplace(jail.listener.get());
+  if (opened_)
+    opened_->started();
+  else if (jail.listener)
+    denied_.emplace(jail.listener.get());
   IMMURE_TRY(verify_started(jail));
   struct Alive {
     Run& run;
@@ -233,7 +269,7 @@ Result<Outcome> Run::attend(Launched& jail, int signals, std::optional<Denied>& 
   how.context = &alive;
   if (status_.wanted()) how.alive_after_ns = 0;
   how.usage = options_.json || options_.verbose;
-  return supervise(plan_, jail, signals, terminal ? &*terminal : nullptr, denied ? &*denied : nullptr, how);
+  return supervise(plan_, jail, signals, terminal ? &*terminal : nullptr, denied_ ? &*denied_ : nullptr, how);
 }
 
 // The first plan takes for granted what good hosts offer; when it asks for what assume() found missing, probe() says why.
@@ -280,6 +316,7 @@ int Run::run() {
   bool probed = false;
   if (auto planned = plan_with_reasons(probed); !planned) return refuse(planned.error(), "setup");
   if (auto aside = Groups::step_aside(plan_); !aside) return refuse(aside.error(), "setup");
+  if (auto begun = begin_record(); !begun) return refuse(begun.error(), "setup");
   if (auto named = take_name_of(std::move(file)); !named) {
     clean_up();
     return refuse(named.error(), "setup");
@@ -291,15 +328,15 @@ int Run::run() {
   }
   jail->timings.started = caller_.started_ns;
   if (options_.verbose && !options_.json) say("immure: jail " + quoted(spec_.name) + "\n" + layers_text(plan_, use_colour(2)));
-  std::optional<Denied> denied;
-  auto outcome = attend(*jail, signals->get(), denied);
+  auto outcome = attend(*jail, signals->get());
   jail->end();
   // Without it the next start looks again: no reason to complain.
   if (!jail->root_manifest.empty()) (void)write_file_atomic(root_manifest_, jail->root_manifest, 0600);
   jail->groups.remove();
   clean_up();
+  if (auto recorded = end_record(); !recorded) say(format(recorded.error()));
   if (!outcome) return refuse(outcome.error(), "running");
-  tell(*outcome, jail->timings, denied ? &*denied : nullptr);
+  tell(*outcome, jail->timings);
   return outcome->exit_status();
 }
 

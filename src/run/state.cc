@@ -147,7 +147,7 @@ Status write_state(const std::string& path, const StateOf& state) {
   json.end_array();
   namespaces_json(json, jail.namespaces);
   landlock_json(json, state.plan);
-  if (!state.plan.filters.empty()) json.text("filter", filter_digest(state.plan.filters[0]));
+  if (!state.plan.filters.empty()) json.text("filter", filter_digest(state.plan.wall()));
   words_json(json, state.words);
   json.end_object();
   return write_file_atomic(path, json.str() + "\n", 0600);

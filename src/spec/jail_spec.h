@@ -90,9 +90,9 @@ struct Limits {
 // Single values that a word can set. Each remembers which word that was: errors and `policy show` cite it.
 enum class Field : uint8_t {
   Name, Root, RootOverlay, Uid, Gid, IdRange, AsRoot, Caps, Seccomp, Connect, Bind, Memory, Pids, Cpus, CpuTime, FileSize,
-  OpenFiles, WallTime, KillAfter, TmpSize, Net, Tty, Hostname, Cwd, ClockOffset, KeepEnv,
+  OpenFiles, WallTime, KillAfter, TmpSize, Net, Tty, Hostname, Cwd, ClockOffset, KeepEnv, RecordFiles,
 };
-inline constexpr int kFieldCount = static_cast<int>(Field::KeepEnv) + 1;
+inline constexpr int kFieldCount = static_cast<int>(Field::RecordFiles) + 1;
 
 struct JailSpec {
   std::string name;                     // empty: generated
@@ -121,6 +121,7 @@ struct JailSpec {
   std::vector<EnvGrant> env;
   bool keep_env = false;
   std::vector<FdGrant> fds;
+  HostPath record_files;                // where is written which files the program asked for; empty: nowhere
 
   std::array<Need, kLayerCount> need;          // the tightest a good host can give: Require, or Prefer for a few
   std::array<OriginId, kLayerCount> need_by;   // kOriginDefault: nobody asked

@@ -139,6 +139,8 @@ Status program_narrows(const JailSpec& before, const JailSpec& after) {
   // Without a terminal of its own the program has the caller's, where there is one.
   if (before.tty != after.tty)
     return loosens("--tty or --no-tty", "which terminal the program has is the caller's choice", from(after, Field::Tty));
+  if (before.record_files.value != after.record_files.value)
+    return loosens("--record-files", "a file would be written outside the jail", from(after, Field::RecordFiles));
   if (before.clock_offset_s != after.clock_offset_s)
     return loosens("--clock-offset", "another clock is neither more nor less",
                    from(after, Field::ClockOffset));

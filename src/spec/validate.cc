@@ -163,6 +163,19 @@ Status check_filter(const JailSpec& spec) {
               "keep one of them", both(spec, spec.set_by_word(Field::Seccomp), rule.origin));
 }
 
+// What is to be told of calls rests on a filter of immure's own making.
+Status check_recording(const JailSpec& spec) {
+  if (spec.record_files.value.empty()) return {};
+  if (!spec.seccomp.empty())
+    return fail(Code::kUsage, "--record-files and --seccomp " + printable(spec.seccomp) + " contradict",
+                spec.seccomp == "none" ? "it is the filter that tells of files" : "that filter is taken as it is, and tells of none",
+                "keep one of them", both(spec, Field::Seccomp, Field::RecordFiles));
+  if (spec.need_of(Layer::Seccomp) != Need::Off) return {};
+  return fail(Code::kUsage, "--record-files and --need seccomp=off contradict", "it is the filter that tells of files",
+              "keep one of them",
+              both(spec, spec.need_by[static_cast<size_t>(Layer::Seccomp)], spec.set_by_word(Field::RecordFiles)));
+}
+
 Status check_layers(const JailSpec& spec) {
   auto off = [&](Layer layer) { return spec.need_of(layer) == Need::Off; };
   auto by = [&](Layer layer) { return spec.need_by[static_cast<size_t>(layer)]; };
@@ -259,7 +272,7 @@ Status check_fds(const JailSpec& spec) {
 }  // namespace
 
 Status validate(const JailSpec& spec) {
-  for (auto check : {check_command, check_names, check_ids, check_limits, check_filter, check_layers,
+  for (auto check : {check_command, check_names, check_ids, check_limits, check_filter, check_recording, check_layers,
                      check_fds, check_grants}) {
     IMMURE_TRY(check(spec));
   }

@@ -239,7 +239,7 @@ TEST(Privilege, ReadsNames) {
 TEST(Program, ReadsEnvironmentAndDescriptors) {
   Jail jail =
       jail_of({"env=A=x=y", "env=B", "pass-env=C", "keep-env", "fd=7=/x:rw", "fd=8=./y:ro", "pass-fd=9",
-               "cwd=/a//b", "clock-offset=+2h", "hostname=h", "status-fd=5", "json", "timings"});
+               "cwd=/a//b", "clock-offset=+2h", "hostname=h", "status-fd=5", "json", "timings", "record-files=r"});
   const JailSpec& s = jail.spec;
   EXPECT_EQ(s.env[0].value, "x=y");
   EXPECT_FALSE(s.env[1].value);
@@ -250,10 +250,11 @@ TEST(Program, ReadsEnvironmentAndDescriptors) {
   EXPECT_EQ(s.fds[2].path.value, "");
   EXPECT_EQ(s.cwd, "/a/b");
   EXPECT_EQ(s.clock_offset_s, 7200);
+  EXPECT_EQ(s.record_files.value, here() + "/r");
   EXPECT_TRUE(jail.run.json && jail.run.timings && jail.run.status_fd == 5);
   for (const char* bad : {"env==x", "env=", "pass-env=A B", "fd=7", "fd=x=/a:ro", "fd=7=/a", "fd=7=/a:wr",
                           "pass-fd=-1", "cwd=a", "clock-offset=0.5", "clock-offset=-2h", "clock-offset=x",
-                          "net=bridge", "name=a/b", "status-fd=x"}) {
+                          "net=bridge", "name=a/b", "status-fd=x", "record-files="}) {
     refused({bad});
   }
 }

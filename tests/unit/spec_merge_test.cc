@@ -104,6 +104,7 @@ TEST(Narrows, EachFieldByItself) {
   EXPECT_TRUE(refuses([](JailSpec& s) { s.net = Net::Host; }));
   EXPECT_TRUE(refuses([](JailSpec& s) { s.tty = Tty::Always; }));
   EXPECT_TRUE(refuses([](JailSpec& s) { s.clock_offset_s = 1; }));
+  EXPECT_TRUE(refuses([](JailSpec& s) { s.record_files.value = "/home/u/.bashrc"; })) << "it would be written";
   EXPECT_TRUE(refuses([](JailSpec& s) { s.keep_env = true; }));
   EXPECT_TRUE(refuses([](JailSpec& s) { s.env = {{"TOKEN", std::nullopt, 0}}; }));
   EXPECT_TRUE(refuses([](JailSpec& s) { s.fds = {{3, {}, true, 0}}; }));

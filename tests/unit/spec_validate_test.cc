@@ -175,6 +175,26 @@ const Case kCases[] = {
        s.seccomp = "none";
        s.syscalls = {{"mount", false, kOriginDefault}};
      }},
+    {"NoFilterButARecord", Code::kUsage, "--record-files",
+     [](JailSpec& s) {
+       s.seccomp = "none";
+       s.record_files.value = "/r";
+     }},
+    {"StrangersFilterAndARecord", Code::kUsage, "taken as it is",
+     [](JailSpec& s) {
+       s.seccomp = "/docker.json";
+       s.record_files.value = "/r";
+     }},
+    {"StrictFilterAndARecord", Code::kUsage, "--seccomp strict",
+     [](JailSpec& s) {
+       s.seccomp = "strict";
+       s.record_files.value = "/r";
+     }},
+    {"FilterOffAndARecord", Code::kUsage, "seccomp=off",
+     [](JailSpec& s) {
+       s.need[static_cast<size_t>(Layer::Seccomp)] = Need::Off;
+       s.record_files.value = "/r";
+     }},
     {"NoMountNamespace", Code::kBadValue, "mount-ns",
      [](JailSpec& s) { s.need[static_cast<size_t>(Layer::MountNs)] = Need::Off; }},
     {"RealRoot", Code::kUsage, "user namespace",

@@ -12,6 +12,7 @@
 #include "cli/build_profile.h"
 #include "cli/build_report.h"
 #include "cli/build_smoke.h"
+#include "cli/build_trace.h"
 #include "cli/page.h"
 #include "rootfs/listing.h"
 #include "rootfs/upkeep.h"
@@ -106,7 +107,7 @@ Result<int> show_list() {
 }
 
 std::string first_program(const BuildWords& words, const Gathered& gathered) {
-  if (!words.command.empty()) return join(words.command, " ");
+  if (!words.command.empty()) return as_typed(words.command);
   if (!words.wish.programs.empty()) return words.wish.programs.front().word;
   for (const rootfs::Preset& preset : gathered.presets)
     if (!preset.programs.empty()) return preset.programs.front();
@@ -199,6 +200,16 @@ Result<int> make_from(const BuildWords& words) {
   return show(words, report);
 }
 
+// Of a root that is there: what the command does not open in it.
+Result<int> show_unused(const BuildWords& words) {
+  auto manifest = rootfs::read_manifest(words.target);
+  if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));
+  auto opened = opened_by(words.command, {"--root=" + words.target}, true);
+  if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
+  IMMURE_TRY(say(unused_text(*manifest, *opened)));
+  return 0;
+}
+
 }  // namespace
 
 Result<int> make_root(const BuildWords& words) {
@@ -265,6 +276,7 @@ Result<int> build(const Invocation& call) {
     return 0;
   }
   if (words->list) return show_list();
+  if (words->unused) return show_unused(*words);
   if (words->names_content()) return make_root(*words);
   auto manifest = rootfs::read_manifest(words->target);
   if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));

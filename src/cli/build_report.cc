@@ -113,6 +113,15 @@ std::string counted(uint64_t n, std::string_view one, std::string_view more) {
   return num(n) + " " + std::string(n == 1 ? one : more);
 }
 
+std::string as_typed(const std::vector<std::string>& command) {
+  std::string text;
+  for (const std::string& word : command) {
+    bool plain = !word.empty() && word.find_first_of(" \t\n'\"\\$;|&<>*?") == std::string::npos;
+    text += (text.empty() ? "" : " ") + (plain ? word : quoted(word));
+  }
+  return text;
+}
+
 std::string report_text(const BuildReport& report, bool colour) {
   Page page(colour);
   Sum sum = sum_of(*report.manifest);
@@ -214,7 +223,16 @@ Result<std::string> why_text(const Manifest& manifest, std::string_view path) {
 
 std::string tree_text(const Manifest& manifest) {
   std::string text;
-  for (const ManifestEntry& entry : manifest.entries) {
+  // A folder's names come right behind it: "/" before every other character.
+  std::vector<const ManifestEntry*> order;
+  for (const ManifestEntry& entry : manifest.entries) order.push_back(&entry);
+  auto before = [](char a, char b) { return (a == '/' ? '\0' : a) < (b == '/' ? '\0' : b); };
+  std::sort(order.begin(), order.end(), [&](const ManifestEntry* a, const ManifestEntry* b) {
+    return std::lexicographical_compare(a->path.begin(), a->path.end(), b->path.begin(), b->path.end(),
+                                        before);
+  });
+  for (const ManifestEntry* at : order) {
+    const ManifestEntry& entry = *at;
     auto depth = static_cast<size_t>(std::count(entry.path.begin(), entry.path.end(), '/'));
     if (entry.path == "/") depth = 0;
     std::string name = entry.path == "/" ? "/" : printable(path_name(entry.path));

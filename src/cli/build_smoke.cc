@@ -24,19 +24,10 @@ std::string last_lines(std::string_view output) {
   return text;
 }
 
-std::string shown(const std::vector<std::string>& command) {
-  std::string text;
-  for (const std::string& word : command) {
-    bool plain = !word.empty() && word.find_first_of(" \t\n'\"\\$;|&<>*?") == std::string::npos;
-    text += (text.empty() ? "" : " ") + (plain ? word : quoted(word));
-  }
-  return text;
-}
-
 Smoke run(const SmokeWanted& wanted, const char* time, const std::vector<std::string>& more,
           const std::vector<std::string>& command, bool may_go_on, std::string_view expect) {
   Smoke smoke;
-  smoke.command = shown(command);
+  smoke.command = as_typed(command);
   std::vector<std::string> options = {
       wanted.profile.empty() ? "--root=" + wanted.root : "--profile=" + wanted.profile,
       std::string("--wall-time=") + time, "--no-tty"};

@@ -146,7 +146,7 @@ Status take_positional(Reading& in, std::string_view word) {
 
 void take_command(Reading& in, std::span<const std::string> rest) {
   in.words.command.assign(rest.begin(), rest.end());
-  in.words.wish.programs.push_back(item(in, rest[0], "--for"));
+  in.words.wish.programs.push_back(item(in, rest[0], rest[0]));
   in.words.recipe.emplace_back("--for");
   in.words.recipe.insert(in.words.recipe.end(), rest.begin(), rest.end());
 }

@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "base/path.h"
 #include "base/text.h"
 #include "cli/build.h"
+#include "cli/build_trace.h"
 
 namespace immure::cli {
 namespace {
@@ -41,6 +43,29 @@ void take_preset(const Preset& preset, const rootfs::Source& source, Wish& wish)
   wish.users.insert(wish.users.end(), preset.users.begin(), preset.users.end());
   wish.folders.insert(wish.folders.end(), preset.folders.begin(), preset.folders.end());
   wish.texts.insert(wish.texts.end(), preset.texts.begin(), preset.texts.end());
+}
+
+// What belongs to one run or one host alone is not taken: a loader's cache names every library of the host.
+void take_seen(const std::vector<std::string>& opened, Wish& wish) {
+  constexpr std::string_view kOfTheRun[] = {"/proc",
+                                            "/sys",
+                                            "/dev",
+                                            "/tmp",
+                                            "/run",
+                                            "/etc/ld.so.cache",
+                                            "/etc/ld.so.preload",
+                                            "/etc/machine-id",
+                                            "/etc/hostname",
+                                            "/etc/shadow"};
+  for (const std::string& path : opened) {
+    bool own = std::any_of(std::begin(kOfTheRun), std::end(kOfTheRun),
+                           [&](std::string_view folder) { return path_within(path, folder); });
+    if (own || path == "/") continue;
+    Wish::Item& item = wish.seen.emplace_back();
+    item.word = path;
+    item.reason.because = Because::Seen;
+    item.origin = "--trace";
+  }
 }
 
 // The program of a smoke test may have a version in its name, as those of `programs`.
@@ -87,6 +112,11 @@ Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
                                 gathered.presets.back().run.end());
     }
     for (const Preset& preset : gathered.presets) take_preset(preset, source, wish);
+  }
+  if (words.trace) {
+    auto opened = opened_by(words.command, {}, false);
+    if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
+    take_seen(*opened, wish);
   }
   auto collected = rootfs::collect(wish, source, *families);
   if (!collected) {

@@ -365,6 +365,12 @@ Result<Collected> Collector::run() {
   }
   for (const Wish::Item& item : wish_.packages) IMMURE_TRY(cite(add_package(item, Share::All), item));
   for (const Wish::Item& item : wish_.seen) {
+    // What the jail had was immure's own text, not the host's.
+    std::string name(path_name(item.word));
+    if (path_folder(item.word) == "/etc" && made_text(name, source_, {}, files_)) {
+      made_.try_emplace(name, item.reason);
+      continue;
+    }
     if (auto added = add(item.word, item.reason); !added && added.error().sys_errno == EACCES)
       note(added.error().what);
   }

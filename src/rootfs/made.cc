@@ -75,6 +75,15 @@ std::string group(const Source& source, const std::vector<std::string>& users, c
   return text;
 }
 
+// PAM asks it even of who needs no password. "*" is no hash: by a password nobody gets in.
+std::string shadow(const Source& source, const std::vector<std::string>& users, const Collection& files) {
+  std::string text;
+  const std::string names = passwd(source, users, files);
+  for (std::string_view line : split(names, '\n'))
+    if (!line.empty()) text += std::string(line.substr(0, line.find(':'))) + ":*:::::::\n";
+  return text;
+}
+
 std::string nsswitch(const Source&, const std::vector<std::string>&, const Collection&) {
   return "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nservices: files\n"
          "protocols: files\nethers: files\nrpc: files\n";
@@ -116,9 +125,9 @@ struct Made {
   std::string_view name;
   std::string (*make)(const Source&, const std::vector<std::string>&, const Collection&);
 };
-constexpr Made kMade[] = {{"passwd", passwd}, {"group", group},         {"nsswitch.conf", nsswitch},
-                          {"hosts", hosts},   {"host.conf", host_conf}, {"resolv.conf", resolv_conf},
-                          {"shells", shells}};
+constexpr Made kMade[] = {{"passwd", passwd},           {"group", group},  {"shadow", shadow},
+                          {"nsswitch.conf", nsswitch},  {"hosts", hosts},  {"host.conf", host_conf},
+                          {"resolv.conf", resolv_conf}, {"shells", shells}};
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 
 namespace immure::rootfs {
 
-// `name`: what a family's `make` says: "passwd", "group", "nsswitch.conf", "hosts", "resolv.conf",
+// `name`: what a family's `make` says: "passwd", "group", "shadow", "nsswitch.conf", "hosts", "resolv.conf",
 // "host.conf", "shells". `users`: names that are in passwd and group besides root and nobody. nullopt: no
 // such text is known.
 std::optional<std::string> made_text(std::string_view name, const Source& source,

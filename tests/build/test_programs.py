@@ -83,6 +83,29 @@ class Programs(roots.Case):
         self.both(root, "日本 é", "/bin/sh", "-c",
                   "printf '\\223\\372\\226{' | iconv -f SHIFT_JIS -t UTF-8; printf ' \\351' | iconv -f CP1252 -t UTF-8")
 
+    def test_g_plus_plus_compiles(self):
+        roots.need("g++")
+        root = self.root("g++", "/bin/sh", "--no-smoke")
+        self.both(root, "2 done", "/bin/sh", "-c", """set -e
+            printf '#include <iostream>\n#include <vector>\nint main() { std::vector<int> v{1, 2}; std::cout << v.size(); }' \
+              > /tmp/a.cc
+            g++ -std=c++20 -O2 -Wall -o /tmp/a /tmp/a.cc; test -s /tmp/a; echo 2 done""")
+
+    def test_files_are_told_apart(self):
+        self.both(self.program("file"), "application/x-pie-executable", "file", "-b", "--mime", "/usr/bin/file")
+
+    def test_a_font_is_found(self):
+        roots.need("fc-match", package="fontconfig")
+        self.both(self.root("fc-match", "--no-smoke"), ".ttf", "fc-match", "sans")
+
+    def test_pam_lets_root_become_another(self):
+        if not roots.ROOT:
+            self.skipTest("needs root, who needs no password")
+        root = self.root("su", "/bin/sh", "id", "--no-smoke")
+        self.works(root.chroot("su", "-s", "/bin/sh", "nobody", "-c", "id -u"), "65534")
+        # And nobody becomes root.
+        self.assertNotEqual(root.chroot("su", "-s", "/bin/sh", "root", "-c", "id -u", user="nobody").status, 0)
+
     def test_names_are_found(self):
         """Users, services and hosts, by the C library."""
         root = self.program("getent", "/bin/sh")

@@ -50,7 +50,8 @@ constexpr std::string_view kHelp =
     "  --no-smoke         do not try the root\n"
     "Questions, of a root that is there or would be: --why FILE, --tree, --size,\n"
     "--diff OTHER, --unused (with --for), --json.\n"
-    "Status: 0 made, and it works; 1 made, but a try failed; 125 nothing was made.\n";
+    "Status: 0 made, and it works; 1 made, but a try failed; nothing was made: 127\n"
+    "a program is not there, 126 it cannot be executed, 125 anything else.\n";
 
 // SOURCE_DATE_EPOCH, as https://reproducible-builds.org has it.
 Result<int64_t> epoch() {

@@ -78,7 +78,7 @@ void name_version(Preset& preset, const rootfs::Source& source) {
 
 // What brings the programs of a preset, when one of them is missing.
 void name_packages(Error& error, const std::vector<Preset>& presets) {
-  if (error.code != Code::kMissingSource) return;
+  if (error.code != Code::kMissingSource && error.code != Code::kNotFound) return;
   for (const Preset& preset : presets)
     if (error.origin == preset.place && !preset.packages.empty())
       error.how = "install what it is made of: apt-get install " + join(preset.packages, " ");

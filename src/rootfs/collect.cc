@@ -1,6 +1,8 @@
 #include "rootfs/collect.h"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,10 +22,23 @@ namespace {
 constexpr std::string_view kProgramFolders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
                                                 "/usr/bin",        "/sbin",          "/bin"};
 
+constexpr size_t kMostNotes = 200;
+
+// File systems without files: their texts are made while they are read, and each jail has its own.
+constexpr uint32_t kKernels[] = {
+    PROC_SUPER_MAGIC, SYSFS_MAGIC,    DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+    DEBUGFS_MAGIC,    TRACEFS_MAGIC,  SECURITYFS_MAGIC,   PSTOREFS_MAGIC,     EFIVARFS_MAGIC,
+    BPF_FS_MAGIC,     BINFMTFS_MAGIC, SELINUX_MAGIC,      AUTOFS_SUPER_MAGIC, NSFS_MAGIC};
+
+// What only some may read outside is its owner's alone inside: the groups that the host has mean others
+// there.
 uint32_t mode_inside(uint32_t mode, bool directory) {
-  constexpr uint32_t kRead = 0444, kExecute = 0111, kOwnerWrites = 0200;
-  if (directory) return kRead | kExecute | kOwnerWrites;
-  return kRead | kOwnerWrites | ((mode & kExecute) != 0 ? kExecute : 0);
+  constexpr uint32_t kOwner = 0600, kExecute = 0111, kRead = 0044, kOthersRead = 0004, kOthersExecute = 0001;
+  uint32_t inside = kOwner | ((mode & kOthersRead) != 0 ? kRead : 0);
+  if (directory) return inside | 0100 | ((mode & kOthersExecute) != 0 ? kExecute : 0);
+  if ((mode & kExecute) == 0) return inside;
+  bool all = (mode & (kOthersRead | kOthersExecute)) != 0;
+  return inside | (all ? kExecute : 0100);
 }
 
 // Programs and what they cannot start without: a fault in it is an error. What a family, a package or a
@@ -70,7 +85,32 @@ Collector::Collector(const Wish& wish, const Source& source, const std::vector<F
     : wish_(wish), source_(source), libraries_(source), families_(families, wish.with) {}
 
 void Collector::note(std::string text) {
-  if (std::find(notes_.begin(), notes_.end(), text) == notes_.end()) notes_.push_back(std::move(text));
+  if (!noted_.insert(text).second) return;
+  if (notes_.size() < kMostNotes) {
+    notes_.push_back(std::move(text));
+  } else {
+    ++left_out_notes_;
+    noted_.erase(text);  // a folder may hold any number of such names
+  }
+}
+
+void Collector::note_many(const std::vector<std::string>& paths, std::string_view one,
+                          std::string_view more) {
+  if (paths.empty()) return;
+  std::string text = quoted(paths.front());
+  if (paths.size() > 1) text += " and " + num(paths.size() - 1) + " more";
+  notes_.push_back(text + " " + std::string(paths.size() > 1 ? more : one));
+}
+
+uint32_t Collector::mode_of(const Trail& trail, const Reason& reason) {
+  bool directory = trail.look.kind == FileKind::Directory;
+  bool closed = (trail.look.mode & S_IROTH) == 0 && (directory || (trail.look.mode & S_IXOTH) == 0);
+  bool named = reason.because == Because::Named || reason.because == Because::Preset;
+  if (files_.find(trail.path) == nullptr) {
+    if (closed) kept_closed_.push_back(trail.path);
+    if (named && !closed && !source_.all_may_reach(trail.path)) laid_open_.push_back(trail.path);
+  }
+  return mode_inside(trail.look.mode, directory);
 }
 
 bool Collector::vital(uint32_t index) const {
@@ -98,10 +138,26 @@ void Collector::put_link(const std::string& path, Reason reason) {
   if (!link.text.empty()) put(std::move(link));
 }
 
+bool Collector::made_by_kernel(const Trail& trail) {
+  auto [known, added] = kernels_.try_emplace(trail.look.device, false);
+  if (!added) return known->second;
+  bool directory = trail.look.kind == FileKind::Directory;
+  auto fd = source_.open_directory(directory ? trail.path : std::string(path_folder(trail.path)));
+  struct statfs fs {};
+  if (!fd || fstatfs(fd->get(), &fs) != 0) return false;
+  const auto* type = std::find(std::begin(kKernels), std::end(kKernels), static_cast<uint32_t>(fs.f_type));
+  return known->second = type != std::end(kKernels);
+}
+
 // A path as somebody wrote it: every link on the way, and where it ends.
 Result<uint32_t> Collector::add(std::string_view path, const Reason& reason, const Excluded& excluded) {
   auto trail = source_.walk(path);
   if (!trail) return tl::unexpected<Error>(std::move(trail.error()));
+  if (!trail->astray.empty())
+    return fail(Code::kBadValue, quoted(path) + " is not taken",
+                quoted(trail->astray) +
+                    " is a link of somebody else, who may not read what it leads to: " + quoted(trail->path),
+                "name that one itself, if it is wanted");
   for (const std::string& link : trail->links)
     put_link(link, {Because::OnTheWay, reason.by, reason.by == kNobody ? std::string(path) : reason.text});
   return add_found(*trail, reason, excluded);
@@ -111,11 +167,14 @@ Result<uint32_t> Collector::add_found(const Trail& trail, const Reason& reason, 
   if (is_special(trail.look.kind))
     return fail(Code::kBadValue, quoted(trail.path) + " is a device, a FIFO or a socket", {},
                 "such names are made inside, not copied; --bind brings in a socket");
+  if (made_by_kernel(trail))
+    return fail(Code::kBadValue, quoted(trail.path) + " is of the kernel's making",
+                "what it holds is made while it is read", "a jail has its own");
   Entry entry;
   entry.path = trail.path;
   entry.look = trail.look;
   entry.reasons = {reason};
-  entry.mode = mode_inside(trail.look.mode, trail.look.kind == FileKind::Directory);
+  entry.mode = mode_of(trail, reason);
   if (trail.look.kind == FileKind::Directory) {
     entry.kind = Entry::Kind::Directory;
     uint32_t index = put(std::move(entry));
@@ -137,8 +196,10 @@ void Collector::add_below(const std::string& folder, const Reason& reason, const
     std::string path = (folder == "/" ? "" : folder) + "/" + name;
     if (excluded.has(path)) continue;
     auto trail = source_.walk(path, false);
-    if (!trail) continue;
-    if (trail->look.kind == FileKind::Link) {
+    if (!trail) {
+      if (trail.error().sys_errno != ENOENT)
+        note(trail.error().what + ": " + errno_text(trail.error().sys_errno));
+    } else if (trail->look.kind == FileKind::Link) {
       add_link_within(path, reason, excluded);
     } else if (is_special(trail->look.kind)) {
       note(quoted(path) + " is a device, a FIFO or a socket: left out");
@@ -158,7 +219,10 @@ void Collector::add_link_within(const std::string& path, const Reason& reason, c
       (is_too_wide(target->path) || path_within(path, target->path)))
     return note(quoted(path) + " leads to " + quoted(target->path) +
                 ": the link is there, that folder is not taken with it");
-  if (is_special(target->look.kind) || excluded.has(target->path)) return;
+  if (!target->astray.empty())
+    return note(quoted(path) + " leads to " + quoted(target->path) + ", by a link of somebody else who " +
+                "may not read that: the link is there, what it leads to is not taken with it");
+  if (is_special(target->look.kind) || excluded.has(target->path) || made_by_kernel(*target)) return;
   for (const std::string& on_the_way : target->links)
     if (on_the_way != path) put_link(on_the_way, {Because::OnTheWay, by, path});
   if (auto added = add_found(*target, {Because::LinkTarget, by, {}}, excluded); !added)
@@ -172,7 +236,7 @@ Result<std::string> Collector::find_program(std::string_view word) const {
     auto trail = source_.walk(path);
     if (trail && trail->look.kind == FileKind::File && (trail->look.mode & 0111) != 0) return path;
   }
-  return fail(Code::kMissingSource, "there is no program " + quoted(word),
+  return fail(Code::kNotFound, "there is no program " + quoted(word),
               "it is in none of the usual folders of programs",
               "name it by its path, or install the package that has it");
 }
@@ -182,6 +246,8 @@ Status Collector::add_program(const Wish::Item& item) {
   if (!path && packages().files(item.word)) return add_package(item, Share::Programs);  // "coreutils"
   if (!path) return tl::unexpected<Error>(std::move(path.error()));
   auto index = add(*path, item.reason);
+  if (!index && (index.error().sys_errno == ENOENT || index.error().sys_errno == ENOTDIR))
+    index.error().code = Code::kNotFound;
   if (!index) return tl::unexpected<Error>(std::move(index.error()));
   const Entry& entry = files_[*index];
   if (entry.kind != Entry::Kind::File || (entry.look.mode & 0111) == 0)
@@ -282,6 +348,16 @@ void Collector::skeleton() {
   }
 }
 
+// Where the source has /bin as a link into /usr, whoever starts /bin/sh needs that link.
+void Collector::usual_links() {
+  for (const char* path : {"/bin", "/sbin", "/lib", "/lib32", "/lib64"}) {
+    auto itself = source_.walk(path, false);
+    auto target = source_.walk(path);
+    if (itself && target && itself->look.kind == FileKind::Link && files_.find(target->path) != nullptr)
+      put_link(path, {Because::Skeleton, kNobody, {}});
+  }
+}
+
 // Texts and folders that the wish has of its own, and what is made of all that was found.
 Status Collector::make_texts() {
   std::vector<std::string> known = known_users(source_);
@@ -361,6 +437,7 @@ Result<Collected> Collector::run() {
   for (const Wish::Item& item : wish_.files) {
     auto added = add(item.word, item.reason);
     if (!added) IMMURE_TRY(cite(tl::unexpected<Error>(std::move(added.error())), item));
+    if (item.reason.because == Because::Named) plain_.insert(*added);
     IMMURE_TRY(cite(finish(), item));
   }
   for (const Wish::Item& item : wish_.packages) IMMURE_TRY(cite(add_package(item, Share::All), item));
@@ -371,18 +448,32 @@ Result<Collected> Collector::run() {
       made_.try_emplace(name, item.reason);
       continue;
     }
+    // A program may ask for anything; what it was not given is no reason to give it.
+    auto trail = source_.walk(item.word);
+    if (trail && ((trail->look.mode & S_IROTH) == 0 || !source_.all_may_reach(trail->path)) &&
+        files_.find(trail->path) == nullptr) {
+      note(quoted(trail->path) +
+           " was opened and is left out, since not everybody may read it: --file takes it");
+      continue;
+    }
     if (auto added = add(item.word, item.reason); !added && added.error().sys_errno == EACCES)
       note(added.error().what);
   }
   IMMURE_TRY(finish());
   IMMURE_TRY(make_texts());
   IMMURE_TRY(finish());
+  usual_links();
   tell_uncertain();
   return Collected{std::move(files_), std::move(notes_)};
 }
 
 // What nobody can know by reading.
 void Collector::tell_uncertain() {
+  note_many(kept_closed_, "is for its owner alone to read, in the root as outside",
+            "are for their owners alone to read, in the root as outside");
+  note_many(laid_open_, "lies in a folder that is not open to all: in the root everybody may read it",
+            "lie in folders that are not open to all: in the root everybody may read them");
+  if (left_out_notes_ != 0) notes_.push_back(num(left_out_notes_) + " more notes are left out");
   std::unordered_set<std::string_view> there;
   for (const Entry& entry : files_.entries()) there.insert(path_name(entry.path));
   for (const auto& [name, users] : lacking_) {

@@ -59,7 +59,11 @@ class Collector {
 
  private:
   void note(std::string text);
+  void note_many(const std::vector<std::string>& paths, std::string_view one, std::string_view more);
+  uint32_t mode_of(const Trail& trail, const Reason& reason);
+  bool made_by_kernel(const Trail& trail);
   bool vital(uint32_t index) const;
+  bool must_start(uint32_t index) const { return vital(index) && !plain_.contains(index); }
   uint32_t put(Entry entry);
   void put_link(const std::string& path, Reason reason);
   Result<uint32_t> add(std::string_view path, const Reason& reason, const Excluded& excluded = {});
@@ -74,6 +78,7 @@ class Collector {
   Status examine(uint32_t index);
   Status examine_elf(uint32_t index, int fd);
   Status examine_script(uint32_t index, std::string_view first);
+  Result<uint32_t> add_started(const std::string& path, const Reason& reason);
   Loading loading_of(uint32_t index, const Elf& elf);
   void for_cache(const std::string& name, const std::vector<std::string>& paths, const Elf& elf);
   tl::unexpected<Error> no_loader(const std::string& path, const Elf& elf, const Error& error) const;
@@ -82,6 +87,7 @@ class Collector {
   void skeleton();
   Status make_texts();
   void own_texts();
+  void usual_links();
   void tell_uncertain();
 
   const Wish& wish_;
@@ -91,7 +97,13 @@ class Collector {
   std::optional<Packages> packages_;
   Collection files_;
   std::vector<std::string> notes_;
+  std::unordered_set<std::string> noted_;
+  uint64_t left_out_notes_ = 0;
+  std::unordered_map<uint64_t, bool> kernels_;  // by device: what lies there is made while it is read
+  std::vector<std::string> kept_closed_;        // others may not read them, in the root as outside
+  std::vector<std::string> laid_open_;  // others may read them in the root, and do not reach them outside
   std::deque<uint32_t> work_;
+  std::unordered_set<uint32_t> plain_;      // asked for as files, whatever they are
   std::unordered_set<std::string> walked_;  // folders whose content is in
   std::unordered_map<uint32_t, std::string>
       found_as_;                                    // libraries: the name that the loader takes $ORIGIN from

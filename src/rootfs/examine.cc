@@ -52,8 +52,9 @@ Status Collector::examine_elf(uint32_t index, int fd) {
   const std::string path = files_[index].source;
   auto elf = read_elf(fd, path);
   if (!elf) {
-    if (vital(index)) return tl::unexpected<Error>(std::move(elf.error()));
-    return {};  // data that looks like one: a test's, a boot loader's
+    if (!must_start(index)) return {};  // data that looks like one: a test's, a boot loader's
+    if (files_[index].reasons.front().by == kNobody) elf.error().code = Code::kNotExecutable;
+    return tl::unexpected<Error>(std::move(elf.error()));
   }
   families_.look_at_imports(files_, index, elf->imports, elf->machine);
   auto named = found_as_.find(index);
@@ -62,8 +63,8 @@ Status Collector::examine_elf(uint32_t index, int fd) {
   if (elf->calls_dlopen && files_[index].reasons.front().by == kNobody && vital(index))
     dlopens_.push_back(index);
   if (!elf->interpreter.empty()) {
-    auto loader = add(elf->interpreter, {Because::Loader, index, {}});
-    if (!loader && vital(index)) return no_loader(path, *elf, loader.error());
+    auto loader = add_started(elf->interpreter, {Because::Loader, index, {}});
+    if (!loader && must_start(index)) return no_loader(path, *elf, loader.error());
     if (!loader) return {};
   }
   for (const std::string& name : elf->needed) {
@@ -110,15 +111,30 @@ tl::unexpected<Error> Collector::no_loader(const std::string& path, const Elf& e
   return fail(Code::kNotExecutable, quoted(path) + " cannot be started here",
               foreign ? "it is for " + machine_name(elf.machine) + ", and this host is " +
                             machine_name(host_machine())
-                      : "its loader " + quoted(elf.interpreter) + " is missing",
+                      : "its loader " + quoted(elf.interpreter) +
+                            (error.code == Code::kNotExecutable ? " is no program" : " is missing"),
               foreign ? "name the program for this machine" : "install the package that has the loader", {},
               error.sys_errno);
+}
+
+// What a file names to be started with. The file may be anybody's, and name anything: what nobody can start
+// is not taken, a folder least of all.
+Result<uint32_t> Collector::add_started(const std::string& path, const Reason& reason) {
+  auto trail = source_.walk(path);
+  if (!trail) return tl::unexpected<Error>(std::move(trail.error()));
+  if (trail->look.kind != FileKind::File || (trail->look.mode & 0111) == 0)
+    return fail(Code::kNotExecutable, quoted(path) + " is no program", {}, {}, {}, EACCES);
+  return add(path, reason);
 }
 
 Status Collector::examine_script(uint32_t index, std::string_view first) {
   const std::string path = files_[index].source;
   auto line = read_shebang(first, path);
-  if (!line) return vital(index) ? Status(tl::unexpected<Error>(std::move(line.error()))) : Status{};
+  if (!line && !must_start(index)) return {};
+  if (!line) {
+    line.error().code = Code::kNotExecutable;
+    return tl::unexpected<Error>(std::move(line.error()));
+  }
   Reason reason{Because::Interpreter, index,
                 line->interpreter + (line->argument.empty() ? "" : " " + line->argument)};
   std::vector<std::string> programs = {line->interpreter};
@@ -131,11 +147,13 @@ Status Collector::examine_script(uint32_t index, std::string_view first) {
   }
   for (const std::string& program : programs) {
     auto found = find_program(program);
-    auto added = found ? add(*found, reason) : tl::unexpected<Error>(found.error());
+    auto added = found ? add_started(*found, reason) : tl::unexpected<Error>(found.error());
     if (added) continue;
     // Modules of languages begin with lines that nobody uses.
-    if (!vital(index)) continue;
-    std::string what = quoted(path) + " is a script for " + quoted(program) + ", which is not there";
+    if (!must_start(index)) continue;
+    bool there = added.error().code == Code::kNotExecutable;
+    std::string what = quoted(path) + " is a script for " + quoted(program) + ", which is " +
+                       (there ? "no program" : "not there");
     return fail(Code::kNotExecutable, what, {}, "install the interpreter", {}, added.error().sys_errno);
   }
   return {};

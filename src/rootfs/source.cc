@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "kernel/sys.h"
 #include "uapi/kernel.h"
@@ -106,8 +107,8 @@ Result<Source> Source::open(const std::string& root) {
   return source;
 }
 
-// The folders of `path` were walked before, so that they are no links, and the kernel follows none that is
-// put there since.
+// The folders of `path` were walked before, so that they are no links. One that is put there since may show a
+// Look of another file, and no more than that: nothing is opened through it.
 const Source::Name& Source::name_at(const std::string& path) const {
   auto [slot, added] = names_.try_emplace(path);
   Name& name = slot->second;
@@ -127,6 +128,19 @@ const Source::Name& Source::name_at(const std::string& path) const {
     }
   }
   return name;
+}
+
+bool Source::all_may_reach(std::string_view path) const {
+  while (path != "/") {
+    path = path_folder(path);
+    if ((name_at(std::string(path)).look.mode & S_IXOTH) == 0) return false;
+  }
+  return true;
+}
+
+bool Source::leads_astray(const Look& link, const Trail& end) const {
+  if (link.uid == 0 || link.uid == geteuid() || link.uid == end.look.uid) return false;
+  return end.look.kind != FileKind::File || (end.look.mode & S_IROTH) == 0 || !all_may_reach(end.path);
 }
 
 Result<Trail> Source::walk(std::string_view path, bool follow_last) const {
@@ -157,6 +171,11 @@ Result<Trail> Source::walk(std::string_view path, bool follow_last) const {
   }
   trail.path = here.empty() ? "/" : here;
   trail.look = name_at(trail.path).look;
+  for (const std::string& link : trail.links) {
+    if (!leads_astray(name_at(link).look, trail)) continue;
+    trail.astray = link;
+    break;
+  }
   return trail;
 }
 

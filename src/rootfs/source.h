@@ -40,6 +40,10 @@ struct Trail {
   std::string path;  // where it ended: no part of it is a link
   std::vector<std::string> links;
   Look look;
+  // The first of the links that is neither root's nor the caller's, and leads to what its owner could not
+  // have read by that path alone: a folder that is not his own, or a file that is neither his nor
+  // everybody's. Empty: there is none. Whoever takes such a path's end along does what somebody else wants.
+  std::string astray;
 };
 
 class Source {
@@ -51,6 +55,8 @@ class Source {
   // Errors (kMissingSource, with errno): ENOENT, ENOTDIR, ELOOP after 40 links, EACCES.
   Result<Trail> walk(std::string_view path, bool follow_last = true) const;
   bool exists(std::string_view path) const { return walk(path).has_value(); }
+  // Whether everybody may enter every folder above `path`, which has no link in it.
+  bool all_may_reach(std::string_view path) const;
 
   // These take a path as Trail has it: no link in it. A link met all the same is ELOOP: the tree has changed.
   Result<UniqueFd> open_file(
@@ -75,6 +81,7 @@ class Source {
     std::string target;  // of a link
   };
   const Name& name_at(const std::string& path) const;
+  bool leads_astray(const Look& link, const Trail& end) const;
 
   std::string root_;
   UniqueFd fd_;

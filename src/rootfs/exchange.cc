@@ -20,6 +20,7 @@ namespace {
 tl::unexpected<Error> cannot_rename(const Place& place, int err) {
   std::string why;
   if (err == EBUSY) why = "something is mounted there";
+  if (err == EINVAL) why = "its file system cannot exchange two folders: remove the root, and build it again";
   if (err == EEXIST || err == ENOTEMPTY) why = "somebody else made it meanwhile";
   return fail(Code::kBadRoot, quoted(place.root()) + " cannot be given its name", std::move(why), {}, {},
               err);
@@ -88,7 +89,7 @@ Status take_name(const Place& place, const Finished& finished, Target target) {
   if (renamed != 0 && errno == EINVAL)
     renamed = renameat(at, finished.tree.c_str(), at, place.name().c_str());
   if (renamed == 0) {
-    fsync(at);
+    if (finished.durable) fsync(at);
     return {};
   }
   int err = errno;
@@ -120,7 +121,7 @@ Status exchange(const Place& place, const Finished& finished, int old_root, cons
   if (renameat(at, finished.manifest.c_str(), at, manifest.c_str()) != 0)
     return fail(Code::kSystem, "cannot replace " + quoted(place.beside(manifest)), {}, {}, {}, errno);
   steps.keep();
-  fsync(at);
+  if (finished.durable) fsync(at);
   // Nothing in it is needed now: the name is again one that the next build clears.
   bool clearable = renameat(at, old_name.c_str(), at, finished.tree.c_str()) == 0;
   const std::string& left = clearable ? finished.tree : old_name;

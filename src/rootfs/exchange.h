@@ -12,8 +12,9 @@
 namespace immure::rootfs {
 
 struct Finished {
-  std::string tree, manifest;  // names in the place's folder; both are there, and on the disk
+  std::string tree, manifest;  // names in the place's folder; both are there
   int64_t epoch = 0;
+  bool durable = true;  // both are on the disk, and so is the name when this ends
 };
 
 // A directory whose content belongs to the program.

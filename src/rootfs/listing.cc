@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "rootfs/content_digest.h"
+#include "rootfs/writer.h"
+
 namespace immure::rootfs {
 
 Manifest listing(const Collection& files) {
@@ -16,9 +19,8 @@ Manifest listing(const Collection& files) {
     line.kind = entry->kind;
     line.path = entry->path;
     line.source = entry->source;
-    line.text = entry->text;
     line.owner = entry->owner;
-    line.mode = entry->mode;
+    line.mode = mode_as_written(*entry);
     line.rdev = entry->rdev;
     line.state = entry->state;
     if (entry->kind == Entry::Kind::File) {
@@ -29,6 +31,9 @@ Manifest listing(const Collection& files) {
       line.inode = entry->look.inode;
     } else if (entry->kind == Entry::Kind::Made) {
       line.size = entry->text.size();
+      line.digest = content_digest(entry->text);
+    } else if (entry->kind == Entry::Kind::Link) {
+      line.text = entry->text;
     }
     line.reasons = entry->reasons;
     for (Reason& reason : line.reasons)
@@ -44,7 +49,8 @@ bool same_content(const Manifest& planned, const Manifest& written) {
                       return a.path == b.path && a.kind == b.kind && a.source == b.source &&
                              a.text == b.text && a.owner == b.owner && a.mode == b.mode && a.rdev == b.rdev &&
                              a.size == b.size && a.state == b.state && a.mtime_ns == b.mtime_ns &&
-                             a.ctime_ns == b.ctime_ns && a.device == b.device && a.inode == b.inode;
+                             a.ctime_ns == b.ctime_ns && a.device == b.device && a.inode == b.inode &&
+                             (a.kind != Entry::Kind::Made || a.digest == b.digest);
                     });
 }
 

@@ -17,13 +17,6 @@
 namespace immure::rootfs {
 namespace {
 
-std::string octal(uint32_t value) {
-  std::string out;
-  for (; value != 0; value >>= 3) out.insert(out.begin(), static_cast<char>('0' + (value & 7)));
-  out.insert(0, out.size() < 4 ? 4 - out.size() : 0, '0');
-  return out;
-}
-
 bool is_utf8(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     unsigned length = utf8_char(text, at).length;
@@ -116,8 +109,9 @@ std::string tree_digest(const std::vector<ManifestEntry>& entries) {
   std::string record;
   for (const ManifestEntry& entry : entries) {
     record.clear();
+    const std::string mode = octal(entry.mode);
     for (std::string_view part : {kind_word(entry.kind), std::string_view(entry.path),
-                                  std::string_view(entry.owner), std::string_view(octal(entry.mode))})
+                                  std::string_view(entry.owner), std::string_view(mode)})
       record.append(part).push_back('\0');
     switch (entry.kind) {
       case Entry::Kind::Directory: break;

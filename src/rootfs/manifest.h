@@ -30,9 +30,11 @@ struct ManifestEntry {
   std::string owner;    // as the collection has it
   std::string package;  // "libc6=2.36-9" of the source's file, empty: none known
   uint32_t mode = 0, uid = 0, gid = 0;  // as written
-  uint64_t rdev = 0, size = 0;
+  uint64_t rdev = 0;
+  uint64_t size =
+      0;  // of the content; with CopyMode::Bind of the source, while the file in the tree is empty
   bool state = false;
-  Digest digest{};                     // File, Made: of the content as written (CopyMode::Bind: of nothing)
+  Digest digest{};                     // File, Made: of the content as written (Bind: of nothing)
   int64_t mtime_ns = 0, ctime_ns = 0;  // of the source
   uint64_t device = 0, inode = 0;      // of the source
   std::vector<Reason> reasons;         // `by` is an index into Manifest::entries

@@ -66,4 +66,11 @@ std::optional<CopyMode> copy_of_word(std::string_view word) {
   return mode == CopyMode::Auto ? std::nullopt : mode;
 }
 
+std::string octal(uint32_t mode) {
+  std::string out;
+  for (; mode != 0 || out.size() < 3; mode >>= 3)
+    out.insert(out.begin(), static_cast<char>('0' + (mode & 7)));
+  return "0" + out;
+}
+
 }  // namespace immure::rootfs

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "rootfs/manifest.h"
@@ -16,5 +17,7 @@ std::string_view copy_word(CopyMode mode);
 std::optional<Entry::Kind> kind_of_word(std::string_view word);
 std::optional<Because> because_of_word(std::string_view word);
 std::optional<CopyMode> copy_of_word(std::string_view word);  // not "auto"
+
+std::string octal(uint32_t mode);  // "0755", "01777"
 
 }  // namespace immure::rootfs

@@ -3,7 +3,7 @@
 // links are followed by this room and never by the kernel, and what is opened is opened at the end of that
 // walk with links refused (openat2(2), RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, since
 // Linux 5.6). Looks are remembered, so that a tree of ten thousand files costs one call a name. Not
-// thread-safe, but for open_file, open_directory and read_link.
+// thread-safe, but for what takes a path of a Trail's.
 #pragma once
 
 #include <cstdint>

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "rootfs/content_digest.h"
+#include "rootfs/manifest_words.h"
 #include "rootfs/tree.h"
 
 namespace immure::rootfs {
@@ -29,12 +30,6 @@ constexpr int64_t kClocksDiffer = 2 * kSecond;
 constexpr uint32_t kPlaceholderMode = 0644;
 
 int64_t nanos(const statx_timestamp& time) { return time.tv_sec * kSecond + time.tv_nsec; }
-
-std::string mode_text(uint32_t mode) {
-  std::string out;
-  for (; mode != 0; mode >>= 3) out.insert(out.begin(), static_cast<char>('0' + (mode & 7)));
-  return "0" + (out.empty() ? "" : out);
-}
 
 const char* kind_name(uint32_t mode) {
   switch (mode & S_IFMT) {
@@ -213,7 +208,7 @@ void Surveyor::ids_and_mode(const struct statx& st, const ManifestEntry& entry) 
   uint32_t wanted = entry.kind == Entry::Kind::Device && S_ISREG(st.stx_mode) ? kPlaceholderMode : entry.mode;
   uint32_t mode = st.stx_mode & 07777;
   std::string detail;
-  if (mode != wanted) detail = "mode " + mode_text(wanted) + " → " + mode_text(mode);
+  if (mode != wanted) detail = "mode " + octal(wanted) + " → " + octal(mode);
   if (st.stx_uid != entry.uid || st.stx_gid != entry.gid)
     detail += (detail.empty() ? "" : ", ") + ("owner " + num(entry.uid)) + ":" + num(entry.gid) + " → " +
               num(st.stx_uid) + ":" + num(st.stx_gid);
@@ -231,8 +226,10 @@ Status Surveyor::target(int in, const char* name, const ManifestEntry& entry) {
 }
 
 Status Surveyor::content(int in, const char* name, const struct statx& st, const ManifestEntry& entry) {
-  if (st.stx_size != entry.size) {
-    add(Drift::Changed, entry.path, "size " + num(entry.size) + " → " + num(st.stx_size), entry.package);
+  const bool place_of_a_mount = manifest_.mode == CopyMode::Bind && entry.kind == Entry::Kind::File;
+  const uint64_t size = place_of_a_mount ? 0 : entry.size;
+  if (st.stx_size != size) {
+    add(Drift::Changed, entry.path, "size " + num(size) + " → " + num(st.stx_size), entry.package);
     return {};
   }
   if (!compare_contents_) return {};
@@ -240,9 +237,9 @@ Status Surveyor::content(int in, const char* name, const struct statx& st, const
   if (!fd) return unreadable(entry.path, errno);
   struct stat open {};
   if (fstat(fd.get(), &open) != 0 || !S_ISREG(open.st_mode)) return unreadable(entry.path, EINVAL);
-  auto read = digest_of(fd.get(), entry.size, entry.path);
+  auto read = digest_of(fd.get(), size, entry.path);
   if (!read && read.error().sys_errno != EFBIG) return unreadable(entry.path, read.error().sys_errno);
-  if (read && read->digest == entry.digest && read->size == entry.size) return {};
+  if (read && read->digest == entry.digest && read->size == size) return {};
   if (nanos(st.stx_mtime) == epoch_) {
     add(Drift::Hidden, entry.path, "the content differs, while size and time are as they were written",
         entry.package);
@@ -322,7 +319,7 @@ Status may_be_lost(const Survey& found, const std::string& root, bool discard_ch
   std::string why = quoted(first->path) + " is not what immure wrote";
   if (changes > 1) why += ", and " + num(changes - 1) + " more";
   return fail(Code::kBadRoot, what, std::move(why),
-              "look at immure root verify, and say --discard when nothing of it is needed");
+              "look at immure root verify, and say --discard-changes when nothing of it is needed");
 }
 
 }  // namespace immure::rootfs

@@ -161,7 +161,7 @@ Status Filler::copy_file(size_t at, FileCopier& copier, FolderAt& folders, Writt
   auto copied = copier.copy(entry, fd->get());
   if (!copied) return tl::unexpected<Error>(std::move(copied.error()));
   made.digest = copied->digest;
-  made.size = copied->size;
+  made.size = entry.look.size;  // copied->size, or there is a mount to come
   counted.files += 1;
   counted.bytes += copied->size;
   counted.reflinked += copied->reflinked ? 1 : 0;

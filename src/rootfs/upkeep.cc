@@ -12,6 +12,7 @@
 #include "rootfs/place.h"
 #include "rootfs/survey.h"
 #include "rootfs/tree.h"
+#include "rootfs/tree_writer.h"
 
 namespace immure::rootfs {
 namespace {
@@ -99,6 +100,7 @@ Result<std::vector<Difference>> differences(const Manifest& manifest, const std:
 Status remove_root(const std::string& root, bool discard_changes) {
   auto place = Place::open(root);
   if (!place) return tl::unexpected<Error>(std::move(place.error()));
+  Holding holding;  // a part of a root is of no use to anybody
   auto lock = PlaceLock::take(*place);
   if (!lock) return tl::unexpected<Error>(std::move(lock.error()));
   auto manifest = read_manifest(place->root());
@@ -116,7 +118,7 @@ Status remove_root(const std::string& root, bool discard_changes) {
     if (!discard_changes && !found->states.empty())
       return fail(Code::kBadRoot, quoted(root) + " is not removed",
                   quoted(found->states.front()) + " in it holds what a program has put there",
-                  "copy what is needed, and say --discard");
+                  "copy what is needed, and say --discard-changes");
     top.reset();
     // Nobody finds half a root by that name.
     if (renameat2(at, place->name().c_str(), at, aside.c_str(), RENAME_NOREPLACE) != 0)

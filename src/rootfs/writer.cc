@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
+#include <system_error>
+#include <thread>
 #include <unordered_map>
 
 #include "base/file.h"
@@ -15,6 +17,7 @@
 #include "base/text.h"
 #include "kernel/ids.h"
 #include "rootfs/exchange.h"
+#include "rootfs/listing.h"
 #include "rootfs/packages.h"
 #include "rootfs/place.h"
 #include "rootfs/survey.h"
@@ -24,19 +27,7 @@
 namespace immure::rootfs {
 namespace {
 
-constexpr uint32_t kOpenFolder = 01777;
 constexpr size_t kLongestPasswd = 16u << 20;
-
-uint32_t mode_as_written(const Entry& entry) {
-  switch (entry.kind) {
-    case Entry::Kind::Directory: return entry.mode == kOpenFolder ? kOpenFolder : entry.mode & 0755;
-    case Entry::Kind::Device: return 0666;
-    case Entry::Kind::Link: return 0777;
-    case Entry::Kind::File:
-    case Entry::Kind::Made: return entry.mode & 0755;
-  }
-  return 0;
-}
 
 // The tree in the making, and its manifest: gone again unless they have got their names.
 class Staging {
@@ -56,7 +47,9 @@ class Staging {
   void keep() { made_ = false; }
   int top() const { return fd_.get(); }
   Ids ids() const { return ids_; }
-  Finished finished(int64_t epoch) const { return {tree_, manifest_, epoch}; }
+  Finished finished(const WriteOptions& options) const {
+    return {tree_, manifest_, options.epoch, options.durable};
+  }
 
  private:
   const Place& place_;
@@ -99,11 +92,12 @@ Status Staging::write_manifest(const Manifest& manifest) const {
   // It too shall have no list of who else may write.
   if (fremovexattr(fd.get(), "system.posix_acl_access") != 0 && errno != ENODATA && errno != EOPNOTSUPP)
     return cannot_write(name, errno);
-  if (fchown(fd.get(), geteuid(), getegid()) != 0 || fchmod(fd.get(), 0644) != 0 || fsync(fd.get()) != 0)
+  if (fchown(fd.get(), geteuid(), getegid()) != 0 || fchmod(fd.get(), 0644) != 0)
     return cannot_write(name, errno);
   return {};
 }
 
+// The tree and its manifest, which are of one file system.
 Status Staging::sync() const {
   if (syncfs(fd_.get()) == 0) return {};
   return cannot_write("/", errno);
@@ -151,43 +145,42 @@ Result<Ids> Owners::ids(const Entry& entry, std::string& notes) {
   return known_[entry.owner] = Ids{user->uid, user->gid};
 }
 
-// What is known before anything is written.
+// What is known before anything is written: the listing, and whose each entry will be.
 Result<std::vector<ManifestEntry>> draft(const Collection& collection, const std::vector<const Entry*>& order,
-                                         Owners& owners, const Source& source, std::string& notes) {
-  std::vector<uint32_t> place_of(collection.size());
-  for (size_t at = 0; at < order.size(); ++at)
-    place_of[static_cast<size_t>(order[at] - collection.entries().data())] = static_cast<uint32_t>(at);
-  std::vector<ManifestEntry> entries(order.size());
-  std::vector<std::string> sources(order.size());
-  for (size_t at = 0; at < order.size(); ++at) {
-    const Entry& from = *order[at];
-    ManifestEntry& to = entries[at];
-    auto ids = owners.ids(from, notes);
+                                         Owners& owners, std::string& notes) {
+  std::vector<ManifestEntry> entries = listing(collection).entries;
+  for (size_t at = 0; at < entries.size(); ++at) {
+    auto ids = owners.ids(*order[at], notes);
     if (!ids) return tl::unexpected<Error>(std::move(ids.error()));
-    to.kind = from.kind;
-    to.path = from.path;
-    to.owner = from.owner;
-    to.mode = mode_as_written(from);
-    to.uid = ids->uid;
-    to.gid = ids->gid;
-    to.state = from.state;
-    to.reasons = from.reasons;
-    for (Reason& reason : to.reasons)
-      if (reason.by != kNobody) reason.by = place_of[reason.by];
-    if (from.kind == Entry::Kind::Link) to.text = from.text;
-    if (from.kind == Entry::Kind::Device) to.rdev = from.rdev;
-    if (from.kind != Entry::Kind::File) continue;
-    sources[at] = to.source = from.source;
-    to.mtime_ns = from.look.mtime_ns;
-    to.ctime_ns = from.look.ctime_ns;
-    to.device = from.look.device;
-    to.inode = from.look.inode;
+    entries[at].uid = ids->uid;
+    entries[at].gid = ids->gid;
   }
-  std::vector<std::string> packages = Packages(source).owners(sources);
-  for (size_t at = 0; at < entries.size() && at < packages.size(); ++at)
-    if (!sources[at].empty()) entries[at].package = std::move(packages[at]);
   return entries;
 }
+
+// Which packages the sources are of; asked while files are copied, since that reads all of Debian's lists.
+class AskedPackages {
+ public:
+  AskedPackages(const std::vector<ManifestEntry>& entries, const Source& source) : source_(source) {
+    for (const ManifestEntry& entry : entries) paths_.push_back(entry.source);
+    try {
+      asking_ = std::jthread([this] { ask(); });
+    } catch (const std::system_error&) {  // a limit of processes
+      ask();
+    }
+  }
+  void tell(std::vector<ManifestEntry>& entries) {
+    if (asking_.joinable()) asking_.join();
+    for (size_t at = 0; at < entries.size() && at < owners_.size(); ++at)
+      if (!paths_[at].empty()) entries[at].package = std::move(owners_[at]);
+  }
+
+ private:
+  void ask() { owners_ = Packages(source_).owners(paths_); }
+  const Source& source_;
+  std::vector<std::string> paths_, owners_;
+  std::jthread asking_;
+};
 
 CopyMode mode_done(const WriteOptions& options, const Written& written) {
   if (options.mode == CopyMode::Bind) return CopyMode::Bind;
@@ -249,7 +242,7 @@ Result<UniqueFd> open_replaced(const Place& place, const WriteOptions& options,
   if (const std::string* state = discard ? nullptr : without_place(*found, collection); state != nullptr)
     return fail(Code::kBadRoot, quoted(place.root()) + " is not replaced",
                 quoted(*state) + " in it holds what a program has put there, and is no folder of the new one",
-                "copy what is needed, and say --discard");
+                "copy what is needed, and say --discard-changes");
   return top;
 }
 
@@ -295,7 +288,7 @@ Result<Written> make_root(const std::string& target, const WriteOptions& options
   IMMURE_TRY(staging.write_manifest(manifest));
   if (options.durable) IMMURE_TRY(staging.sync());
   IMMURE_TRY(Holding::still_wanted());
-  const Finished finished = staging.finished(options.epoch);
+  const Finished finished = staging.finished(options);
   if (old_root) {
     IMMURE_TRY(exchange(*place, finished, old_root.get(), states_of(manifest), written.note));
   } else {
@@ -307,6 +300,18 @@ Result<Written> make_root(const std::string& target, const WriteOptions& options
 
 }  // namespace
 
+uint32_t mode_as_written(const Entry& entry) {
+  constexpr uint32_t kOpenFolder = 01777;
+  switch (entry.kind) {
+    case Entry::Kind::Directory: return entry.mode == kOpenFolder ? kOpenFolder : entry.mode & 0755;
+    case Entry::Kind::Device: return 0666;
+    case Entry::Kind::Link: return 0777;
+    case Entry::Kind::File:
+    case Entry::Kind::Made: return entry.mode & 0755;
+  }
+  return 0;
+}
+
 Result<Written> write_root(const Collection& collection, const Source& source, const std::string& target,
                            const WriteOptions& options) {
   if (collection.find("/") == nullptr)
@@ -317,10 +322,12 @@ Result<Written> write_root(const Collection& collection, const Source& source, c
     auto owners = Owners::of(collection, source, as_root, staging.ids());
     if (!owners) return tl::unexpected<Error>(std::move(owners.error()));
     const std::vector<const Entry*> order = collection.sorted();
-    auto entries = draft(collection, order, *owners, source, written.note);
+    auto entries = draft(collection, order, *owners, written.note);
     if (!entries) return entries;
     Fill fill{order, source, options.mode, options.epoch, staging.top(), as_root, staging.ids(), *entries};
+    AskedPackages packages(*entries, source);
     IMMURE_TRY(fill_tree(fill, written));
+    packages.tell(*entries);
     return entries;
   };
   return make_root(target, options, collection, &source, make);

@@ -52,6 +52,9 @@ class Place;
 using MakeTree = std::function<Result<std::vector<ManifestEntry>>(const Place& place, int top)>;
 Result<Written> write_made_tree(const std::string& target, const WriteOptions& options, const MakeTree& make);
 
+// The mode that an entry gets, whatever the collection asks for: see write_root.
+uint32_t mode_as_written(const Entry& entry);
+
 // Whether `target` may be written: the same refusals, before anything is read.
 enum class Target : uint8_t { New, Empty, Ours };
 Result<Target> look_at_target(const std::string& target);

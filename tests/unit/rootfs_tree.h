@@ -1,15 +1,22 @@
-// A small tree to take files from, a folder to build in, and the collection that a collector would have made of
-// it; for the tests of the writer, of manifests and of upkeep.
+// A small tree to take files from, a folder to build in, and the collection that a collector would have made
+// of it; for the tests of the writer, of manifests and of upkeep.
 #pragma once
 
 #include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,18 +43,63 @@ inline struct stat stat_at(const std::string& path) {
   return st;
 }
 
-// ".", and what is below, sorted; nothing of it is followed.
+// Sorted.
 inline std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.push_back(entry.path().filename());
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   return names;
 }
 
+// In a process of its own; what fails there fails here.
+inline pid_t start(const std::function<void()>& body) {
+  fflush(nullptr);
+  const pid_t child = fork();
+  if (child != 0) return child;
+  body();
+  fflush(nullptr);
+  _exit(testing::Test::HasFailure() ? 1 : 0);
+}
+inline int end_of(pid_t child) {
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return status;
+}
+inline void apart(const std::function<void()>& body) { EXPECT_EQ(end_of(start(body)), 0); }
+
+// The same as a user without any right, when the tests run as root. `folder` becomes that user's.
+inline void as_user(const std::string& folder, const std::function<void()>& body) {
+  constexpr uid_t kUser = 54321;
+  if (geteuid() != 0) return body();
+  EXPECT_EQ(chmod(folder.c_str(), 0755), 0);
+  EXPECT_EQ(lchown(folder.c_str(), kUser, kUser), 0);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    EXPECT_EQ(lchown(entry.path().c_str(), kUser, kUser), 0);
+  apart([&] {
+    ASSERT_EQ(setgroups(0, nullptr), 0);
+    ASSERT_EQ(setresgid(kUser, kUser, kUser), 0);
+    ASSERT_EQ(setresuid(kUser, kUser, kUser), 0);
+    body();
+  });
+}
+
+// With mounts that nobody else sees; root's.
+inline void with_own_mounts(const std::function<void()>& body) {
+  apart([&] {
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    body();
+  });
+}
+
+// Where a folder costs nothing.
+inline std::string in_memory() { return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; }
+
 struct RootTest : testing::Test {
+  virtual std::string folder() const { return "/tmp"; }
   void SetUp() override {
-    const char* folder = getenv("IMMURE_TEST_FOLDER");
-    std::string pattern = std::string(folder == nullptr ? "/tmp" : folder) + "/immure-rootfs-XXXXXX";
+    std::string pattern = folder() + "/immure-rootfs-XXXXXX";
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     top = pattern;
     from = top + "/from";
@@ -116,15 +168,18 @@ struct RootTest : testing::Test {
     part.reasons = {{Because::Needed, 0, "part"}};
     all.put(std::move(part));
     all.put(link("/bin", "usr/bin"));
-    all.put(text("/etc/passwd", "root:x:0:0::/root:/bin/sh\nservice:x:4711:4712::/var/lib/service:/bin/sh\n"));
+    all.put(
+        text("/etc/passwd", "root:x:0:0::/root:/bin/sh\nservice:x:4711:4712::/var/lib/service:/bin/sh\n"));
     all.put(device("/dev/null", 1, 3));
     all.put(state("/var/lib/service", "service"));
     all.put(entry(Entry::Kind::Directory, "/tmp", 01777));
     return all;
   }
 
+  // Not waiting for the disk, but where a test is about that.
   Result<Written> write(const Collection& what, WriteOptions options = {}) const {
     options.recipe.source_root = from;
+    options.durable = false;
     return write_root(what, source(), root, options);
   }
   Written written(WriteOptions options = {}) const {

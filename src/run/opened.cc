@@ -81,6 +81,8 @@ std::string Opened::text(std::string_view jail) const {
   head.number("files", static_cast<int64_t>(size()));
   head.number("unread", static_cast<int64_t>(unread_)).number("beyond", static_cast<int64_t>(beyond_));
   std::string out = head.end_object().str() + "\n", hex;
+  constexpr size_t kAroundAPath = 64;
+  out.reserve(out.size() + 2 * text_.size() + kAroundAPath * size());
   for (uint32_t at : order_) {
     const Entry& entry = entries_[at];
     std::string_view name = path(entry);

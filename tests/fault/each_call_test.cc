@@ -1,6 +1,8 @@
 // Every system call of a launch fails in turn, and the launcher and the launched are killed at every one of them, in the
 // program as it is released. A launch either refuses, with a sentence, or ends up as the very jail that was asked for;
 // nothing is left on the host either way.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -50,6 +52,7 @@ class EachCall : public JailTest {
   // One launch with the n-th call of the process `who` sabotaged; `hit` is the call's name, "" when there is none.
   Outcome sabotaged(const Jail& jail, size_t who, int nth, const std::string& how, std::string* hit) {
     const std::string report = folder_ / "report";
+    unlink(record().c_str());
     Command launch({payload("saboteur"), report, std::to_string(who), std::to_string(nth), how, immure_path()});
     launch.args(jail.run_words()).arg(std::string(kPayloadsInside) + "/probe").args(probe_words(look_around()));
     Outcome outcome = launch.timeout(20).run();
@@ -60,10 +63,10 @@ class EachCall : public JailTest {
 
   // Calls `judge` for every call of every process.
   template <class Judge>
-  void for_each_call(const Jail& jail, const std::string& how, int first, Judge judge) {
+  void for_each_call(const Jail& jail, const std::string& how, int first, Judge judge, int step = stride()) {
     int total = 0, bad = 0;
     for (size_t who = 0; who < kProcesses; ++who) {
-      for (int nth = 1 + first % stride(); nth < kMostCalls; nth += stride()) {
+      for (int nth = 1 + first % step; nth < kMostCalls; nth += step) {
         std::string hit;
         Leftovers before;
         Outcome outcome = sabotaged(jail, who, nth, how, &hit);
@@ -83,11 +86,10 @@ class EachCall : public JailTest {
         if (result_parts() > parts && ++bad >= 20) FAIL() << "enough is known";
       }
     }
-    EXPECT_GT(total, 100 / stride()) << "the launch was hardly touched";
+    EXPECT_GT(total, 100 / step) << "the launch was hardly touched";
   }
 
-  void expect_refused_or_whole(const std::string& how, int first) {
-    Jail jail;
+  void expect_refused_or_whole(const Jail& jail, const std::string& how, int first, int step = stride()) {
     Sights whole = jail.probe(look_around());
     ASSERT_EQ(whole.outcome.status, 0) << whole;
     for_each_call(jail, how, first, [&](const std::string& where, const std::string& hit, const Outcome& outcome) {
@@ -97,7 +99,8 @@ class EachCall : public JailTest {
       }
       // Without memory there is nobody left to say a sentence.
       const bool memory = hit == "brk" || hit == "mmap" || hit == "mremap" || hit == "munmap";
-      if (memory && outcome.signal != 0) return;
+      constexpr int kAborted = 134;
+      if (memory && (outcome.signal != 0 || outcome.status == kAborted)) return;
       EXPECT_NE(outcome.err.find("immure: "), std::string::npos) << where << ": not a word, status " << outcome.status;
       // Before the program runs there are three statuses; afterwards, what runs must be the jail that was asked for.
       if (outcome.out.empty()) {
@@ -106,8 +109,11 @@ class EachCall : public JailTest {
       } else {
         EXPECT_EQ(whole.outcome.out.substr(0, outcome.out.size()), outcome.out) << where;
       }
-    });
+    }, step);
   }
+
+  std::string record() const { return folder_ / "record"; }
+  Jail recorded() const { return Jail().option("--record-files").option(record()); }
 
  private:
   static int result_parts() {
@@ -117,8 +123,8 @@ class EachCall : public JailTest {
   TempDir folder_;
 };
 
-TEST_F(EachCall, ThatIsForbiddenRefusesOrChangesNothing) { expect_refused_or_whole("EPERM", 0); }
-TEST_F(EachCall, ThatHasNoMemoryRefusesOrChangesNothing) { expect_refused_or_whole("ENOMEM", 1); }
+TEST_F(EachCall, ThatIsForbiddenRefusesOrChangesNothing) { expect_refused_or_whole(Jail(), "EPERM", 0); }
+TEST_F(EachCall, ThatHasNoMemoryRefusesOrChangesNothing) { expect_refused_or_whole(Jail(), "ENOMEM", 1); }
 
 // (S76) killed at any moment, it leaves no process, mount, control group, terminal or file.
 TEST_F(EachCall, WhereOneIsKilledLeavesNothing) {
@@ -129,6 +135,30 @@ TEST_F(EachCall, WhereOneIsKilledLeavesNothing) {
       EXPECT_EQ(first_difference(whole, outcome.out), "") << where;
     }
   });
+}
+
+// The start of a jail whose files are recorded waits for answers of its own supervisor. What is denied to it is fewer
+// calls each time: most of them are those of any launch.
+TEST_F(EachCall, OfALaunchThatRecordsRefusesOrChangesNothing) {
+  EXPECT_EQ(first_difference(Jail().probe(look_around()).outcome.out, recorded().probe(look_around()).outcome.out), "");
+  unlink(record().c_str());
+  expect_refused_or_whole(recorded(), "EPERM", 3, 4 * stride());
+}
+
+TEST_F(EachCall, OfALaunchThatRecordsWhereOneIsKilledLeavesNothing) {
+  const std::string whole = recorded().probe(look_around()).outcome.out;
+  for_each_call(
+      recorded(), "kill", 7,
+      [&](const std::string& where, const std::string&, const Outcome& outcome) {
+        if (outcome.status == 0) {
+          EXPECT_EQ(first_difference(whole, outcome.out), "") << where;
+        }
+        const std::string text = read_file(record());
+        const auto lines = std::count(text.begin(), text.end(), '\n');
+        const std::string head = "\"files\":" + std::to_string(lines - 1) + ",";
+        EXPECT_TRUE(text.empty() || text.find(head) != std::string::npos) << where << ": a part of a record\n" << text;
+      },
+      4 * stride());
 }
 
 }  // namespace

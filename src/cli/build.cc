@@ -132,7 +132,7 @@ Result<int> show(const BuildWords& words, const BuildReport& report) {
 // Where nothing was copied, it is the only way to use the root, so it has a name of its own beside it.
 std::string profile_name(const BuildWords& words) {
   if (!words.profile_file.empty()) return words.profile_file;
-  return words.mode == rootfs::CopyMode::Bind ? path_normal(words.target) + ".immure.toml" : "";
+  return words.mode == rootfs::CopyMode::Bind ? bind_profile(words.target) : "";
 }
 
 Result<Target> check_target(const BuildWords& words) {
@@ -257,7 +257,11 @@ Result<int> make_root(const BuildWords& words) {
   report.replaced = *target == Target::Ours;
   if (!written->note.empty()) report.notes.push_back(written->note);
   auto profile = write_profile(words, *binds, gathered->run_words);
-  if (!profile) return tl::unexpected<Error>(std::move(profile.error()));
+  if (!profile) {
+    // What was there before is gone; what is new is of no use without it.
+    if (*target != Target::Ours) (void)rootfs::remove_root(words.target, true);
+    return tl::unexpected<Error>(std::move(profile.error()));
+  }
   report.profile = *profile;
   if (words.smoke) {
     SmokeWanted wanted{words.target, report.profile, gathered->run_words, words.command, {}};

@@ -1,5 +1,11 @@
 #include "cli/build_profile.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "cli/wanted.h"
 #include "input/options.h"
@@ -7,6 +13,8 @@
 
 namespace immure::cli {
 namespace {
+
+constexpr std::string_view kFirstLine = "# Made by immure build: immure run --profile FILE -- CMD\n";
 
 // ':' parts the words of a grant, and '\\' is what takes that away.
 std::string escaped(std::string_view path) {
@@ -33,12 +41,23 @@ Result<std::string> profile_for(const std::string& root, const rootfs::BindList&
     parsed.error().origin = place;
     return tl::unexpected<Error>(std::move(parsed.error()));
   }
-  std::string text = "# Made by immure build: immure run --profile FILE -- CMD\n";
+  std::string text(kFirstLine);
   // A profile that it stands on is named, not copied: it may be updated.
   for (const std::string& base : parsed->profiles) text += "extends = \"" + base + "\"\n";
   Jail jail;
   for (const Word& word : parsed->words) IMMURE_TRY(apply(jail, word));
   return text + policy_toml(jail.spec, nullptr, false);
+}
+
+std::string bind_profile(const std::string& root) { return path_normal(root) + ".immure.toml"; }
+
+void remove_made_profile(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  struct stat st {};
+  std::string first(kFirstLine.size(), '\0');
+  if (fd && fstat(fd.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+      read(fd.get(), first.data(), first.size()) == static_cast<ssize_t>(first.size()) && first == kFirstLine)
+    unlink(path.c_str());
 }
 
 }  // namespace immure::cli

@@ -15,4 +15,9 @@ namespace immure::cli {
 Result<std::string> profile_for(const std::string& root, const rootfs::BindList& binds,
                                 const std::vector<std::string>& run_words, const std::string& place);
 
+// The profile of a root in which nothing is copied, when no other name was asked for: beside the root.
+std::string bind_profile(const std::string& root);
+// Removes it, when it is one that profile_for() made.
+void remove_made_profile(const std::string& path);
+
 }  // namespace immure::cli

@@ -1,5 +1,7 @@
 #include "cli/build_words.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 
@@ -50,6 +52,13 @@ struct Reading {
   BuildWords words;
   std::string origin;  // of the word at hand
 };
+
+std::string from_here(std::string_view path) {
+  char folder[4096];
+  if (path.starts_with('/') || getcwd(folder, sizeof folder) == nullptr) return std::string(path);
+  while (path.starts_with("./")) path.remove_prefix(2);
+  return std::string(folder) + "/" + std::string(path);
+}
 
 Wish::Item item(const Reading& in, std::string_view word, std::string asked) {
   return {std::string(word), {Because::Named, rootfs::kNobody, std::move(asked)}, in.origin};
@@ -139,16 +148,19 @@ Status take_positional(Reading& in, std::string_view word) {
     in.words.target = word;
     return {};
   }
-  in.words.wish.programs.push_back(item(in, word, std::string(word)));
-  in.words.recipe.emplace_back(word);
+  const std::string program = program_from_here(word);
+  in.words.wish.programs.push_back(item(in, program, std::string(word)));
+  in.words.recipe.push_back(program);
   return {};
 }
 
 void take_command(Reading& in, std::span<const std::string> rest) {
-  in.words.command.assign(rest.begin(), rest.end());
-  in.words.wish.programs.push_back(item(in, rest[0], rest[0]));
+  std::vector<std::string>& command = in.words.command;
+  command.assign(rest.begin(), rest.end());
+  command[0] = program_from_here(command[0]);
+  in.words.wish.programs.push_back(item(in, command[0], rest[0]));
   in.words.recipe.emplace_back("--for");
-  in.words.recipe.insert(in.words.recipe.end(), rest.begin(), rest.end());
+  in.words.recipe.insert(in.words.recipe.end(), command.begin(), command.end());
 }
 
 Status check(Reading& in) {
@@ -177,6 +189,21 @@ Status check(Reading& in) {
 }
 
 }  // namespace
+
+std::string program_from_here(std::string_view word) {
+  return word.find('/') == std::string_view::npos ? std::string(word) : from_here(word);
+}
+
+Result<BuildWords> read_recipe(const std::string& target, const std::vector<std::string>& recipe) {
+  std::vector<std::string> args = {target};
+  args.insert(args.end(), recipe.begin(), recipe.end());
+  auto words = read_build_words(args, 0);
+  if (!words) return words;
+  if (words->recipe != recipe || !words->names_content())
+    return fail(Code::kBadProfile, "the words of this root are not those of a build",
+                "one of them asks for something else than what is in it", "build it anew");
+  return words;
+}
 
 Result<BuildWords> read_build_words(std::span<const std::string> args, int first_index) {
   Reading in;
@@ -216,6 +243,7 @@ Result<BuildWords> read_build_words(std::span<const std::string> args, int first
     if (apart && i + 1 == args.size())
       return usage(in, std::string(name) + " needs a value", {}, "immure help build");
     std::string value = apart ? args[++i] : word.substr(name.size() + 1);
+    if (name == "--source" && !value.empty()) value = from_here(value);
     IMMURE_TRY(take_value(in, name, value));
     if (is_of_recipe(name)) in.words.recipe.push_back(std::string(name) + "=" + value);
   }

@@ -38,5 +38,10 @@ struct BuildWords {
 // kUsage with the argument's place. `first_index`: of args[0] on the command line.
 Result<BuildWords> read_build_words(std::span<const std::string> args, int first_index);
 Result<BuildWords> read_build_words(std::span<char* const> args, int first_index);
+// The words of a manifest. kBadProfile when there is one among them that no build writes there: a refresh
+// makes the same root again, and nothing else.
+Result<BuildWords> read_recipe(const std::string& target, const std::vector<std::string>& recipe);
+// A program's path as it is from everywhere; a name alone stays one.
+std::string program_from_here(std::string_view word);
 
 }  // namespace immure::cli

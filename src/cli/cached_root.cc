@@ -43,6 +43,7 @@ Status build_root(Parsed& parsed) {
                   "leave one of them out", word.origin);
   if (parsed.command.empty())
     return fail(Code::kUsage, "--build needs a command", {}, "immure run --build -- CMD [ARGUMENT]…");
+  parsed.command[0] = program_from_here(parsed.command[0]);
   BuildWords words;
   rootfs::Wish::Item& program = words.wish.programs.emplace_back();
   program.word = parsed.command[0];

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/build.h"
+#include "cli/build_profile.h"
 #include "rootfs/upkeep.h"
 
 namespace immure::cli {
@@ -20,7 +21,7 @@ constexpr std::string_view kHelp =
     "  verify    is the root what was written: every file by its content\n"
     "  refresh   make it anew by its own words, and put it in place of the old one;\n"
     "            state folders are carried over\n"
-    "  remove    the root and its manifest\n"
+    "  remove    the root, its manifest, and the profile that mode bind made for it\n"
     "  --json             one document, schema immure.root-status/1\n"
     "  --discard-changes  refresh or remove although something in it was changed\n"
     "  --no-smoke         do not try the refreshed root\n"
@@ -132,17 +133,25 @@ Result<int> look(const Asked& asked) {
 Result<int> refresh(const Asked& asked) {
   auto manifest = rootfs::read_manifest(asked.folder);
   if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));
-  std::vector<std::string> args = {asked.folder, "--replace"};
-  if (asked.discard) args.emplace_back("--discard-changes");
-  if (!asked.smoke) args.emplace_back("--no-smoke");
-  if (asked.json) args.emplace_back("--json");
-  args.insert(args.end(), manifest->recipe.words.begin(), manifest->recipe.words.end());
-  auto words = read_build_words(args, 0);
+  auto words = read_recipe(asked.folder, manifest->recipe.words);
   if (!words) {
     words.error().origin = rootfs::manifest_path(asked.folder);
     return tl::unexpected<Error>(std::move(words.error()));
   }
+  words->replace = true;
+  words->discard = asked.discard;
+  words->smoke = asked.smoke;
+  words->json = asked.json;
   return make_root(*words);
+}
+
+// With the profile that the build made for it: nothing else is to be mounted there.
+Result<int> remove(const Asked& asked) {
+  auto manifest = rootfs::read_manifest(asked.folder);
+  if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));
+  IMMURE_TRY(rootfs::remove_root(asked.folder, asked.discard));
+  if (manifest->mode == rootfs::CopyMode::Bind) remove_made_profile(bind_profile(asked.folder));
+  return 0;
 }
 
 }  // namespace
@@ -158,8 +167,7 @@ Result<int> root(const Invocation& call) {
   }
   if (asked->action == "status" || asked->action == "verify") return look(*asked);
   if (asked->action == "refresh") return refresh(*asked);
-  IMMURE_TRY(rootfs::remove_root(asked->folder, asked->discard));
-  return 0;
+  return remove(*asked);
 }
 
 }  // namespace immure::cli

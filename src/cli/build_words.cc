@@ -158,11 +158,7 @@ void take_command(Reading& in, std::span<const std::string> rest) {
   std::vector<std::string>& command = in.words.command;
   command.assign(rest.begin(), rest.end());
   command[0] = program_from_here(command[0]);
-<<<<<<< HEAD
-  in.words.wish.programs.push_back(item(in, command[0], command[0]));
-=======
   in.words.wish.programs.push_back(item(in, command[0], rest[0]));
->>>>>>> h-se
   in.words.recipe.emplace_back("--for");
   in.words.recipe.insert(in.words.recipe.end(), command.begin(), command.end());
 }

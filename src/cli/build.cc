@@ -48,6 +48,7 @@ constexpr std::string_view kHelp =
     "  --discard-changes  even if something in it was changed since\n"
     "  --write-profile F  a profile for immure run --profile F\n"
     "  --no-smoke         do not try the root\n"
+    "  --sync             wait until all of it is on the disk\n"
     "Questions, of a root that is there or would be: --why FILE, --tree, --size,\n"
     "--diff OTHER, --unused (with --for), --json.\n"
     "Status: 0 made, and it works; 1 made, but a try failed; nothing was made: 127\n"
@@ -250,6 +251,8 @@ Result<int> make_root(const BuildWords& words) {
   options.epoch = *time;
   options.recipe = {words.recipe, words.source};
   options.replace = words.replace;
+  // What takes the place of a root that worked must be there after a power failure too.
+  options.durable = words.sync || *target == Target::Ours;
   options.discard_changes = words.discard;
   auto written = rootfs::write_root(gathered->collected.files, *source, words.target, options);
   if (!written) return tl::unexpected<Error>(std::move(written.error()));

@@ -26,6 +26,7 @@ constexpr Plain kPlain[] = {
     {"--size", &BuildWords::size},
     {"--unused", &BuildWords::unused},
     {"--list", &BuildWords::list},
+    {"--sync", &BuildWords::sync},
     {"--trace", &BuildWords::trace},
     {"--no-smoke", &BuildWords::smoke, false},
     {"--dry-run", &BuildWords::dry_run},

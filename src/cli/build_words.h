@@ -24,7 +24,7 @@ struct BuildWords {
   std::string profile_file;  // --write-profile
   std::string why, diff;     // questions
   bool tree = false, size = false, unused = false, list = false;
-  bool trace = false, smoke = true, dry_run = false, replace = false, discard = false, json = false,
+  bool sync = false, trace = false, smoke = true, dry_run = false, replace = false, discard = false, json = false,
        help = false;
   std::vector<std::string> recipe;  // the words that decide what is in it, as a refresh reads them again
 

@@ -42,17 +42,28 @@ constexpr Verb kVerbs[] = {
      "By the jail's control group where that is one of version 2; else by SIGSTOP to\neach process, which a "
      "SIGCONT from inside can undo. immure thaw lets them go on.\n"},
     {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw},
-    {"build", "DIR [PROGRAM]… [OPTION]… [--for CMD…]", "a root with what programs need, and nothing else",
+    {"build",
+     "DIR [PROGRAM]… [OPTION]… [--for CMD…]",
+     "a root with what programs need, and nothing else",
      "--for --package --file --preset --with --user --from --source --mode --trace --no-dev --dry-run --replace "
-     "--discard-changes --write-profile --no-smoke --why --tree --size --diff --unused --list --json --help",
-     Completes::Nothing, build, {}, "--file --from --source --write-profile --diff",
+     "--discard-changes --write-profile --no-smoke --sync --why --tree --size --diff --unused --list --json --help",
+     Completes::Nothing,
+     build,
+     {},
+     "--file --from --source --write-profile --diff",
      "--for --package --preset --with --user --mode --why"},
     {"root", "status|verify|refresh|remove DIR", "such a root against what it was made of",
      "status verify refresh remove --json --discard-changes --no-smoke --help", Completes::Nothing, root},
-    {"prove", "[OPTION]… [option of run]…", "attack the jail, and show what holds",
+    {"prove",
+     "[OPTION]… [option of run]…",
+     "attack the jail, and show what holds",
      "--against --only --skip --ablate --sarif --junit --html --baseline --list --explain --json --jsonl "
      "--colour --no-colour",
-     Completes::RunOptions, prove, {}, "--sarif --junit --html --baseline", "--against --only --skip --explain"},
+     Completes::RunOptions,
+     prove,
+     {},
+     "--sarif --junit --html --baseline",
+     "--against --only --skip --explain"},
     {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
      Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
@@ -89,7 +100,8 @@ const Verb* find_verb(std::string_view name) {
 }
 
 std::string overview() {
-  std::string out = "usage: immure VERB [ARGUMENT]…\nBuilds a jail, runs a program in it, and says what holds it.\n\n";
+  std::string out =
+      "usage: immure VERB [ARGUMENT]…\nBuilds a jail, runs a program in it, and says what holds it.\n\n";
   for (const Verb& verb : kVerbs) {
     out += "  " + std::string(verb.name) + std::string(kHelpAt - 2 - verb.name.size(), ' ');
     out += std::string(verb.help) + "\n";
@@ -112,7 +124,8 @@ bool has_own_help(const Verb& verb) {
 }  // namespace
 
 Result<int> run_verb(const Verb& verb, const Invocation& call) {
-  bool asked = !call.args.empty() && (std::string_view(call.args[0]) == "--help" || std::string_view(call.args[0]) == "-h");
+  bool asked = !call.args.empty() &&
+               (std::string_view(call.args[0]) == "--help" || std::string_view(call.args[0]) == "-h");
   if (!asked || has_own_help(verb)) return verb.run(call);
   IMMURE_TRY(say("usage: immure " + std::string(verb.name) + " " + std::string(verb.arguments) + "\n" +
                  std::string(verb.help) + "\n" + std::string(verb.details)));
@@ -164,8 +177,9 @@ Status Flags::parse(std::span<char* const> args) {
       std::vector<std::string_view> names;
       for (const Known& one : known) names.push_back(one.name);
       std::string_view near = nearest(name, names);
-      return fail(Code::kUsage, std::string(verb) + " does not know " + quoted(name), {},
-                  near.empty() ? "immure help " + std::string(verb) : "did you mean " + std::string(near) + "?");
+      return fail(
+          Code::kUsage, std::string(verb) + " does not know " + quoted(name), {},
+          near.empty() ? "immure help " + std::string(verb) : "did you mean " + std::string(near) + "?");
     }
     std::string_view value;
     if (found->takes_value) {
@@ -175,7 +189,8 @@ Status Flags::parse(std::span<char* const> args) {
                     "immure help " + std::string(verb));
       value = behind ? std::string_view(args[++i]) : arg.substr(equals + 1);
     } else if (equals != std::string_view::npos) {
-      return fail(Code::kUsage, std::string(name) + " takes no value", {}, "leave out what is behind the '='");
+      return fail(Code::kUsage, std::string(name) + " takes no value", {},
+                  "leave out what is behind the '='");
     }
     said.push_back({found->name, value});
   }

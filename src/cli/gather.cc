@@ -24,19 +24,12 @@ Result<const Preset*> find_preset(const std::vector<Preset>& all, const std::str
               meant.empty() ? "immure build --list has them" : "did you mean " + quoted(meant) + "?");
 }
 
-// A path in a preset may be a pattern, since some have a version in them: what matches none of the files is
-// kept as it is, and is then missed by that name.
-void take_preset(const Preset& preset, const rootfs::Source& source, Wish& wish) {
+void take_preset(const Preset& preset, Wish& wish) {
   auto take = [&](const std::string& word, std::vector<Wish::Item>& items) {
-    std::vector<std::string> paths;
-    if (word.find('*') != std::string::npos) paths = source.glob(word);
-    if (paths.empty()) paths.push_back(word);
-    for (std::string& path : paths) {
-      Wish::Item& item = items.emplace_back();
-      item.word = std::move(path);
-      item.reason = {Because::Preset, kNobody, preset.name};
-      item.origin = preset.place;
-    }
+    Wish::Item& item = items.emplace_back();
+    item.word = word;
+    item.reason = {Because::Preset, kNobody, preset.name};
+    item.origin = preset.place;
   };
   for (const std::string& word : preset.programs) take(word, wish.programs);
   for (const std::string& word : preset.files) take(word, wish.files);
@@ -65,14 +58,6 @@ void take_seen(const std::vector<std::string>& opened, Wish& wish) {
     item.word = path;
     item.reason.because = Because::Seen;
     item.origin = "--trace";
-  }
-}
-
-// The program of a smoke test may have a version in its name, as those of `programs`.
-void name_version(Preset& preset, const rootfs::Source& source) {
-  for (std::vector<std::string>* words : {&preset.programs, &preset.smoke}) {
-    if (words->empty() || words->front().find('*') == std::string::npos) continue;
-    if (auto found = source.glob(words->front()); !found.empty()) words->front() = found.front();
   }
 }
 
@@ -111,7 +96,7 @@ Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
       gathered.run_words.insert(gathered.run_words.end(), gathered.presets.back().run.begin(),
                                 gathered.presets.back().run.end());
     }
-    for (const Preset& preset : gathered.presets) take_preset(preset, source, wish);
+    for (const Preset& preset : gathered.presets) take_preset(preset, wish);
   }
   if (words.trace) {
     auto opened = opened_by(words.command, {}, false);
@@ -124,7 +109,6 @@ Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
     return tl::unexpected<Error>(std::move(collected.error()));
   }
   gathered.collected = std::move(*collected);
-  for (Preset& preset : gathered.presets) name_version(preset, source);
   return gathered;
 }
 

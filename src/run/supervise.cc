@@ -267,7 +267,8 @@ void Loop::on_time() {
   uint64_t now = now_ns();
   if (now >= alive_at_) {
     alive_at_ = kNever;
-    if (options_.when_alive != nullptr) failure_ = options_.when_alive(options_.context);
+    // What has failed before stays what is told.
+    if (options_.when_alive != nullptr && failure_) failure_ = options_.when_alive(options_.context);
     if (!failure_) kill_tree(EndedBy::Supervisor);
   }
   if (now >= wall_deadline_) {
@@ -317,7 +318,7 @@ Result<Outcome> Loop::run() {
       return fail(Code::kSystem, "the supervisor cannot wait for its jail", {}, {}, {}, errno);
     if (fds[0].revents != 0) on_signals();
     if ((fds[3].revents & POLLIN) != 0 && !denied_->serve()) {
-      failure_ = fail(Code::kSystem, "a denied system call cannot be answered", "the kernel refuses the answer");
+      failure_ = fail(Code::kSystem, "a system call of the program cannot be answered", "the kernel refuses the answer");
       kill_tree(EndedBy::Supervisor);
     }
     if ((fds[3].revents & ~POLLIN) != 0) denied_ = nullptr;   // nobody is left under the filter

@@ -156,7 +156,9 @@ Result<PlaceLock> PlaceLock::take(const Place& place) {
   for (int tries = 0; tries < kMostTries; ++tries) {
     lock.fd_.reset(openat(place.folder(), name.c_str(),
                           O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
-    if (!lock.fd_) return fail(Code::kSystem, "cannot make " + quoted(place.beside(name)), {}, {}, {}, errno);
+    if (!lock.fd_)
+      return fail(Code::kSystem, "cannot make " + quoted(place.beside(name)), {},
+                  "choose a folder that you may write to", {}, errno);
     struct stat mine {};
     struct stat named {};
     if (fstat(lock.fd_.get(), &mine) != 0 || !S_ISREG(mine.st_mode) || mine.st_uid != geteuid()) {

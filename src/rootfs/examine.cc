@@ -1,3 +1,4 @@
+#include <elf.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,14 @@ bool by_own_place(const Elf& elf, const Loading& loading, const std::vector<std:
 
 constexpr size_t kScriptHead = 256;  // as much as execve(2) reads of a script
 
+// The host's own, and the one of 32 bits that its kernel may start too.
+bool runs_here(const Machine& machine) {
+  const Machine host = host_machine();
+  if (machine.little != host.little) return false;
+  return machine.number == host.number || (host.number == EM_X86_64 && machine.number == EM_386) ||
+         (host.number == EM_AARCH64 && machine.number == EM_ARM);
+}
+
 }  // namespace
 
 // What a file needs shows in its first bytes.
@@ -43,8 +52,11 @@ Status Collector::examine(uint32_t index) {
     case Content::Elf: return examine_elf(index, fd->get());
     case Content::Script:
       return (files_[index].look.mode & 0111) != 0 ? examine_script(index, first) : Status{};
-    case Content::Other: return {};
+    case Content::Other: break;
   }
+  bool program = must_start(index) && files_[index].reasons.front().by == kNobody;
+  if (program && (files_[index].look.mode & 0111) != 0)
+    note(quoted(path) + " begins as no program does: only a shell, or a binfmt of the host, could start it");
   return {};
 }
 
@@ -56,6 +68,9 @@ Status Collector::examine_elf(uint32_t index, int fd) {
     if (files_[index].reasons.front().by == kNobody) elf.error().code = Code::kNotExecutable;
     return tl::unexpected<Error>(std::move(elf.error()));
   }
+  bool foreign = source_.is_host() && !runs_here(elf->machine);
+  if (foreign && must_start(index) && files_[index].reasons.front().by == kNobody)
+    return no_loader(path, *elf, Error{});
   families_.look_at_imports(files_, index, elf->imports, elf->machine);
   auto named = found_as_.find(index);
   const std::string from = named == found_as_.end() ? path : named->second;
@@ -107,14 +122,15 @@ void Collector::for_cache(const std::string& name, const std::vector<std::string
 
 tl::unexpected<Error> Collector::no_loader(const std::string& path, const Elf& elf,
                                            const Error& error) const {
-  bool foreign = source_.is_host() && elf.machine.number != host_machine().number;
+  bool foreign = source_.is_host() && !runs_here(elf.machine);
   return fail(Code::kNotExecutable, quoted(path) + " cannot be started here",
               foreign ? "it is for " + machine_name(elf.machine) + ", and this host is " +
                             machine_name(host_machine())
                       : "its loader " + quoted(elf.interpreter) +
                             (error.code == Code::kNotExecutable ? " is no program" : " is missing"),
-              foreign ? "name the program for this machine" : "install the package that has the loader", {},
-              error.sys_errno);
+              foreign ? "name the program for this machine; --file takes it as a file"
+                      : "install the package that has the loader",
+              {}, error.sys_errno);
 }
 
 // What a file names to be started with. The file may be anybody's, and name anything: what nobody can start

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/file.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "rootfs/manifest.h"
@@ -23,17 +25,31 @@ namespace {
 constexpr size_t kLetters = 6;
 constexpr int kMostFolders = 4096;
 constexpr int kMostTries = 32;
+constexpr size_t kLongestMap = 1u << 16;
 
 tl::unexpected<Error> refuse(const std::string& root, std::string why, std::string how = {}, int err = 0) {
   return fail(Code::kBadRoot, quoted(root) + " cannot be a root", std::move(why), std::move(how), {}, err);
 }
 
-// Who may rename a folder on the way may put another in its place. Nobody's is what a user namespace shows of
-// root's.
-bool others_may_move(const struct stat& st) {
+// Whether nobody's may stand for root's: in a user namespace that does not know all ids, as the initial one
+// does.
+bool nobody_may_be_root() {
+  auto map = read_file("/proc/self/uid_map", kLongestMap);
+  return map && !map->ends_with(" 4294967295\n");
+}
+
+// The bits of a group say what a list of others may do too, when there is one.
+bool has_list(int folder) {
+  const std::string path = "/proc/self/fd/" + num(static_cast<uint64_t>(folder));
+  return getxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) > 0;
+}
+
+// Who may rename a folder on the way may put another in its place.
+bool others_may_move(int folder, const struct stat& st) {
   constexpr uid_t kUnmapped = 65534;
-  bool trusted = st.st_uid == 0 || st.st_uid == geteuid() || st.st_uid == kUnmapped;
-  bool open_to_some = (st.st_mode & S_IWOTH) != 0 || ((st.st_mode & S_IWGRP) != 0 && st.st_gid != 0);
+  bool trusted = st.st_uid == 0 || st.st_uid == geteuid() || (st.st_uid == kUnmapped && nobody_may_be_root());
+  bool some = (st.st_mode & S_IWGRP) != 0 && (st.st_gid != 0 || has_list(folder));
+  bool open_to_some = (st.st_mode & S_IWOTH) != 0 || some;
   return !trusted || (open_to_some && (st.st_mode & S_ISVTX) == 0);
 }
 
@@ -45,7 +61,7 @@ Status nobody_else_moves(int folder, const std::string& root) {
   struct stat above {};
   if (fstat(at, &st) != 0) return refuse(root, {}, {}, errno);
   for (int steps = 0; steps < kMostFolders; ++steps) {
-    if (others_may_move(st))
+    if (others_may_move(at, st))
       return refuse(root,
                     steps == 0 ? "somebody else may write to the folder that it lies in"
                                : "somebody else may move a folder that it lies in",
@@ -140,7 +156,9 @@ Result<PlaceLock> PlaceLock::take(const Place& place) {
   for (int tries = 0; tries < kMostTries; ++tries) {
     lock.fd_.reset(openat(place.folder(), name.c_str(),
                           O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
-    if (!lock.fd_) return fail(Code::kSystem, "cannot make " + quoted(place.beside(name)), {}, {}, {}, errno);
+    if (!lock.fd_)
+      return fail(Code::kSystem, "cannot make " + quoted(place.beside(name)), {},
+                  "choose a folder that you may write to", {}, errno);
     struct stat mine {};
     struct stat named {};
     if (fstat(lock.fd_.get(), &mine) != 0 || !S_ISREG(mine.st_mode) || mine.st_uid != geteuid()) {

@@ -25,6 +25,8 @@ namespace {
 
 // A descriptor is open for each level.
 constexpr unsigned kDeepest = 200;
+// Of the paths that are told of, in bytes, and what one of them takes besides.
+constexpr size_t kMostText = 64u << 20, kOfOne = 128;
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kClocksDiffer = 2 * kSecond;
 constexpr uint32_t kPlaceholderMode = 0644;
@@ -54,6 +56,12 @@ const char* kind_name(Entry::Kind kind) {
   return "";
 }
 
+// What whoever reaches it on the host could use, wherever it lies.
+const char* dangerous(uint32_t mode) {
+  if (S_ISREG(mode) && (mode & (S_ISUID | S_ISGID)) != 0) return "a file with a set-id bit";
+  return S_ISCHR(mode) || S_ISBLK(mode) ? "a device node" : nullptr;
+}
+
 // How the looker takes what it finds in a folder.
 enum class Region : uint8_t { Written, State, Added };
 
@@ -77,8 +85,9 @@ class Surveyor {
   void ids_and_mode(const struct statx& st, const ManifestEntry& entry);
   void missing();
   void hard_links();
+  bool room_for(const std::string& path);
   void add(Drift drift, const std::string& path, std::string detail, const std::string& package = {}) {
-    result.differences.push_back({drift, path, std::move(detail), package});
+    if (room_for(path)) result.differences.push_back({drift, path, std::move(detail), package});
   }
   tl::unexpected<Error> unreadable(const std::string& path, int err) const {
     return fail(Code::kBadRoot, quoted(path) + " of the root cannot be read", {}, {}, {}, err);
@@ -88,6 +97,8 @@ class Surveyor {
   const bool compare_contents_;
   const int64_t epoch_;
   int64_t now_ = 0;
+  size_t text_ = 0;  // of the paths that are kept
+  uint64_t unlisted_ = 0;
   std::unordered_map<std::string_view, size_t> by_path_;
   std::vector<bool> seen_;
   std::map<std::tuple<uint32_t, uint32_t, uint64_t>, Names> names_;
@@ -113,9 +124,22 @@ Status Surveyor::run(int top) {
   IMMURE_TRY(folder(fd.release(), "", 0, manifest_.entries[0].state ? Region::State : Region::Written));
   missing();
   hard_links();
+  if (unlisted_ != 0)
+    result.differences.push_back(
+        {Drift::Added, "/", num(unlisted_) + " more differences are not listed", {}});
   std::stable_sort(result.differences.begin(), result.differences.end(),
                    [](const Difference& a, const Difference& b) { return a.path < b.path; });
   return {};
+}
+
+// A program that was root in it may have made any number of names, and long ones.
+bool Surveyor::room_for(const std::string& path) {
+  if (text_ >= kMostText) {
+    ++unlisted_;
+    return false;
+  }
+  text_ += path.size() + kOfOne;
+  return true;
 }
 
 // Takes the descriptor.
@@ -143,16 +167,19 @@ Status Surveyor::one(int in, const char* name, const std::string& path, unsigned
   auto known = by_path_.find(path);
   if (known != by_path_.end()) seen_[known->second] = true;
   if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) {
-    result.mounts.push_back(path);
+    if (result.mounts.empty() || text_ < kMostText) result.mounts.push_back(path);
     add(Drift::Added, path, "something is mounted there");
     return {};
   }
   const bool directory = S_ISDIR(st.stx_mode);
   if (!directory && st.stx_nlink > 1) {
-    Names& names = names_[{st.stx_dev_major, st.stx_dev_minor, st.stx_ino}];
-    if (names.found++ == 0) names.path = path;
-    names.all = st.stx_nlink;
+    const std::tuple file{st.stx_dev_major, st.stx_dev_minor, st.stx_ino};
+    auto names = names_.find(file);
+    if (names == names_.end() && room_for(path)) names = names_.emplace(file, Names{0, 0, path}).first;
+    if (names != names_.end()) ++names->second.found, names->second.all = st.stx_nlink;
   }
+  const char* danger = dangerous(st.stx_mode);
+  if (danger != nullptr && region != Region::Written) add(Drift::Added, path, danger);
   Region below = region;
   if (region == Region::State) {
     if (known == by_path_.end() && (result.states.empty() || !path_within(path, result.states.back()))) {
@@ -163,7 +190,8 @@ Status Surveyor::one(int in, const char* name, const std::string& path, unsigned
       result.states.emplace_back(state);
     }
   } else if (known == by_path_.end()) {
-    if (region == Region::Written) add(Drift::Added, path, kind_name(st.stx_mode));
+    if (region == Region::Written)
+      add(Drift::Added, path, danger != nullptr ? danger : kind_name(st.stx_mode));
     if (directory) below = Region::Added;
   } else {
     IMMURE_TRY(compare(in, name, st, manifest_.entries[known->second]));

@@ -259,19 +259,38 @@ TEST_F(CollectTest, BadInputIsOneErrorOfItsKind) {
 
 TEST_F(CollectTest, ForeignProgramsAreRefusedOnTheHostAlone) {
   TempFolder folder;
-  Made elf;
-  elf.machine = EM_AARCH64;
-  elf.interpreter = "/lib/ld-linux-aarch64.so.1";
-  put_text(folder.path() + "/tool", made_elf(elf));
-  chmod((folder.path() + "/tool").c_str(), 0755);
-  auto source = Source::open("/");
-  ASSERT_TRUE(source);
-  Wish wish;
-  wish.programs.push_back(item(folder.path() + "/tool"));
-  auto made = collect(wish, *source, {});
-  ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, Code::kNotExecutable);
-  EXPECT_NE(made.error().why.find("it is for aarch64"), std::string::npos) << made.error().why;
+  const std::string tool = folder.path() + "/tool";
+  for (const char* loader : {"/lib/ld-linux-aarch64.so.1", ""}) {
+    Made elf;
+    elf.machine = EM_AARCH64;
+    elf.type = *loader == '\0' ? ET_EXEC : ET_DYN;
+    elf.interpreter = loader;
+    put_text(tool, made_elf(elf));
+    chmod(tool.c_str(), 0755);
+    auto source = Source::open("/");
+    ASSERT_TRUE(source);
+    Wish wish;
+    wish.programs.push_back(item(tool));
+    auto made = collect(wish, *source, {});
+    ASSERT_FALSE(made) << loader;
+    EXPECT_EQ(made.error().code, Code::kNotExecutable);
+    EXPECT_NE(made.error().why.find("it is for aarch64"), std::string::npos) << made.error().why;
+    // As a file it may be anything, and in another root everybody's.
+    wish.programs.clear();
+    wish.files.push_back(item(tool));
+    EXPECT_TRUE(collect(wish, *source, {})) << loader;
+    if (*loader != '\0') continue;
+    put("/usr/bin/foreign", made_elf(elf), 0755);
+    EXPECT_TRUE(programs("foreign"));
+  }
+}
+
+TEST_F(CollectTest, WhatBeginsAsNoProgramIsToldOf) {
+  put("/usr/bin/empty", "", 0755);
+  auto made = programs("empty");
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(notes(made, "'/usr/bin/empty' begins as no program does"));
+  EXPECT_FALSE(notes(files("/usr/bin/empty"), "begins as no program"));
 }
 
 TEST_F(CollectTest, AFileThatLooksLikeAProgramIsAFile) {

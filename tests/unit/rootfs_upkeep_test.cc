@@ -196,6 +196,20 @@ TEST_F(DifferencesTest, WhatAProgramKeepsIsItsOwn) {
   EXPECT_EQ(differ(), Told{});
 }
 
+// But what whoever reaches it on the host could use is told of.
+TEST_F(DifferencesTest, WhatIsDangerousIsToldOfWhereverItLies) {
+  const std::string state = root + "/var/lib/service";
+  std::filesystem::create_directories(state + "/a/b");
+  put_text(state + "/a/b/shell", "x");
+  ASSERT_EQ(chmod((state + "/a/b/shell").c_str(), 04755), 0);
+  Told wanted = {{Drift::Added, "/var/lib/service/a/b/shell"}};
+  if (geteuid() == 0) {
+    ASSERT_EQ(mknod((state + "/disk").c_str(), S_IFBLK | 0600, makedev(7, 0)), 0);
+    wanted.emplace_back(Drift::Added, "/var/lib/service/disk");
+  }
+  EXPECT_EQ(differ(), wanted);
+}
+
 // Both names inside are no reason to tell (S48).
 TEST_F(DifferencesTest, NamesOutsideAreCounted) {
   const std::string state = root + "/var/lib/service";
@@ -256,6 +270,31 @@ TEST_F(DeepTest, LookingHasAnEnd) {
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0], (Told::value_type{Drift::Added, "/usr/d"}));
   EXPECT_EQ(found[1].first, Drift::Added);  // where looking ended
+}
+
+// 80 MB of paths, were each of them kept.
+TEST_F(DeepTest, WhatIsToldHasABound) {
+  const std::string name(250, 'd');
+  int at = open((root + "/usr").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (int level = 0; level < 150; ++level) {
+    ASSERT_EQ(mkdirat(at, name.c_str(), 0755), 0);
+    const int next = openat(at, name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    close(at);
+    at = next;
+  }
+  const timespec future[2] = {{int64_t{1} << 33, 0}, {int64_t{1} << 33, 0}};
+  for (int file = 0; file < 2'000; ++file) {
+    const int fd = openat(at, ("f" + std::to_string(file)).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    ASSERT_EQ(futimens(fd, future), 0);
+    close(fd);
+  }
+  close(at);
+  const Told found = differ();
+  size_t text = 0;
+  for (const auto& [drift, path] : found) text += path.size();
+  EXPECT_LT(text, 70'000'000U);
+  EXPECT_GT(found.size(), 1'000U);
+  EXPECT_EQ(found.front(), (Told::value_type{Drift::Added, "/"}));  // how many more there are
 }
 
 TEST_F(DifferencesTest, FilesThatAreReplacedMeanwhileAreNoTrap) {

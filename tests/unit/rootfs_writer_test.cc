@@ -134,11 +134,12 @@ TEST_F(WriterTest, ExtendedAttributesStayOutside) {
 }
 
 // acl(5) as the kernel keeps it: version 2, then tag, rights and id of each line.
+constexpr unsigned char kOpenTo4711[] = {2, 0,    0,    0,   1,   0,   7,  0, 255, 255, 255, 255, 2,   0,  7,
+                                         0, 0x67, 0x12, 0,   0,   4,   0,  7, 0,   255, 255, 255, 255, 16, 0,
+                                         7, 0,    255,  255, 255, 255, 32, 0, 7,   0,   255, 255, 255, 255};
+
 TEST_F(WriterTest, TheFolderAboveHandsNothingDown) {
-  const unsigned char open_to_4711[] = {2, 0,    0,    0,   1,   0,   7,  0, 255, 255, 255, 255, 2,   0,  7,
-                                        0, 0x67, 0x12, 0,   0,   4,   0,  7, 0,   255, 255, 255, 255, 16, 0,
-                                        7, 0,    255,  255, 255, 255, 32, 0, 7,   0,   255, 255, 255, 255};
-  if (setxattr(at.c_str(), "system.posix_acl_default", open_to_4711, sizeof open_to_4711, 0) != 0)
+  if (setxattr(at.c_str(), "system.posix_acl_default", kOpenTo4711, sizeof kOpenTo4711, 0) != 0)
     GTEST_SKIP() << "needs a file system with lists of rights in the temporary folder";
   ASSERT_EQ(chown(at.c_str(), static_cast<uid_t>(-1), geteuid() == 0 ? 4712 : getegid()), 0);
   ASSERT_EQ(chmod(at.c_str(), 02755), 0);
@@ -322,6 +323,23 @@ TEST_F(WriterTest, AFolderThatOthersMayMoveIsRefused) {
   if (geteuid() != 0) return;
   ASSERT_EQ(chown(at.c_str(), 4711, 4711), 0);
   EXPECT_FALSE(look_at_target(root));
+}
+
+// Outside of a user namespace nobody is a user as any other.
+TEST_F(WriterTest, AFolderOfNobodysIsSomebodyElses) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  if (!text_of("/proc/self/uid_map").ends_with(" 4294967295\n")) GTEST_SKIP() << "in a user namespace";
+  ASSERT_EQ(chown(at.c_str(), 65534, 65534), 0);
+  EXPECT_FALSE(look_at_target(root));
+}
+
+TEST_F(WriterTest, AListOfOthersWhoMayWriteIsARefusal) {
+  if (setxattr(at.c_str(), "system.posix_acl_access", kOpenTo4711, sizeof kOpenTo4711, 0) != 0)
+    GTEST_SKIP() << "needs a file system with lists of rights in the temporary folder";
+  ASSERT_EQ(chmod(at.c_str(), 0775), 0);  // a list takes others as the group's mask does
+  EXPECT_FALSE(look_at_target(root));
+  ASSERT_EQ(chmod(at.c_str(), 0755), 0);  // which the mask now keeps from writing
+  EXPECT_TRUE(look_at_target(root));
 }
 
 TEST_F(WriterTest, WhereFilesAreTakenFromIsNoTarget) {

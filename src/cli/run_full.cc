@@ -29,8 +29,7 @@ tl::unexpected<Error> cannot_hand_over(std::string why, int err) {
 }
 
 // A descriptor of this text that nobody can change any more, at `least` or above it: the program's own
-// numbers
-// (--fd, --pass-fd, --status-fd) must not be met by one of ours.
+// numbers (--fd, --pass-fd, --status-fd) must not be met by one of ours.
 Result<UniqueFd> sealed(const char* name, std::string_view text, int least) {
   UniqueFd memory(memfd_create(name, MFD_ALLOW_SEALING | MFD_CLOEXEC | kNoexecSeal));
   if (!memory && errno == EINVAL) memory.reset(memfd_create(name, MFD_ALLOW_SEALING | MFD_CLOEXEC));

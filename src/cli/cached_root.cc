@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+#include <memory>
+
+#include "base/path.h"
 #include "base/text.h"
 #include "cli/build.h"
 #include "cli/private_folder.h"
@@ -34,6 +38,21 @@ std::string content_key(const rootfs::Manifest& planned) {
 std::string cached_roots() {
   // One name in a folder where others may make names too, but not replace this one.
   return geteuid() == 0 ? "/var/cache/immure/roots" : "/var/tmp/immure-roots-" + num(geteuid());
+}
+
+Status keeps_cached_roots(const JailSpec& spec) {
+  const std::string roots = cached_roots();
+  for (const Grant& grant : spec.grants) {
+    if (grant.kind != Grant::Kind::Bind) continue;
+    std::unique_ptr<char, decltype(&std::free)> real(realpath(grant.source.value.c_str(), nullptr),
+                                                     std::free);
+    if (!real || (!path_within(roots, real.get()) && !path_within(real.get(), roots))) continue;
+    return fail(Code::kUsage, "--build does not go with a writable " + quoted(grant.source.value),
+                "the command could change the roots that are kept in " + quoted(roots),
+                "grant a folder that does not hold them, or build a root elsewhere: immure build DIR",
+                grant.origin < spec.origins.size() ? spec.origins[grant.origin] : "");
+  }
+  return {};
 }
 
 Status build_root(Parsed& parsed) {

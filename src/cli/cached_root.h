@@ -7,12 +7,17 @@
 
 #include "base/result.h"
 #include "input/options.h"
+#include "spec/jail_spec.h"
 
 namespace immure::cli {
 
 // Adds the word --root=… to the command line. Errors: as `immure build`; kUsage with --root beside it, or no
 // command.
 Status build_root(Parsed& parsed);
+
+// Refuses (kUsage) what would let the command change cached roots, which others are then run in: a writable
+// folder that holds them, or lies in them. Of all words, those of profiles too.
+Status keeps_cached_roots(const JailSpec& spec);
 
 // "/var/cache/immure/roots", as a user "/var/tmp/immure-roots-UID".
 std::string cached_roots();

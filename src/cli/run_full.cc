@@ -28,8 +28,8 @@ tl::unexpected<Error> cannot_hand_over(std::string why, int err) {
               err == EMFILE ? "raise the limit of open files" : "", {}, err);
 }
 
-// A descriptor of this text that nobody can change any more, at `least` or above it: the program's own numbers
-// (--fd, --pass-fd, --status-fd) must not be met by one of ours.
+// A descriptor of this text that nobody can change any more, at `least` or above it: the program's own
+// numbers (--fd, --pass-fd, --status-fd) must not be met by one of ours.
 Result<UniqueFd> sealed(const char* name, std::string_view text, int least) {
   UniqueFd memory(memfd_create(name, MFD_ALLOW_SEALING | MFD_CLOEXEC | kNoexecSeal));
   if (!memory && errno == EINVAL) memory.reset(memfd_create(name, MFD_ALLOW_SEALING | MFD_CLOEXEC));
@@ -69,7 +69,8 @@ Result<int> hand_over(const Wanted& wanted, char** environment) {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   execve(program->c_str(), argv.data(), environment);
-  return fail(Code::kSystem, "the start binary " + quoted(*program) + " cannot be started", {}, {}, {}, errno);
+  return fail(Code::kSystem, "the start binary " + quoted(*program) + " cannot be started", {}, {}, {},
+              errno);
 }
 
 }  // namespace
@@ -81,15 +82,18 @@ Result<int> run(const Invocation& call) {
     IMMURE_TRY(say(run_help()));
     return 0;
   }
-  if (parsed->build) IMMURE_TRY(build_root(*parsed));
+  const bool build = parsed->build;
+  if (build) IMMURE_TRY(build_root(*parsed));
   if (parsed->dry_run) return explain_run(std::move(*parsed), {}, call.environment);
   auto wanted = read_wanted(std::move(*parsed));
   if (!wanted) return tl::unexpected<Error>(std::move(wanted.error()));
   IMMURE_TRY(validate(wanted->jail.spec));
+  if (build) IMMURE_TRY(keeps_cached_roots(wanted->jail.spec));
   IMMURE_TRY(read_filter(wanted->jail));
   // A manager that gives none leaves the jail as it would be without one; the plan says what that means.
   if (run::should_ask_for_scope(wanted->jail.spec))
-    if (auto moved = run::enter_systemd_scope(); !moved && wanted->jail.spec.need_of(Layer::Cgroup) == Need::Require)
+    if (auto moved = run::enter_systemd_scope();
+        !moved && wanted->jail.spec.need_of(Layer::Cgroup) == Need::Require)
       return tl::unexpected<Error>(moved.error());
   return hand_over(*wanted, call.environment);
 }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/build.h"
 #include "cli/build_profile.h"
+#include "cli/cached_root.h"
 #include "cli/root.h"
 #include "rootfs/manifest.h"
 #include "support/files.h"
@@ -209,6 +210,27 @@ TEST_F(BuildTest, AManifestWithOtherWordsIsNotFollowed) {
   ASSERT_TRUE(test::write_file(file, text));
   EXPECT_EQ(on_root("refresh"), 125);
   EXPECT_FALSE(test::exists(bait));
+}
+
+// A jail that may write there decides what other commands are run with.
+TEST(CachedRoot, NoCommandMayWriteWhereRootsAreKept) {
+  if (access(cached_roots().c_str(), F_OK) != 0) GTEST_SKIP() << "nothing is kept here yet";
+  test::TempDir folder;
+  ASSERT_EQ(symlink("/", (folder / "link").c_str()), 0);
+  const auto allowed = [](Grant::Kind kind, const std::string& path) {
+    JailSpec spec;
+    Grant& grant = spec.grants.emplace_back();
+    grant.kind = kind;
+    grant.source.value = path;
+    return keeps_cached_roots(spec).has_value();
+  };
+  const std::string above = cached_roots().substr(0, cached_roots().rfind('/'));
+  for (const std::string& path : {std::string("/"), above, cached_roots(), folder / "link"}) {
+    EXPECT_FALSE(allowed(Grant::Kind::Bind, path)) << path;
+    EXPECT_TRUE(allowed(Grant::Kind::RoBind, path)) << path;
+  }
+  EXPECT_TRUE(allowed(Grant::Kind::Bind, folder.path()));
+  EXPECT_TRUE(allowed(Grant::Kind::Bind, "/usr"));
 }
 
 TEST(BuildProfile, OnlyAProfileOfABuildIsRemoved) {

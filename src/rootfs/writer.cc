@@ -92,7 +92,7 @@ Status Staging::write_manifest(const Manifest& manifest) const {
   // It too shall have no list of who else may write.
   if (fremovexattr(fd.get(), "system.posix_acl_access") != 0 && errno != ENODATA && errno != EOPNOTSUPP)
     return cannot_write(name, errno);
-  if (fchown(fd.get(), geteuid(), getegid()) != 0 || fchmod(fd.get(), 0644) != 0)
+  if (fchown(fd.get(), geteuid(), getegid()) != 0 || fchmod(fd.get(), 0600) != 0)
     return cannot_write(name, errno);
   return {};
 }

@@ -9,7 +9,7 @@ import unittest
 
 IMMURE = os.path.abspath(os.environ.get("IMMURE", ""))
 IS_ROOT = os.geteuid() == 0
-PATIENCE = 120  # seconds for one battery, on a machine that others keep busy
+PATIENCE = 300  # seconds for one battery, on a machine that others keep busy
 # A battery's jails must not outlive it: what does becomes a child of this process, and can be seen.
 PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -46,7 +46,7 @@ TEST_F(WriterTest, TheManifestSaysWhatWasWritten) {
   auto read = read_manifest(root);
   ASSERT_TRUE(read) << format(read.error());
   EXPECT_EQ(read->tree_digest, done.manifest.tree_digest);
-  EXPECT_EQ(stat_at(manifest_path(root)).st_mode & 07777, 0644U);
+  EXPECT_EQ(stat_at(manifest_path(root)).st_mode & 07777, 0600U);
   bool found = false;
   for (const ManifestEntry& entry : read->entries) {
     if (entry.path != "/usr/lib/part") continue;
@@ -153,7 +153,7 @@ TEST_F(WriterTest, TheFolderAboveHandsNothingDown) {
     EXPECT_EQ(stat_at(path).st_mode & 02022, open ? 022U : 0U) << path;
     EXPECT_EQ(stat_at(path).st_gid, name == "service" && geteuid() == 0 ? 4712U : getegid()) << path;
   }
-  EXPECT_EQ(stat_at(manifest_path(root)).st_mode & 07777, 0644U);
+  EXPECT_EQ(stat_at(manifest_path(root)).st_mode & 07777, 0600U);
   EXPECT_EQ(lgetxattr(manifest_path(root).c_str(), "system.posix_acl_access", nullptr, 0), -1);
 }
 

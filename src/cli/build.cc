@@ -66,8 +66,6 @@ Result<int64_t> epoch() {
   return static_cast<int64_t>(*value);
 }
 
-Result<Manifest> other_manifest(const std::string& path) { return rootfs::read_manifest(path); }
-
 // Answers what was asked. False: nothing was.
 Result<bool> answer(const BuildWords& words, const Manifest& manifest) {
   std::string text;
@@ -79,7 +77,7 @@ Result<bool> answer(const BuildWords& words, const Manifest& manifest) {
   if (words.tree) text += tree_text(manifest);
   if (words.size) text += size_text(manifest);
   if (!words.diff.empty()) {
-    auto other = other_manifest(words.diff);
+    auto other = rootfs::read_manifest(words.diff);
     if (!other) return tl::unexpected<Error>(std::move(other.error()));
     text += diff_text(manifest, *other);
   }
@@ -139,7 +137,7 @@ std::string profile_name(const BuildWords& words) {
 Result<Target> check_target(const BuildWords& words) {
   auto target = rootfs::look_at_target(words.target);
   if (std::string file = profile_name(words);
-      target && *target != Target::Ours && !file.empty() && access(file.c_str(), F_OK) == 0)
+      target && !file.empty() && access(file.c_str(), F_OK) == 0 && !is_made_profile(file))
     return fail(Code::kBadValue, quoted(file) + " is there already", "the profile would take its place",
                 "remove it, or name another: --write-profile FILE");
   if (target && *target == Target::Ours && !words.replace)
@@ -202,11 +200,27 @@ Result<int> make_from(const BuildWords& words) {
   return show(words, report);
 }
 
+// Whether the root is what these words would make: by the looks of the sources, and for a refresh by its own
+// content too. Who throws changes away wants it written.
+Result<bool> is_current(const BuildWords& words, int64_t time, const Manifest& planned, const Manifest& old) {
+  bool bound = words.mode == rootfs::CopyMode::Bind;
+  if (words.discard || !words.profile_file.empty() || bound != (old.mode == rootfs::CopyMode::Bind) ||
+      time != old.epoch || words.recipe != old.recipe.words || !rootfs::same_content(planned, old))
+    return false;
+  if (bound && !is_made_profile(bind_profile(words.target))) return false;
+  if (!words.verify) return true;
+  auto found = rootfs::differences(old, words.target);
+  if (!found) return tl::unexpected<Error>(std::move(found.error()));
+  return found->empty();
+}
+
 // Of a root that is there: what the command does not open in it.
 Result<int> show_unused(const BuildWords& words) {
   auto manifest = rootfs::read_manifest(words.target);
   if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));
-  auto opened = opened_by(words.command, {"--root=" + words.target}, true);
+  bool bound = manifest->mode == rootfs::CopyMode::Bind;
+  auto opened = opened_by(
+      words.command, {bound ? "--profile=" + bind_profile(words.target) : "--root=" + words.target}, true);
   if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
   IMMURE_TRY(say(unused_text(*manifest, *opened)));
   return 0;
@@ -229,8 +243,8 @@ Result<int> make_root(const BuildWords& words) {
   report.notes = gathered->collected.notes;
   report.run_words = gathered->run_words;
   report.program = first_program(words, *gathered);
+  const Manifest planned = rootfs::listing(gathered->collected.files);
   if (words.dry_run || words.asks()) {
-    Manifest planned = rootfs::listing(gathered->collected.files);
     report.dry_run = true;
     report.manifest = &planned;
     return show(words, report);
@@ -238,13 +252,16 @@ Result<int> make_root(const BuildWords& words) {
   if (*target == Target::Ours) {
     auto old = rootfs::read_manifest(words.target);
     if (!old) return tl::unexpected<Error>(std::move(old.error()));
-    if (rootfs::same_content(rootfs::listing(gathered->collected.files), *old)) {
+    auto current = is_current(words, *time, planned, *old);
+    if (!current) return tl::unexpected<Error>(std::move(current.error()));
+    if (*current) {
       report.unchanged = true;
+      report.profile = profile_name(words);
       report.manifest = &*old;
       return show(words, report);
     }
   }
-  auto binds = binds_of(words, rootfs::listing(gathered->collected.files), *source, report.notes);
+  auto binds = binds_of(words, planned, *source, report.notes);
   if (!binds) return tl::unexpected<Error>(std::move(binds.error()));
   rootfs::WriteOptions options;
   options.mode = words.mode;

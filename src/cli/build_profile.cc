@@ -43,7 +43,8 @@ Result<std::string> profile_for(const std::string& root, const rootfs::BindList&
   }
   std::string text(kFirstLine);
   // A profile that it stands on is named, not copied: it may be updated.
-  for (const std::string& base : parsed->profiles) text += "extends = \"" + base + "\"\n";
+  for (std::string& base : parsed->profiles) base = "\"" + base + "\"";
+  if (!parsed->profiles.empty()) text += "extends = [" + join(parsed->profiles, ", ") + "]\n";
   Jail jail;
   for (const Word& word : parsed->words) IMMURE_TRY(apply(jail, word));
   return text + policy_toml(jail.spec, nullptr, false);
@@ -51,13 +52,17 @@ Result<std::string> profile_for(const std::string& root, const rootfs::BindList&
 
 std::string bind_profile(const std::string& root) { return path_normal(root) + ".immure.toml"; }
 
-void remove_made_profile(const std::string& path) {
+bool is_made_profile(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   struct stat st {};
   std::string first(kFirstLine.size(), '\0');
-  if (fd && fstat(fd.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-      read(fd.get(), first.data(), first.size()) == static_cast<ssize_t>(first.size()) && first == kFirstLine)
-    unlink(path.c_str());
+  return fd && fstat(fd.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+         read(fd.get(), first.data(), first.size()) == static_cast<ssize_t>(first.size()) &&
+         first == kFirstLine;
+}
+
+void remove_made_profile(const std::string& path) {
+  if (is_made_profile(path)) unlink(path.c_str());
 }
 
 }  // namespace immure::cli

@@ -17,7 +17,9 @@ Result<std::string> profile_for(const std::string& root, const rootfs::BindList&
 
 // The profile of a root in which nothing is copied, when no other name was asked for: beside the root.
 std::string bind_profile(const std::string& root);
-// Removes it, when it is one that profile_for() made.
+// Whether a file is one that profile_for() made, and the caller's own: it may be written again or removed.
+bool is_made_profile(const std::string& path);
+// Removes it, when it is.
 void remove_made_profile(const std::string& path);
 
 }  // namespace immure::cli

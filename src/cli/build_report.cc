@@ -153,10 +153,10 @@ std::string report_text(const BuildReport& report, bool colour) {
   }
   for (const std::string& note : report.notes) page.marked(Mark::Note, "note", printable(note));
   if (!report.dry_run && !report.program.empty()) {
-    std::string words = report.profile.empty() ? "--root=" + report.target : "--profile=" + report.profile;
-    for (const std::string& word : report.run_words)
-      if (report.profile.empty()) words += " " + word;
-    page.whole("try", "immure run " + printable(words) + " -- " + printable(report.program));
+    std::vector<std::string> words = {report.profile.empty() ? "--root=" + report.target
+                                                             : "--profile=" + report.profile};
+    if (report.profile.empty()) words.insert(words.end(), report.run_words.begin(), report.run_words.end());
+    page.whole("try", "immure run " + printable(as_typed(words)) + " -- " + printable(report.program));
   }
   return page.str();
 }

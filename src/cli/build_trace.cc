@@ -17,6 +17,7 @@ class RecordPlace {
  public:
   RecordPlace() {
     const char* above = std::getenv("TMPDIR");
+    // mkdtemp(3) puts letters in place of the six at the end.
     folder_ = std::string(above != nullptr && *above == '/' ? above : "/tmp") + "/immure-trace-XXXXXX";
     made_ = mkdtemp(folder_.data()) != nullptr;
   }

@@ -24,8 +24,8 @@ struct BuildWords {
   std::string profile_file;  // --write-profile
   std::string why, diff;     // questions
   bool tree = false, size = false, unused = false, list = false;
-  bool sync = false, trace = false, smoke = true, dry_run = false, replace = false, discard = false, json = false,
-       help = false;
+  bool sync = false, verify = false, trace = false, smoke = true, dry_run = false, replace = false,
+       discard = false, json = false, help = false;
   std::vector<std::string> recipe;  // the words that decide what is in it, as a refresh reads them again
 
   bool asks() const { return tree || size || unused || !why.empty() || !diff.empty(); }

@@ -89,7 +89,8 @@ Status build_root(Parsed& parsed) {
     options.recipe = {words.recipe, "/"};
     auto written = rootfs::write_root(gathered->collected.files, *source, root, options);
     // Somebody else may have made it meanwhile.
-    if (!written && !(there = rootfs::look_at_target(root), there && *there == rootfs::Target::Ours))
+    if (!written) there = rootfs::look_at_target(root);
+    if (!written && (!there || *there != rootfs::Target::Ours))
       return tl::unexpected<Error>(std::move(written.error()));
   }
   parsed.words.push_back({find_option("root"), root, "--build"});

@@ -1,7 +1,6 @@
 #include "cli/root.h"
 
 #include <algorithm>
-#include <map>
 
 #include "base/text.h"
 #include "cli/build.h"
@@ -140,6 +139,7 @@ Result<int> refresh(const Asked& asked) {
   }
   words->replace = true;
   words->discard = asked.discard;
+  words->verify = true;
   words->smoke = asked.smoke;
   words->json = asked.json;
   return make_root(*words);

@@ -16,8 +16,9 @@ if(NOT IMMURE_START)
   immure_room(demo USES base probes prove)
   immure_room(rootfs USES base uapi kernel spec input
     TABLES family_files.cc GENERATED families.inc presets.inc)
+  immure_room(audit USES base uapi kernel spec filter input rootfs FOLDERS)
 endif()
-immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs
+immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs audit
   MAINS start_main.cc full_main.cc STARTS full_program.cc)
 
 # The programs. The start binary has its own small runtime instead of the C++ library's.

@@ -10,6 +10,7 @@
 #include "run/report.h"
 
 namespace immure::cli {
+using namespace audit;
 namespace {
 
 constexpr const char* kHelp =

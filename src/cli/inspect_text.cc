@@ -8,6 +8,7 @@
 #include "kernel/mountinfo.h"
 
 namespace immure::cli {
+using namespace audit;
 namespace {
 
 constexpr const char* kNotReadable = "not readable for this caller";

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "prove/ablation.h"
-#include "prove/markup.h"
+#include "base/markup.h"
 
 namespace immure::prove {
 namespace {

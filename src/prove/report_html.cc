@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include "base/text.h"
-#include "prove/markup.h"
+#include "base/markup.h"
 #include "prove/report.h"
 
 namespace immure::prove {

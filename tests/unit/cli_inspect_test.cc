@@ -17,6 +17,7 @@
 #include "kernel/capabilities.h"
 
 namespace immure::cli {
+using namespace audit;
 namespace {
 
 const FdView* find(const Inspection& p, int number) {

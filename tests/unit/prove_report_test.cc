@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "prove/markup.h"
+#include "base/markup.h"
 #include "prove_made_up.h"
 
 namespace immure::prove {

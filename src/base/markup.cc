@@ -1,8 +1,8 @@
-#include "prove/markup.h"
+#include "base/markup.h"
 
 #include "base/text.h"
 
-namespace immure::prove {
+namespace immure {
 
 std::string markup_text(std::string_view text) {
   // U+FFFE and U+FFFF: valid UTF-8, and no characters of XML 1.0. printable() has taken care of the others.
@@ -35,4 +35,4 @@ std::string markup_text(std::string_view text) {
   return out;
 }
 
-}  // namespace immure::prove
+}  // namespace immure

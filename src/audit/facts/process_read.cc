@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "audit/facts/process_view.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/inspect.h"
 #include "kernel/capabilities.h"
 #include "kernel/mountinfo.h"
 
-namespace immure::cli {
+namespace immure::audit {
 namespace {
 
 // A file of the process, by the descriptor of its directory: a number that is used again meanwhile cannot mix
@@ -199,4 +199,4 @@ Result<Inspection> look_at_process(int pid) {
   return out;
 }
 
-}  // namespace immure::cli
+}  // namespace immure::audit

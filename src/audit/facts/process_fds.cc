@@ -6,12 +6,12 @@
 
 #include <algorithm>
 
+#include "audit/facts/process_view.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/inspect.h"
 #include "kernel/sys.h"
 
-namespace immure::cli {
+namespace immure::audit {
 namespace {
 
 constexpr SocketTable kTables[] = {SocketTable::Tcp,  SocketTable::Tcp6,    SocketTable::Udp,
@@ -326,4 +326,4 @@ const char* name(Whose whose) {
   return "";
 }
 
-}  // namespace immure::cli
+}  // namespace immure::audit

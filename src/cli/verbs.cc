@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/audit.h"
 #include "cli/build.h"
 #include "cli/completion.h"
 #include "cli/demo.h"
@@ -64,6 +65,8 @@ constexpr Verb kVerbs[] = {
      {},
      "--sarif --junit --html --baseline",
      "--against --only --skip --explain"},
+    {"audit", "DIR | --pid N | --host", "every way out of a jail that exists", "--pid --host", Completes::Nothing,
+     audit},
     {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
      Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",

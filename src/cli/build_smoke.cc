@@ -1,5 +1,9 @@
 #include "cli/build_smoke.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
 #include "base/text.h"
 #include "cli/jail_job.h"
 
@@ -64,6 +68,20 @@ bool is_named(const ManifestEntry& entry) {
   return false;
 }
 
+// An argument that names a file of this host which the root lacks: why a command of --for fails at first.
+std::string without_file(const std::vector<std::string>& command, const Manifest& manifest) {
+  for (size_t i = 1; i < command.size(); ++i) {
+    std::error_code failed;
+    std::filesystem::path path = std::filesystem::canonical(command[i], failed);
+    if (failed || std::any_of(manifest.entries.begin(), manifest.entries.end(),
+                              [&](const ManifestEntry& entry) { return entry.path == path; }))
+      continue;
+    return "; " + immure::quoted(command[i]) + " is here and not in the root: --file " +
+           immure::quoted(path.native()) + " takes it, and the command needs that name of it";
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<Smoke> smoke(const SmokeWanted& wanted, const Manifest& manifest) {
@@ -77,7 +95,11 @@ std::vector<Smoke> smoke(const SmokeWanted& wanted, const Manifest& manifest) {
     if (seen.back().result == Smoke::Result::Passed)
       seen.back().command = entry.path + " finds its libraries";
   }
-  if (!wanted.command.empty()) seen.push_back(run(wanted, "10s", wanted.run_words, wanted.command, true, {}));
+  if (!wanted.command.empty()) {
+    seen.push_back(run(wanted, "10s", wanted.run_words, wanted.command, true, {}));
+    if (seen.back().result == Smoke::Result::Failed)
+      seen.back().detail += without_file(wanted.command, manifest);
+  }
   for (const rootfs::Preset* preset : wanted.presets)
     if (!preset->smoke.empty())
       seen.push_back(run(wanted, "60s", preset->run, preset->smoke, false, preset->expect));

@@ -80,6 +80,14 @@ Note memory(const DeathFacts& facts, bool main_died) {
   note.why = "it may use " + format_size(facts.memory_limit);
   if (facts.memory_peak != 0) note.why += " and came to " + format_size(facts.memory_peak);
   if (facts.summed) note.why += ", summed over its processes";
+  if (facts.sockets_unseen != 0) {
+    note.why += "; " + num(facts.sockets_unseen) +
+                " sockets of it are in no list of the kernel's, and were taken for full";
+    note.how =
+        "load the kernel's modules unix_diag, tcp_diag, udp_diag and netlink_diag, or have a control group hold the "
+        "limit (immure doctor)";
+    return note;
+  }
   if (facts.oom_kills > 1) note.why += "; " + num(facts.oom_kills) + " processes were killed";
   note.how = larger_size(facts.memory_limit, "--memory");
   return note;

@@ -42,6 +42,7 @@ struct DeathFacts {
   bool outside = false;  // pid 1 was killed, and nobody of immure's did it
   bool summed = false;  // limits were held by a supervisor that sums, not by a control group
   uint64_t memory_limit = 0, memory_peak = 0, oom_kills = 0;
+  uint64_t sockets_unseen = 0;  // in no list of the kernel's: what they may hold was counted as held
   uint64_t pids_limit = 0, pids_refused = 0, pids_seen = 0;  // seen: summed, at the most
   uint64_t wall_limit_ns = 0, cpu_limit_ns = 0, kill_after_ns = 0;
   uint64_t file_size_limit = 0;

@@ -20,6 +20,7 @@ struct Outcome {
   int wait_status = 0;
   uint64_t wall_ns = 0, user_us = 0, system_us = 0, max_rss_kb = 0;
   uint64_t memory_seen = 0, processes_seen = 0;  // the most that the supervisor summed; 0: it did not
+  uint64_t sockets_unseen = 0;  // of memory: without what these may hold, which no list tells of, it would be within
   CgroupUsage usage;
   int exit_status() const;
 };

@@ -179,6 +179,7 @@ std::string Run::death(const Outcome& outcome) const {
   facts.summed = plan_.supervisor_sums;
   facts.memory_limit = plan_.memory_limit;
   facts.memory_peak = outcome.usage.memory_peak.value_or(outcome.memory_seen);
+  facts.sockets_unseen = outcome.sockets_unseen;
   facts.oom_kills = outcome.usage.oom_kills.value_or(0);
   facts.pids_limit = plan_.pids_limit;
   facts.pids_seen = outcome.processes_seen;

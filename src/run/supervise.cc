@@ -223,6 +223,7 @@ bool Loop::is_over_memory(TreeUse& use) {
   if (pipes.error != 0) use.error = pipes.error;
   bool over = sockets_.is_over(use.memory + pipes.bytes, sockets, plan_.memory_limit, pipes.assumed);
   use.memory = so_far + pipes.bytes;
+  if (over && use.memory <= plan_.memory_limit) outcome_.sockets_unseen = sockets.unseen;
   return over;
 }
 

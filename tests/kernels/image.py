@@ -18,7 +18,8 @@ PROGRAMS = """sh bash dash cat ls id env sleep true false echo kill ps stat head
 # What busybox stands in for, when the host has no such program.
 APPLETS = """mount umount mkdir ln cat echo ip hostname stty insmod chown chmod tr env setpriv timeout sync poweroff sh
  uname setsid sleep ls cp rm id""".split()
-MODULES = ["overlay", "fuse", "tun", "binfmt_misc", "brd"]  # loaded by init
+# Loaded by init, in the order of their names.
+MODULES = ["overlay", "fuse", "tun", "binfmt_misc", "brd", "unix_diag", "netlink_diag", "inet_diag", "tcp_diag", "udp_diag"]
 AS_INSTALLED = ["kernel/drivers/net/dummy.ko"]                # where the distribution has it
 
 

@@ -40,6 +40,21 @@ TEST(Death, MemoryLimit_S89) {
   EXPECT_HAS(explain_death(facts)[0].why, "summed over its processes");
 }
 
+// Killed for what nobody could count: more memory would not help.
+TEST(Death, OutOfMemoryByWhatNoListTellsOf) {
+  DeathFacts facts;
+  facts.wait_status = by_signal(SIGKILL);
+  facts.by = EndedBy::MemoryLimit;
+  facts.memory_limit = uint64_t{48} << 20;
+  facts.memory_peak = uint64_t{364} << 10;
+  facts.sockets_unseen = 600;
+  auto notes = explain_death(facts);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_HAS(notes[0].why, "600 sockets of it are in no list of the kernel's");
+  EXPECT_HAS(notes[0].how, "unix_diag");
+  EXPECT_EQ(notes[0].how.find("--memory"), std::string::npos);
+}
+
 TEST(Death, ProcessThatDiedForMemoryWhileTheProgramWentOn) {
   DeathFacts facts;
   facts.wait_status = by_exit(1);

@@ -79,17 +79,23 @@ const Rule* find_rule(std::string_view id) {
   return nullptr;
 }
 
-Answers ask(const Facts& facts) {
+std::vector<const Rule*> askable(const Facts& facts) {
+  std::vector<const Rule*> out;
+  for (Look look : kAllLooks)
+    if (has(facts, look)) out.insert(out.end(), rules(look).begin(), rules(look).end());
+  return out;
+}
+
+Answers ask(const Facts& facts, std::span<const Rule* const> chosen) {
   Answers answers;
-  for (Look look : kAllLooks) {
-    if (!has(facts, look)) continue;
-    for (const Rule* rule : rules(look)) {
-      answers.asking(*rule);
-      rule->check(facts, answers);
-    }
+  for (const Rule* rule : chosen) {
+    answers.asking(*rule);
+    rule->check(facts, answers);
   }
   return answers;
 }
+
+Answers ask(const Facts& facts) { return ask(facts, askable(facts)); }
 
 const char* key(Severity severity) { return kSeverities[static_cast<size_t>(severity)]; }
 const char* key(Concern concern) { return kConcerns[static_cast<size_t>(concern)]; }

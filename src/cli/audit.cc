@@ -1,58 +1,61 @@
 #include "cli/audit.h"
 
+#include <chrono>
 #include <ctime>
-#include <memory>
 
 #include "audit/audit.h"
-#include "audit/facts.h"
-#include "audit/facts/host_state.h"
-#include "audit/facts/live.h"
-#include "audit/facts/tree.h"
-#include "base/text.h"
+#include "audit/report.h"
+#include "cli/audit_targets.h"
+#include "cli/audit_text.h"
+#include "cli/audit_words.h"
+#include "cli/setting.h"
 
 namespace immure::cli {
 namespace {
 
-constexpr Flags::Known kFlags[] = {{"--pid", true}, {"--host"}};
+constexpr std::string_view kHelp =
+    "usage: immure audit TARGET… [OPTION]…\n"
+    "Says what is wrong with a jail that exists, whoever made it, how bad it is, and\n"
+    "what mends it. Nothing is changed. Several targets are parts of one jail.\n";
 
-std::string line_of(const immure::audit::Finding& finding) {
-  return std::string(key(finding.severity)) + "  " + finding.rule->id + "  " + printable(finding.where) +
-         "  " + printable(finding.evidence) + "\n";
+audit::Audit ask(const AuditWish& wish, Gathered& jail, int64_t now) {
+  audit::Audit out;
+  const audit::Facts facts = jail.facts(now);
+  out.asked = chosen_rules(wish, audit::askable(facts));
+  out.answers = audit::ask(facts, out.asked);
+  out.target = std::move(jail.target);
+  return out;
+}
+
+Result<int> look(const AuditWish& wish) {
+  IMMURE_TRY(check_report_files(wish));
+  const auto begin = std::chrono::steady_clock::now();
+  auto jails = gather(wish);
+  if (!jails) return tl::unexpected<Error>(std::move(jails.error()));
+  audit::Audits audits;
+  audits.caller = caller_text();
+  audits.kernel = kernel_release();
+  for (Gathered& jail : *jails) audits.all.push_back(ask(wish, jail, time(nullptr)));
+  audits.milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
+  if (wish.json)
+    IMMURE_TRY(say(audit::report_json(audits)));
+  else if (!wish.has_document())
+    IMMURE_TRY(say(audit_text(audits, {.colour = wish.colour, .verbose = wish.verbose})));
+  const auto worst = audit::worst(audits);
+  return worst && *worst >= wish.fail_on && !wish.never_fail ? 1 : 0;
 }
 
 }  // namespace
 
 Result<int> audit(const Invocation& call) {
-  Flags flags{kFlags, "audit"};
-  IMMURE_TRY(flags.parse(call.args));
-  immure::audit::Facts facts;
-  facts.now = time(nullptr);
-  immure::audit::HostState host;
-  std::unique_ptr<immure::audit::Live> live;
-  immure::audit::Tree tree;
-  if (flags.has("--host")) {
-    host = immure::audit::look_at_host();
-    facts.host = &host;
-  } else if (flags.has("--pid")) {
-    auto pid = parse_u64(flags.value("--pid"));
-    if (!pid) return fail(Code::kUsage, "--pid takes a number", {}, "immure help audit");
-    auto seen = immure::audit::look_at_live(static_cast<int>(*pid));
-    if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
-    live = std::move(*seen);
-    facts.live = live.get();
-  } else if (flags.words.size() == 1) {
-    auto seen = immure::audit::look_at_tree(std::string(flags.words[0]));
-    if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
-    tree = std::move(*seen);
-    facts.tree = &tree;
-  } else {
-    return fail(Code::kUsage, "audit needs something to audit", {}, "a folder, --pid N or --host");
+  auto wish = read_audit_wish(call.args);
+  if (!wish) return tl::unexpected<Error>(std::move(wish.error()));
+  if (wish->help) {
+    IMMURE_TRY(say(kHelp));
+    return 0;
   }
-  const immure::audit::Answers answers = immure::audit::ask(facts);
-  std::string out;
-  for (const immure::audit::Finding& finding : answers.findings()) out += line_of(finding);
-  IMMURE_TRY(say(out));
-  return answers.findings().empty() ? 0 : 1;
+  return look(*wish);
 }
 
 }  // namespace immure::cli

@@ -1,16 +1,12 @@
 #include "cli/prove.h"
 
-#include <pwd.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <optional>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/programs.h"
-#include "cli/prove_files.h"
 #include "cli/prove_words.h"
+#include "cli/setting.h"
 #include "prove/ablation.h"
 #include "prove/baseline.h"
 #include "prove/foreign.h"
@@ -54,12 +50,8 @@ constexpr uint64_t kMostPid = 1U << 22;  // PID_MAX_LIMIT of 64-bit kernels
 
 prove::Subject subject_of(const Wish& wish) {
   prove::Subject subject;
-  utsname host{};
-  uname(&host);
-  subject.kernel = host.release;
-  const passwd* user = getpwuid(geteuid());
-  subject.caller =
-      std::string(user == nullptr ? "nobody known" : user->pw_name) + " (uid " + num(geteuid()) + ")";
+  subject.kernel = kernel_release();
+  subject.caller = caller_text();
   if (!wish.against.empty()) {
     subject.jail = wish.against;
   } else if (wish.run_options.empty()) {
@@ -119,9 +111,12 @@ Result<std::optional<prove::Baseline>> baseline_of(const Wish& wish) {
   return std::optional(std::move(*baseline));
 }
 
-// What a person reads: beside a document it goes to standard error.
-Status tell(const Wish& wish, std::string_view text) {
-  return wish.has_document() ? write_fd(2, text, "standard error") : say(text);
+Status write_files(const Wish& wish, const prove::Verdicts& verdicts, const prove::Subject& subject,
+                   std::string_view ablation) {
+  if (!wish.sarif.empty()) IMMURE_TRY(write_report(wish.sarif, prove::report_sarif(verdicts, subject)));
+  if (!wish.junit.empty()) IMMURE_TRY(write_report(wish.junit, prove::report_junit(verdicts, subject)));
+  if (!wish.html.empty()) IMMURE_TRY(write_report(wish.html, prove::report_html(verdicts, subject, ablation)));
+  return {};
 }
 
 Result<int> attack(const Wish& wish) {
@@ -147,7 +142,7 @@ Result<int> attack(const Wish& wish) {
     IMMURE_TRY(tell(wish, prove::ablation_text(*ablation)));
     ablation_section = prove::ablation_section(*ablation);
   }
-  IMMURE_TRY(write_report_files(wish, *verdicts, subject, ablation_section));
+  IMMURE_TRY(write_files(wish, *verdicts, subject, ablation_section));
   const std::string empty = prove::emptiness(*verdicts);
   if (!*baseline) {
     if (!empty.empty() && wish.has_document()) IMMURE_TRY(tell(wish, empty + ".\n"));

@@ -45,6 +45,8 @@ struct Outcome {
   std::vector<size_t> findings;
 };
 std::vector<Outcome> outcomes(const Audit& audit);  // in the order of `asked`
+const char* look_text(Look look);  // "a root directory"
+std::string mend_text(Mend mend);  // what --fix does: "takes the bits away"; empty: nothing
 // "chroot(2)", "CVE-2019-5736".
 std::vector<std::string> references(const Rule& rule);
 // The places of the findings of an audit, the worst first; of equals, the order of the rules.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "audit/facts.h"
+#include "base/text.h"
 
 namespace immure::audit {
 namespace {
@@ -77,6 +78,16 @@ const Rule* find_rule(std::string_view id) {
   for (const Rule* rule : all_rules())
     if (rule->id == id) return rule;
   return nullptr;
+}
+
+Result<const Rule*> rule_named(std::string_view id) {
+  const Rule* rule = find_rule(id);
+  if (rule != nullptr) return rule;
+  std::vector<std::string_view> names;
+  for (const Rule* one : all_rules()) names.emplace_back(one->id);
+  const std::string_view near = nearest(id, names);
+  return fail(Code::kUsage, "there is no rule " + quoted(id), {},
+              near.empty() ? "immure audit --list" : "did you mean " + std::string(near) + "?");
 }
 
 std::vector<const Rule*> askable(const Facts& facts) {

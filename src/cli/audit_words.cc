@@ -114,16 +114,6 @@ std::vector<std::string_view> audit_flags() {
   return out;
 }
 
-Result<const Rule*> rule_named(std::string_view id) {
-  const Rule* rule = audit::find_rule(id);
-  if (rule != nullptr) return rule;
-  std::vector<std::string_view> names;
-  for (const Rule* one : audit::all_rules()) names.emplace_back(one->id);
-  const std::string_view near = nearest(id, names);
-  return fail(Code::kUsage, "there is no rule " + quoted(id), {},
-              near.empty() ? "immure audit --list" : "did you mean " + std::string(near) + "?");
-}
-
 Result<AuditWish> read_audit_wish(std::span<char* const> args) {
   AuditWish wish;
   wish.colour = isatty(1) == 1;
@@ -134,7 +124,7 @@ Result<AuditWish> read_audit_wish(std::span<char* const> args) {
   for (std::string_view word : flags.words) wish.targets.push_back({{}, std::string(word)});
   for (const auto* names : {&wish.only, &wish.skip})
     for (const std::string& name : *names)
-      if (auto rule = rule_named(name); !rule) return tl::unexpected<Error>(std::move(rule.error()));
+      if (auto rule = audit::rule_named(name); !rule) return tl::unexpected<Error>(std::move(rule.error()));
   IMMURE_TRY(check_outputs(wish));
   if (!wish.list && wish.explain.empty() && !wish.help && wish.targets.empty())
     return fail(Code::kUsage, "audit needs something to audit", {},

@@ -36,7 +36,5 @@ Result<AuditWish> read_audit_wish(std::span<char* const> args);
 // Of `rules` those that --only and --skip leave.
 std::vector<const audit::Rule*> chosen_rules(const AuditWish& wish,
                                              const std::vector<const audit::Rule*>& rules);
-// A rule that somebody has named; kUsage, with the nearest one, when there is none.
-Result<const audit::Rule*> rule_named(std::string_view id);
 
 }  // namespace immure::cli

@@ -69,36 +69,6 @@ Result<int> list(const Wish& wish) {
   return 0;
 }
 
-Result<prove::Trial> trial_of(const Wish& wish) {
-  prove::Trial trial;
-  if (!wish.against.empty()) {
-    if (!wish.run_options.empty())
-      return fail(Code::kUsage, "--against goes with no option of immure run",
-                  quoted(wish.run_options.front()) + " is one", "put it into the command that is tried");
-    if (wish.against.starts_with("pid ")) {
-      auto pid = parse_u64(std::string_view(wish.against).substr(4));
-      if (!pid || *pid == 0 || *pid > kMostPid)
-        return fail(Code::kUsage, "--against " + quoted(wish.against) + " names no process", {},
-                    "--against pid 4711");
-      trial.like_process = static_cast<pid_t>(*pid);
-    } else {
-      auto words = prove::foreign_command(wish.against);
-      if (!words) return tl::unexpected<Error>(words.error());
-      trial.against = std::move(*words);
-    }
-  }
-  auto chosen = choose(wish);
-  if (!chosen) return tl::unexpected<Error>(chosen.error());
-  trial.probes = std::move(*chosen);
-  for (auto [place, name] : {std::pair{&trial.immure, "immure"}, std::pair{&trial.probe, "immure-probe"}}) {
-    auto path = own_program(name);
-    if (!path) return tl::unexpected<Error>(path.error());
-    *place = std::move(*path);
-  }
-  trial.run_options = wish.run_options;
-  return trial;
-}
-
 Result<std::optional<prove::Baseline>> baseline_of(const Wish& wish) {
   if (wish.baseline.empty()) return std::nullopt;
   auto text = read_file(wish.baseline);
@@ -154,6 +124,36 @@ Result<int> attack(const Wish& wish) {
 }
 
 }  // namespace
+
+Result<prove::Trial> trial_of(const Wish& wish) {
+  prove::Trial trial;
+  if (!wish.against.empty()) {
+    if (!wish.run_options.empty())
+      return fail(Code::kUsage, "--against goes with no option of immure run",
+                  quoted(wish.run_options.front()) + " is one", "put it into the command that is tried");
+    if (wish.against.starts_with("pid ")) {
+      auto pid = parse_u64(std::string_view(wish.against).substr(4));
+      if (!pid || *pid == 0 || *pid > kMostPid)
+        return fail(Code::kUsage, "--against " + quoted(wish.against) + " names no process", {},
+                    "--against pid 4711");
+      trial.like_process = static_cast<pid_t>(*pid);
+    } else {
+      auto words = prove::foreign_command(wish.against);
+      if (!words) return tl::unexpected<Error>(words.error());
+      trial.against = std::move(*words);
+    }
+  }
+  auto chosen = choose(wish);
+  if (!chosen) return tl::unexpected<Error>(chosen.error());
+  trial.probes = std::move(*chosen);
+  for (auto [place, name] : {std::pair{&trial.immure, "immure"}, std::pair{&trial.probe, "immure-probe"}}) {
+    auto path = own_program(name);
+    if (!path) return tl::unexpected<Error>(path.error());
+    *place = std::move(*path);
+  }
+  trial.run_options = wish.run_options;
+  return trial;
+}
 
 Result<int> prove(const Invocation& call) {
   auto wish = read_wish(call.args);

@@ -1,6 +1,8 @@
 // What an audit came to, in every form that is asked for.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,15 +14,60 @@ namespace immure::audit {
 struct Target {
   std::string kind;                // "root", "process", "host", "bwrap", "unit", …
   std::string name;                // "/srv/jail", "4711 (nginx)", as the user said it
-  std::string caller;              // "root", "tester (uid 1001)"
-  std::string kernel;              // "6.18.5"
+  std::string same;                // what names it the next time, too: "nginx"; empty: the name does
+  int pid = 0;                     // for {pid} of a fix; 0: it is no process
   std::vector<std::string> notes;  // what could not be looked at as a whole, one line each
+};
+
+// A finding that somebody has taken upon himself (suppress.h).
+struct Acceptance {
+  size_t finding = 0;  // place in Answers::findings()
+  std::string reason;
+  std::string until;  // "2027-01-31"; empty: for good
+};
+
+// What the battery of `immure prove` came to against the same jail, as far as an audit needs it.
+struct Battery {
+  struct Escape {
+    std::string id, category, technique;
+    std::vector<std::string> foretold_by;  // rules with a finding that predicts it; empty: none did
+  };
+  std::string against;  // "immure run --root /srv/jail", "pid 4711"
+  size_t attacks = 0, blocked = 0, exposed = 0, unsure = 0;
+  bool shows_something = false;  // something was blocked, and not more was unsure
+  std::vector<Escape> escaped;
+};
+
+// Something drawn as a tree: mounts, processes. Rows come after their parents.
+struct Branch {
+  int parent = -1;     // place of the row it hangs on; -1: a root of its own
+  std::string name;    // "/proc", "4711 nginx"; a jail's own words
+  std::string detail;  // "proc, rw,nosuid"
+};
+struct Picture {
+  std::string title;  // "Mounts"
+  std::vector<Branch> branches;
 };
 
 struct Audit {
   Target target;
+  std::vector<const Rule*> asked;  // whose facts were there, and that were not left out
   Answers answers;
+  std::vector<Acceptance> accepted;
+  std::optional<Battery> battery;
+  std::vector<Picture> pictures;
+};
+
+// Several that were asked for together; what they share.
+struct Audits {
+  std::vector<Audit> all;
+  std::string caller;              // "root", "tester (uid 1001)"
+  std::string kernel;              // "6.18.5"
+  std::vector<std::string> notes;  // of the asking itself: a suppression that suppresses nothing
   int64_t milliseconds = 0;
 };
+
+// Says of each escape which findings of the audit predicted it.
+void foretell(Battery& battery, const std::vector<Finding>& findings);
 
 }  // namespace immure::audit

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "audit/facts.h"
+#include "base/text.h"
 
 namespace immure::audit {
 namespace {
@@ -79,17 +80,33 @@ const Rule* find_rule(std::string_view id) {
   return nullptr;
 }
 
-Answers ask(const Facts& facts) {
+Result<const Rule*> rule_named(std::string_view id) {
+  const Rule* rule = find_rule(id);
+  if (rule != nullptr) return rule;
+  std::vector<std::string_view> names;
+  for (const Rule* one : all_rules()) names.emplace_back(one->id);
+  const std::string_view near = nearest(id, names);
+  return fail(Code::kUsage, "there is no rule " + quoted(id), {},
+              near.empty() ? "immure audit --list" : "did you mean " + std::string(near) + "?");
+}
+
+std::vector<const Rule*> askable(const Facts& facts) {
+  std::vector<const Rule*> out;
+  for (Look look : kAllLooks)
+    if (has(facts, look)) out.insert(out.end(), rules(look).begin(), rules(look).end());
+  return out;
+}
+
+Answers ask(const Facts& facts, std::span<const Rule* const> chosen) {
   Answers answers;
-  for (Look look : kAllLooks) {
-    if (!has(facts, look)) continue;
-    for (const Rule* rule : rules(look)) {
-      answers.asking(*rule);
-      rule->check(facts, answers);
-    }
+  for (const Rule* rule : chosen) {
+    answers.asking(*rule);
+    rule->check(facts, answers);
   }
   return answers;
 }
+
+Answers ask(const Facts& facts) { return ask(facts, askable(facts)); }
 
 const char* key(Severity severity) { return kSeverities[static_cast<size_t>(severity)]; }
 const char* key(Concern concern) { return kConcerns[static_cast<size_t>(concern)]; }

@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
+
 namespace immure::audit {
 
 struct Facts;
@@ -25,10 +27,13 @@ class Answers;
 
 // From harmless to a way out.
 enum class Severity : uint8_t { Advice, Low, Medium, High, Critical };
+inline constexpr int kSeverityCount = static_cast<int>(Severity::Critical) + 1;
 // Which of the three layers it is about.
 enum class Concern : uint8_t { Isolation, Privilege, Monitoring };
+inline constexpr int kConcernCount = static_cast<int>(Concern::Monitoring) + 1;
 // What facts a rule looks at: it is asked only when they are there.
 enum class Look : uint8_t { Tree, Process, Host, Described };
+inline constexpr int kLookCount = static_cast<int>(Look::Described) + 1;
 
 // What the score is made of (score.h): each rule's silence is evidence for one of these.
 enum class Point : uint8_t {
@@ -128,8 +133,13 @@ class Answers {
 std::span<const Rule* const> rules(Look look);
 std::vector<const Rule*> all_rules();
 const Rule* find_rule(std::string_view id);  // null: none
-// Asks all that the facts can answer.
-Answers ask(const Facts& facts);
+// A rule that somebody has named; kUsage, with the nearest one, when there is none.
+Result<const Rule*> rule_named(std::string_view id);
+// Those whose facts are there, in the order of the tables.
+std::vector<const Rule*> askable(const Facts& facts);
+// Asks these; facts must be there for each.
+Answers ask(const Facts& facts, std::span<const Rule* const> chosen);
+Answers ask(const Facts& facts);  // all that can be asked
 
 const char* key(Severity severity);  // "critical"
 const char* key(Concern concern);    // "isolation"

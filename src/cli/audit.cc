@@ -1,58 +1,172 @@
 #include "cli/audit.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
 #include <ctime>
-#include <memory>
 
 #include "audit/audit.h"
-#include "audit/facts.h"
-#include "audit/facts/host_state.h"
-#include "audit/facts/live.h"
-#include "audit/facts/tree.h"
+#include "audit/baseline.h"
+#include "audit/report.h"
+#include "audit/suppress.h"
+#include "base/file.h"
 #include "base/text.h"
+#include "cli/audit_prove.h"
+#include "cli/audit_targets.h"
+#include "cli/audit_text.h"
+#include "cli/audit_words.h"
+#include "cli/setting.h"
+#include "input/toml.h"
+#include "input/trusted_file.h"
 
 namespace immure::cli {
 namespace {
 
-constexpr Flags::Known kFlags[] = {{"--pid", true}, {"--host"}};
+constexpr std::string_view kUsage =
+    "usage: immure audit TARGET… [OPTION]…\n"
+    "Says what is wrong with a jail that exists, whoever made it, how bad it is, and\n"
+    "what mends it. Nothing is changed. Several targets are parts of one jail.\n";
+constexpr std::string_view kOptions =
+    "  -v, --verbose       evidence, reasons, every place, each point of the score\n"
+    "  --only RULES        these rules only, commas between; --skip RULES: all others\n"
+    "  --fail-on SEVERITY  status 1 from here on: critical, high, medium (when\n"
+    "                      nothing is said), low, advice; never\n"
+    "  --suppress FILE     findings that were accepted, with reason and last day\n"
+    "  --baseline FILE     what got worse and what got better since FILE, which is an\n"
+    "                      earlier --json\n"
+    "  --prove             attack the same jail, as immure prove does; an escape is 0\n"
+    "  --find-links        where else on the file system the files of the tree are\n"
+    "  --sarif FILE  --junit FILE  --html FILE\n"
+    "                      the report in that form as well; - is standard output\n"
+    "  --json              one document on standard output\n"
+    "  --list              the rules; with --json with all that is known of them\n"
+    "  --explain RULE      what a rule is about, why, and what mends it\n"
+    "  --colour  --no-colour\n"
+    "Status: 0 nothing found, 1 something of medium severity or worse, or an escape;\n"
+    "125 nothing could be looked at. With --baseline: 1 when something got worse.\n";
 
-std::string line_of(const immure::audit::Finding& finding) {
-  return std::string(key(finding.severity)) + "  " + finding.rule->id + "  " + printable(finding.where) +
-         "  " + printable(finding.evidence) + "\n";
+std::string help_text() {
+  std::string out(kUsage);
+  for (const TargetKind& one : target_kinds()) {
+    std::string words(one.flag);
+    if (!one.value.empty()) words += (words.empty() ? "" : " ") + std::string(one.value);
+    out += "  " + words + std::string(words.size() < 18 ? 20 - words.size() : 1, ' ') +
+           std::string(one.help) + "\n";
+  }
+  return out + std::string(kOptions);
+}
+
+audit::Audit ask(const AuditWish& wish, Gathered& jail, int64_t now) {
+  audit::Audit out;
+  const audit::Facts facts = jail.facts(now);
+  out.asked = chosen_rules(wish, audit::askable(facts));
+  out.answers = audit::ask(facts, out.asked);
+  out.target = jail.target;
+  return out;
+}
+
+Result<std::vector<audit::Suppression>> suppressions_of(const AuditWish& wish) {
+  if (wish.suppress.empty()) return std::vector<audit::Suppression>();
+  TrustedFile file{wish.suppress, wish.suppress, "file of suppressions", "--suppress", geteuid()};
+  auto text = read_trusted_file(file, kLongestProfile);
+  if (!text) return tl::unexpected<Error>(std::move(text.error()));
+  return audit::read_suppressions(*text, wish.suppress);
+}
+
+Result<std::optional<audit::Baseline>> baseline_of(const AuditWish& wish) {
+  if (wish.baseline.empty()) return std::nullopt;
+  auto text = read_file(wish.baseline);
+  if (!text) {
+    text.error().origin = "--baseline";
+    return tl::unexpected<Error>(std::move(text.error()));
+  }
+  auto baseline = audit::read_baseline(*text, wish.baseline);
+  if (!baseline) return tl::unexpected<Error>(std::move(baseline.error()));
+  return std::optional(std::move(*baseline));
+}
+
+Status write_reports(const AuditWish& wish, const audit::Audits& audits) {
+  if (wish.json) IMMURE_TRY(say(audit::report_json(audits)));
+  if (!wish.has_document())
+    IMMURE_TRY(say(audit_text(audits, {.colour = wish.colour, .verbose = wish.verbose})));
+  if (!wish.sarif.empty()) IMMURE_TRY(write_report(wish.sarif, audit::report_sarif(audits)));
+  if (!wish.junit.empty()) IMMURE_TRY(write_report(wish.junit, audit::report_junit(audits, wish.fail_on)));
+  return {};
+}
+
+bool fails(const AuditWish& wish, std::optional<audit::Severity> worst) {
+  return worst && *worst >= wish.fail_on && !wish.never_fail;
+}
+
+// What got worse counts from low on, unless somebody said from where.
+bool fails(const AuditWish& wish, const audit::Comparison& comparison) {
+  return std::any_of(comparison.worse.begin(), comparison.worse.end(),
+                     [&](const audit::Change& one) { return !wish.fail_on_said || fails(wish, one.now); });
+}
+
+Result<audit::Audits> look(const AuditWish& wish) {
+  const auto begin = std::chrono::steady_clock::now();
+  const int64_t now = time(nullptr);
+  auto suppressions = suppressions_of(wish);
+  if (!suppressions) return tl::unexpected<Error>(std::move(suppressions.error()));
+  auto jails = gather(wish);
+  if (!jails) return tl::unexpected<Error>(std::move(jails.error()));
+  if (wish.prove && jails->size() != 1)
+    return fail(Code::kUsage, "--prove attacks one jail", num(jails->size()) + " are audited", {});
+  audit::Audits out;
+  out.caller = caller_text();
+  out.kernel = kernel_release();
+  for (Gathered& jail : *jails) out.all.push_back(ask(wish, jail, now));
+  out.notes = audit::suppress(out.all, *suppressions, now);
+  if (wish.prove) {
+    auto battery = run_battery(jails->front());
+    if (!battery) return tl::unexpected<Error>(std::move(battery.error()));
+    audit::foretell(*battery, out.all.front().answers.findings());
+    out.all.front().battery = std::move(*battery);
+  }
+  out.milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
+  return out;
+}
+
+Result<int> report(const AuditWish& wish) {
+  IMMURE_TRY(check_report_files(wish));
+  auto baseline = baseline_of(wish);
+  if (!baseline) return tl::unexpected<Error>(std::move(baseline.error()));
+  auto audits = look(wish);
+  if (!audits) return tl::unexpected<Error>(std::move(audits.error()));
+  IMMURE_TRY(write_reports(wish, *audits));
+  const bool escaped = std::any_of(audits->all.begin(), audits->all.end(), [](const audit::Audit& one) {
+    return one.battery && !one.battery->escaped.empty();
+  });
+  if (!*baseline) return escaped || fails(wish, audit::worst(*audits)) ? 1 : 0;
+  const audit::Comparison comparison = audit::compare(**baseline, audit::as_baseline(*audits));
+  IMMURE_TRY(tell(wish, audit::comparison_text(comparison, wish.baseline)));
+  return escaped || fails(wish, comparison) ? 1 : 0;
+}
+
+Result<int> list(const AuditWish& wish) {
+  const std::vector<const audit::Rule*> rules = chosen_rules(wish, audit::all_rules());
+  IMMURE_TRY(say(wish.json ? audit::list_json(rules) : audit::list_text(rules)));
+  return 0;
 }
 
 }  // namespace
 
 Result<int> audit(const Invocation& call) {
-  Flags flags{kFlags, "audit"};
-  IMMURE_TRY(flags.parse(call.args));
-  immure::audit::Facts facts;
-  facts.now = time(nullptr);
-  immure::audit::HostState host;
-  std::unique_ptr<immure::audit::Live> live;
-  immure::audit::Tree tree;
-  if (flags.has("--host")) {
-    host = immure::audit::look_at_host();
-    facts.host = &host;
-  } else if (flags.has("--pid")) {
-    auto pid = parse_u64(flags.value("--pid"));
-    if (!pid) return fail(Code::kUsage, "--pid takes a number", {}, "immure help audit");
-    auto seen = immure::audit::look_at_live(static_cast<int>(*pid));
-    if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
-    live = std::move(*seen);
-    facts.live = live.get();
-  } else if (flags.words.size() == 1) {
-    auto seen = immure::audit::look_at_tree(std::string(flags.words[0]));
-    if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
-    tree = std::move(*seen);
-    facts.tree = &tree;
-  } else {
-    return fail(Code::kUsage, "audit needs something to audit", {}, "a folder, --pid N or --host");
+  auto wish = read_audit_wish(call.args);
+  if (!wish) return tl::unexpected<Error>(std::move(wish.error()));
+  if (wish->help) {
+    IMMURE_TRY(say(help_text()));
+    return 0;
   }
-  const immure::audit::Answers answers = immure::audit::ask(facts);
-  std::string out;
-  for (const immure::audit::Finding& finding : answers.findings()) out += line_of(finding);
-  IMMURE_TRY(say(out));
-  return answers.findings().empty() ? 0 : 1;
+  if (wish->list) return list(*wish);
+  if (wish->explain.empty()) return report(*wish);
+  auto rule = audit::rule_named(wish->explain);
+  if (!rule) return tl::unexpected<Error>(std::move(rule.error()));
+  IMMURE_TRY(say(audit::explain_text(**rule)));
+  return 0;
 }
 
 }  // namespace immure::cli

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "audit/rule.h"
 #include "base/text.h"
 #include "cli/explain.h"
 #include "demo/demo.h"
@@ -91,12 +92,27 @@ Values attacks(Values::Kind kind) {
   return values;
 }
 
+Values rules(Values::Kind kind) {
+  Values values{kind, {}};
+  for (const audit::Rule* rule : audit::all_rules()) values.words.emplace_back(rule->id);
+  return values;
+}
+
+Values severities() {
+  Values values{Values::Kind::Words, {"never"}};
+  for (int i = 0; i < audit::kSeverityCount; ++i)
+    values.words.emplace_back(audit::key(static_cast<audit::Severity>(i)));
+  return values;
+}
+
 // Of a flag that is a verb's own.
 Values values_of_flag(const Verb& verb, std::string_view flag) {
   if (has_word(verb.file_flags, flag)) return {Values::Kind::Files, {}};
+  const Values::Kind kind = flag == "--explain" ? Values::Kind::Words : Values::Kind::List;
+  const bool names_rows = flag == "--only" || flag == "--skip" || flag == "--explain";
+  if (verb.name == "audit") return names_rows ? rules(kind) : flag == "--fail-on" ? severities() : Values();
   if (verb.name != "prove") return {};
-  if (flag == "--only" || flag == "--skip") return attacks(Values::Kind::List);
-  if (flag == "--explain") return attacks(Values::Kind::Words);
+  if (names_rows) return attacks(kind);
   Values values;
   if (flag != "--against") return values;
   values.kind = Values::Kind::Words;
@@ -159,6 +175,18 @@ std::vector<std::pair<std::string, std::string>> grouped(const Verb& verb) {
   return groups;
 }
 
+// Jails and folders, when it is no flag's value.
+std::string bash_targets(const Verb& verb) {
+  std::string values;
+  for (const auto& [value_flags, action] : grouped(verb)) values += "    " + value_flags + ") " + action + "; return ;;\n";
+  std::string files(verb.file_flags), others(verb.value_flags);
+  std::replace(files.begin(), files.end(), ' ', '|');
+  std::replace(others.begin(), others.end(), ' ', '|');
+  return "case $prev in\n" + values + "    " + files + ") _immure_files; return ;;\n    " + others +
+         ") COMPREPLY=(); return ;;\n    esac\n    _immure_words \"" + std::string(verb.flags) +
+         " $(immure ps --names 2>/dev/null)\"; compopt -o filenames; COMPREPLY+=($(compgen -d -- \"$cur\"))";
+}
+
 std::string bash_verb(const Verb& verb) {
   std::string flags = "_immure_words '" + std::string(verb.flags) + "'";
   switch (verb.completes) {
@@ -172,6 +200,7 @@ std::string bash_verb(const Verb& verb) {
              std::string(verb.value_flags) + "'";
     }
     case Completes::Jails: return "_immure_words \"" + std::string(verb.flags) + " $(immure ps --names 2>/dev/null)\"";
+    case Completes::Targets: return bash_targets(verb);
     case Completes::Profiles:
       return "_immure_words \"" + std::string(verb.flags) + " $(immure policy list --names 2>/dev/null)\"; _immure_more_files";
     case Completes::Shells: return "_immure_words 'bash zsh fish'";
@@ -226,6 +255,7 @@ std::string zsh_verb(const Verb& verb) {
     case Completes::Nothing: return flags.empty() ? ":" : "compadd --" + flags;
     case Completes::RunOptions: return "_immure_run" + zsh_flags(verb);
     case Completes::Jails: return "compadd --" + flags + " ${(f)\"$(immure ps --names 2>/dev/null)\"}";
+    case Completes::Targets: return "_arguments -S" + zsh_flags(verb) + " '*:target:_immure_targets'";
     case Completes::Profiles: return "compadd --" + flags + "; _immure_profiles";
     case Completes::Shells: return "compadd -- bash zsh fish";
     case Completes::Terms: return "compadd -- " + terms();
@@ -252,6 +282,7 @@ std::string fish_verb(const Verb& verb) {
   switch (verb.completes) {
     case Completes::Nothing: case Completes::RunOptions: return "";
     case Completes::Jails: return "(immure ps --names 2>/dev/null)";
+    case Completes::Targets: return "(immure ps --names 2>/dev/null) (__fish_complete_directories)";
     case Completes::Profiles: return "(immure policy list --names 2>/dev/null)";
     case Completes::Shells: return "bash zsh fish";
     case Completes::Terms: return terms();
@@ -332,6 +363,7 @@ std::string zsh_completion() {
   return "#compdef immure\n"
          "# zsh completion of immure: immure completion zsh > ~/.zfunc/_immure\n"
          "_immure_profiles() { compadd -- ${(f)\"$(immure policy list --names 2>/dev/null)\"}; _files }\n"
+         "_immure_targets() { compadd -- ${(f)\"$(immure ps --names 2>/dev/null)\"}; _files -/ }\n"
          "_immure_run() {\n"
          "  _arguments -S \"$@\" \\\n" + specs + "    '*::command:_normal'\n"
          "}\n"

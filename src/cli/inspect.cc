@@ -194,6 +194,8 @@ void files_json(JsonWriter& json, const Inspection& p) {
   json.end_array();
 }
 
+}  // namespace
+
 Result<int> parse_pid(std::string_view text) {
   if (text == "self") return static_cast<int>(getpid());
   auto pid = parse_u64(text);
@@ -212,8 +214,6 @@ Result<int> program_of(std::string_view name) {
       children ? parse_u64(std::string_view(*children).substr(0, children->find(' '))) : std::nullopt;
   return child && *child <= INT32_MAX ? static_cast<int>(*child) : state->init.pid;
 }
-
-}  // namespace
 
 std::string inspect_json(const Inspection& p) {
   JsonWriter json;

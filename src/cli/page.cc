@@ -5,7 +5,7 @@
 namespace immure::cli {
 namespace {
 
-constexpr size_t kMarkWidth = 6, kNameWidth = 22, kPairWidth = 16;
+constexpr size_t kNameWidth = 22, kPairWidth = 16;
 
 // How many columns a text takes: a continuation byte of UTF-8 takes none. Wide characters are not in these
 // tables.
@@ -75,22 +75,22 @@ void Page::wrapped(std::string_view text, size_t column, size_t used) {
 void Page::lead(Mark mark, std::string_view word) {
   out_ += "  ";
   if (colour_) out_ += colour_of(mark);
-  out_ += padded(word, kMarkWidth);
+  out_ += padded(word, mark_width_);
   if (colour_ && mark != Mark::None) out_ += "\033[0m";
 }
 
 void Page::marked(Mark mark, std::string_view word, std::string_view text) {
-  column_ = 2 + kMarkWidth;
+  column_ = 2 + mark_width_;
   lead(mark, word);
   wrapped(text, column_, column_);
 }
 
 void Page::row(Mark mark, std::string_view word, std::string_view name, std::string_view value) {
-  column_ = 2 + kMarkWidth + kNameWidth;
+  column_ = 2 + mark_width_ + kNameWidth;
   lead(mark, word);
   std::string label = padded(printable(name), kNameWidth);
   out_ += label;
-  wrapped(value, column_, 2 + kMarkWidth + columns(label));
+  wrapped(value, column_, 2 + mark_width_ + columns(label));
 }
 
 void Page::pair(std::string_view name, std::string_view value) {

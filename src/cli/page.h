@@ -12,7 +12,9 @@ enum class Mark : uint8_t { None, Good, Note, Bad };
 
 class Page {
  public:
-  explicit Page(bool colour, size_t width = 80) : colour_(colour), width_(width) {}
+  // `mark_width`: columns of a row's first word, with the blank behind it.
+  explicit Page(bool colour, size_t width = 80, size_t mark_width = 6)
+      : colour_(colour), width_(width), mark_width_(mark_width) {}
   void heading(std::string_view text);
   // "  ok    name                  value", the value wrapped in its own column.
   void row(Mark mark, std::string_view word, std::string_view name, std::string_view value);
@@ -34,7 +36,7 @@ class Page {
   void lead(Mark mark, std::string_view word);
   void wrapped(std::string_view text, size_t column, size_t used);
   bool colour_;
-  size_t width_;
+  size_t width_, mark_width_;
   size_t column_ = 0;  // of the values of the last row
   std::string out_;
 };

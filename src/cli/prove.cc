@@ -1,16 +1,12 @@
 #include "cli/prove.h"
 
-#include <pwd.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <optional>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/programs.h"
-#include "cli/prove_files.h"
 #include "cli/prove_words.h"
+#include "cli/setting.h"
 #include "prove/ablation.h"
 #include "prove/baseline.h"
 #include "prove/foreign.h"
@@ -54,12 +50,8 @@ constexpr uint64_t kMostPid = 1U << 22;  // PID_MAX_LIMIT of 64-bit kernels
 
 prove::Subject subject_of(const Wish& wish) {
   prove::Subject subject;
-  utsname host{};
-  uname(&host);
-  subject.kernel = host.release;
-  const passwd* user = getpwuid(geteuid());
-  subject.caller =
-      std::string(user == nullptr ? "nobody known" : user->pw_name) + " (uid " + num(geteuid()) + ")";
+  subject.kernel = kernel_release();
+  subject.caller = caller_text();
   if (!wish.against.empty()) {
     subject.jail = wish.against;
   } else if (wish.run_options.empty()) {
@@ -76,6 +68,62 @@ Result<int> list(const Wish& wish) {
   IMMURE_TRY(say(wish.json ? prove::list_json(*chosen) : prove::list_text(*chosen)));
   return 0;
 }
+
+Result<std::optional<prove::Baseline>> baseline_of(const Wish& wish) {
+  if (wish.baseline.empty()) return std::nullopt;
+  auto text = read_file(wish.baseline);
+  if (!text) {
+    text.error().origin = "--baseline";
+    return tl::unexpected<Error>(text.error());
+  }
+  auto baseline = prove::read_baseline(*text, wish.baseline);
+  if (!baseline) return tl::unexpected<Error>(baseline.error());
+  return std::optional(std::move(*baseline));
+}
+
+Status write_files(const Wish& wish, const prove::Verdicts& verdicts, const prove::Subject& subject,
+                   std::string_view ablation) {
+  if (!wish.sarif.empty()) IMMURE_TRY(write_report(wish.sarif, prove::report_sarif(verdicts, subject)));
+  if (!wish.junit.empty()) IMMURE_TRY(write_report(wish.junit, prove::report_junit(verdicts, subject)));
+  if (!wish.html.empty()) IMMURE_TRY(write_report(wish.html, prove::report_html(verdicts, subject, ablation)));
+  return {};
+}
+
+Result<int> attack(const Wish& wish) {
+  IMMURE_TRY(check_report_files(wish));
+  auto baseline = baseline_of(wish);
+  if (!baseline) return tl::unexpected<Error>(baseline.error());
+  auto trial = trial_of(wish);
+  if (!trial) return tl::unexpected<Error>(trial.error());
+  auto verdicts = prove::run_trial(*trial);
+  if (!verdicts) return tl::unexpected<Error>(verdicts.error());
+  const prove::Subject subject = subject_of(wish);
+  if (wish.json) {
+    IMMURE_TRY(say(prove::report_json(*verdicts, subject)));
+  } else if (wish.jsonl) {
+    IMMURE_TRY(say(prove::report_jsonl(*verdicts, subject)));
+  } else if (!wish.has_document()) {
+    IMMURE_TRY(say(prove::report_text(*verdicts, subject, wish.colour)));
+  }
+  std::string ablation_section;
+  if (wish.ablate) {
+    auto ablation = prove::run_ablation(*trial, *verdicts);
+    if (!ablation) return tl::unexpected<Error>(ablation.error());
+    IMMURE_TRY(tell(wish, prove::ablation_text(*ablation)));
+    ablation_section = prove::ablation_section(*ablation);
+  }
+  IMMURE_TRY(write_files(wish, *verdicts, subject, ablation_section));
+  const std::string empty = prove::emptiness(*verdicts);
+  if (!*baseline) {
+    if (!empty.empty() && wish.has_document()) IMMURE_TRY(tell(wish, empty + ".\n"));
+    return verdicts->of(Verdict::Escaped) == 0 && empty.empty() ? 0 : 1;
+  }
+  const prove::Comparison comparison = prove::compare(**baseline, *verdicts, subject);
+  IMMURE_TRY(tell(wish, prove::comparison_text(comparison, wish.baseline)));
+  return comparison.worse.empty() ? 0 : 1;
+}
+
+}  // namespace
 
 Result<prove::Trial> trial_of(const Wish& wish) {
   prove::Trial trial;
@@ -106,59 +154,6 @@ Result<prove::Trial> trial_of(const Wish& wish) {
   trial.run_options = wish.run_options;
   return trial;
 }
-
-Result<std::optional<prove::Baseline>> baseline_of(const Wish& wish) {
-  if (wish.baseline.empty()) return std::nullopt;
-  auto text = read_file(wish.baseline);
-  if (!text) {
-    text.error().origin = "--baseline";
-    return tl::unexpected<Error>(text.error());
-  }
-  auto baseline = prove::read_baseline(*text, wish.baseline);
-  if (!baseline) return tl::unexpected<Error>(baseline.error());
-  return std::optional(std::move(*baseline));
-}
-
-// What a person reads: beside a document it goes to standard error.
-Status tell(const Wish& wish, std::string_view text) {
-  return wish.has_document() ? write_fd(2, text, "standard error") : say(text);
-}
-
-Result<int> attack(const Wish& wish) {
-  IMMURE_TRY(check_report_files(wish));
-  auto baseline = baseline_of(wish);
-  if (!baseline) return tl::unexpected<Error>(baseline.error());
-  auto trial = trial_of(wish);
-  if (!trial) return tl::unexpected<Error>(trial.error());
-  auto verdicts = prove::run_trial(*trial);
-  if (!verdicts) return tl::unexpected<Error>(verdicts.error());
-  const prove::Subject subject = subject_of(wish);
-  if (wish.json) {
-    IMMURE_TRY(say(prove::report_json(*verdicts, subject)));
-  } else if (wish.jsonl) {
-    IMMURE_TRY(say(prove::report_jsonl(*verdicts, subject)));
-  } else if (!wish.has_document()) {
-    IMMURE_TRY(say(prove::report_text(*verdicts, subject, wish.colour)));
-  }
-  std::string ablation_section;
-  if (wish.ablate) {
-    auto ablation = prove::run_ablation(*trial, *verdicts);
-    if (!ablation) return tl::unexpected<Error>(ablation.error());
-    IMMURE_TRY(tell(wish, prove::ablation_text(*ablation)));
-    ablation_section = prove::ablation_section(*ablation);
-  }
-  IMMURE_TRY(write_report_files(wish, *verdicts, subject, ablation_section));
-  const std::string empty = prove::emptiness(*verdicts);
-  if (!*baseline) {
-    if (!empty.empty() && wish.has_document()) IMMURE_TRY(tell(wish, empty + ".\n"));
-    return verdicts->of(Verdict::Escaped) == 0 && empty.empty() ? 0 : 1;
-  }
-  const prove::Comparison comparison = prove::compare(**baseline, *verdicts, subject);
-  IMMURE_TRY(tell(wish, prove::comparison_text(comparison, wish.baseline)));
-  return comparison.worse.empty() ? 0 : 1;
-}
-
-}  // namespace
 
 Result<int> prove(const Invocation& call) {
   auto wish = read_wish(call.args);

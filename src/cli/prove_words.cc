@@ -63,29 +63,6 @@ size_t words_of_run_option(std::span<char* const> args, size_t at) {
   return option != nullptr && option->takes == Takes::Value && at + 1 < args.size() ? 2 : 1;
 }
 
-// One document has standard output for itself, and a file holds one report.
-Status check_outputs(const Wish& wish) {
-  std::vector<std::string_view> asking;
-  if (wish.json) asking.emplace_back("--json");
-  if (wish.jsonl) asking.emplace_back("--jsonl");
-  const std::pair<std::string_view, const std::string&> files[] = {
-      {"--sarif", wish.sarif}, {"--junit", wish.junit}, {"--html", wish.html}};
-  for (const auto& [name, file] : files)
-    if (file == "-") asking.push_back(name);
-  if (asking.size() > 1)
-    return fail(Code::kUsage, "standard output is asked for twice",
-                "by " + std::string(asking[0]) + " and by " + std::string(asking[1]),
-                "name a file for one of them");
-  for (size_t i = 0; i < std::size(files); ++i)
-    for (size_t j = 0; j < i; ++j)
-      if (!files[i].second.empty() && files[i].second == files[j].second)
-        return fail(
-            Code::kUsage,
-            std::string(files[j].first) + " and " + std::string(files[i].first) + " name the same file",
-            quoted(files[i].second), "name another for one of them");
-  return {};
-}
-
 bool is_category(std::string_view word) {
   for (int i = 0; i < probes::kCategoryCount; ++i)
     if (word == probes::key(static_cast<probes::Category>(i))) return true;

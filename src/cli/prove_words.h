@@ -7,19 +7,16 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/report_files.h"
 #include "prove/report.h"
 
 namespace immure::cli {
 
-struct Wish {
+struct Wish : ReportFiles {
   std::vector<std::string> only, skip, run_options;
   std::string against, explain;    // empty: not asked for
-  std::string sarif, junit, html;  // files to write; "-": standard output
   std::string baseline;            // a file to compare with
-  bool list = false, ablate = false, json = false, jsonl = false, colour = false, help = false;
-
-  // What stands on standard output: a document for a program, or what a person reads?
-  bool has_document() const { return json || jsonl || sarif == "-" || junit == "-" || html == "-"; }
+  bool list = false, ablate = false, colour = false, help = false;
 };
 
 // kUsage for what does not go together. Other words than its own are options of `immure run` and are not

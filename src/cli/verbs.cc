@@ -42,7 +42,7 @@ constexpr Verb kVerbs[] = {
     {"freeze", "NAME…", "stop all of a jail's processes", "", Completes::Jails, freeze,
      "By the jail's control group where that is one of version 2; else by SIGSTOP to\neach process, which a "
      "SIGCONT from inside can undo. immure thaw lets them go on.\n"},
-    {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw},
+    {"thaw", "NAME…", "let them go on", "", Completes::Jails, thaw, {}, {}, {}, true},
     {"build",
      "DIR [PROGRAM]… [OPTION]… [--for CMD…]",
      "a root with what programs need, and nothing else",
@@ -65,8 +65,16 @@ constexpr Verb kVerbs[] = {
      {},
      "--sarif --junit --html --baseline",
      "--against --only --skip --explain"},
-    {"audit", "DIR | --pid N | --host", "every way out of a jail that exists", "--pid --host", Completes::Nothing,
-     audit},
+    {"audit",
+     "TARGET… [OPTION]…",
+     "what is wrong with a jail that exists, whoever made it",
+     "--pid --host --only --skip --explain --sarif --junit --html --baseline --suppress --fail-on --list --prove "
+     "--find-links --json --verbose --colour --no-colour --help",
+     Completes::Targets,
+     audit,
+     {},
+     "--sarif --junit --html --baseline --suppress",
+     "--pid --only --skip --explain --fail-on"},
     {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
      Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
@@ -105,9 +113,13 @@ const Verb* find_verb(std::string_view name) {
 std::string overview() {
   std::string out =
       "usage: immure VERB [ARGUMENT]…\nBuilds a jail, runs a program in it, and says what holds it.\n\n";
-  for (const Verb& verb : kVerbs) {
-    out += "  " + std::string(verb.name) + std::string(kHelpAt - 2 - verb.name.size(), ' ');
-    out += std::string(verb.help) + "\n";
+  for (size_t i = 0; i < std::size(kVerbs);) {
+    std::string names(kVerbs[i].name), help(kVerbs[i].help);
+    for (++i; i < std::size(kVerbs) && kVerbs[i].beside; ++i) {
+      names += "  " + std::string(kVerbs[i].name);
+      help += ", " + std::string(kVerbs[i].help);
+    }
+    out += "  " + names + std::string(kHelpAt - 2 - names.size(), ' ') + help + "\n";
   }
   return out +
          "\n"
@@ -120,7 +132,7 @@ namespace {
 
 // These have a longer page of their own.
 bool has_own_help(const Verb& verb) {
-  constexpr std::string_view kOwn[] = {"run", "exec", "prove", "demo", "explain", "doctor", "inspect"};
+  constexpr std::string_view kOwn[] = {"run", "exec", "prove", "audit", "demo", "explain", "doctor", "inspect"};
   return std::find(std::begin(kOwn), std::end(kOwn), verb.name) != std::end(kOwn);
 }
 

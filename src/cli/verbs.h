@@ -19,8 +19,8 @@ struct Invocation {
   int first_index = 2;          // the place of args[0] on the command line, for origins
 };
 
-// What completion offers behind a verb, besides its flags.
-enum class Completes : uint8_t { Nothing, RunOptions, Jails, Profiles, Shells, Terms, Verbs, Demos };
+// What completion offers behind a verb, besides its flags. Targets: jails and folders.
+enum class Completes : uint8_t { Nothing, RunOptions, Jails, Targets, Profiles, Shells, Terms, Verbs, Demos };
 
 struct Verb {
   std::string_view name;
@@ -32,6 +32,7 @@ struct Verb {
   std::string_view details = {};          // further lines of its page
   std::string_view file_flags = {};       // those of `flags` that a file follows
   std::string_view value_flags = {};      // those that something else follows
+  bool beside = false;                    // in the overview on the line of the verb before
 };
 
 std::span<const Verb> verbs();

@@ -2,6 +2,7 @@
 
 #include <cctype>
 
+#include "base/markdown.h"
 #include "base/text.h"
 #include "probes/consent.h"
 #include "prove/report.h"
@@ -24,28 +25,6 @@ constexpr char kHead[] =
     "\n"
     "All attacks are harmless but those of the last category, which do what they are about: they run in no\n"
     "machine but one that is thrown away afterwards, as its kernel's command line says.\n";
-
-// A text may hold what Markdown takes for markup: <dev>, *_socket, [vdso].
-std::string as_text(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (std::string_view("\\`*_[]<>|#~").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
-// The link that hosts of Markdown make of a heading.
-std::string anchor(std::string_view heading) {
-  std::string out;
-  for (char c : heading) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-')
-      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    else if (c == ' ')
-      out += '-';
-  }
-  return out;
-}
 
 size_t count_of(Category category) {
   size_t n = 0;
@@ -87,9 +66,9 @@ std::string control_in_markdown(const Probe& probe) {
 }
 
 std::string section_of(const Probe& probe) {
-  std::string out = "\n### " + std::string(probe.id) + "\n\n**" + as_text(probe.technique) + "**\n\n" +
-                    as_text(probe.about) + "\n\n";
-  out += "- Source: " + as_text(probe.reference) + "\n- Stopped by: " + layers_text(probe.stopped_by) +
+  std::string out = "\n### " + std::string(probe.id) + "\n\n**" + markdown_text(probe.technique) + "**\n\n" +
+                    markdown_text(probe.about) + "\n\n";
+  out += "- Source: " + markdown_text(probe.reference) + "\n- Stopped by: " + layers_text(probe.stopped_by) +
          "\n- Control: " + control_in_markdown(probe) + "\n- Proof: " + proof_text(probe) + "\n";
   std::string where = where_text(probe);
   return where.empty() ? out : out + "- Where: " + where + "\n";
@@ -102,7 +81,7 @@ std::string probes_page() {
   out += "\n| category | `--only` | attacks |\n|---|---|---|\n";
   for (int c = 0; c < probes::kCategoryCount; ++c) {
     const auto category = static_cast<Category>(c);
-    out += "| [" + std::string(name(category)) + "](#" + anchor(name(category)) + ") | `" + key(category) +
+    out += "| [" + std::string(name(category)) + "](#" + markdown_anchor(name(category)) + ") | `" + key(category) +
            "` | " + num(count_of(category)) + " |\n";
   }
   out += "| all | | " + num(probes::count()) + " |\n";
@@ -113,7 +92,7 @@ std::string probes_page() {
     out += "\n## " + heading + "\n\n";
     for (auto group : probes::groups(category))
       for (const Probe& probe : group)
-        out += "- [" + std::string(probe.id) + "](#" + probe.id + "): " + as_text(probe.technique) + "\n";
+        out += "- [" + std::string(probe.id) + "](#" + probe.id + "): " + markdown_text(probe.technique) + "\n";
     for (auto group : probes::groups(category))
       for (const Probe& probe : group) out += section_of(probe);
   }

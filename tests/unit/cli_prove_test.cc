@@ -7,7 +7,6 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "cli/prove_files.h"
 #include "cli/prove_words.h"
 
 namespace immure::cli {

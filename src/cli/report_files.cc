@@ -1,4 +1,4 @@
-#include "cli/prove_files.h"
+#include "cli/report_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -86,21 +87,41 @@ Status write_named(const std::string& path, std::string_view text) {
   return write_fd(fd.get(), text, path);
 }
 
-Status check_report_files(const Wish& wish) {
-  IMMURE_TRY(check_named("--sarif", wish.sarif));
-  IMMURE_TRY(check_named("--junit", wish.junit));
-  return check_named("--html", wish.html);
+Status check_outputs(const ReportFiles& asked) {
+  std::vector<std::string_view> asking;
+  if (asked.json) asking.emplace_back("--json");
+  if (asked.jsonl) asking.emplace_back("--jsonl");
+  const std::pair<std::string_view, const std::string&> files[] = {
+      {"--sarif", asked.sarif}, {"--junit", asked.junit}, {"--html", asked.html}};
+  for (const auto& [name, file] : files)
+    if (file == "-") asking.push_back(name);
+  if (asking.size() > 1)
+    return fail(Code::kUsage, "standard output is asked for twice",
+                "by " + std::string(asking[0]) + " and by " + std::string(asking[1]),
+                "name a file for one of them");
+  for (size_t i = 0; i < std::size(files); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (!files[i].second.empty() && files[i].second == files[j].second)
+        return fail(
+            Code::kUsage,
+            std::string(files[j].first) + " and " + std::string(files[i].first) + " name the same file",
+            quoted(files[i].second), "name another for one of them");
+  return {};
 }
 
-Status write_report_files(const Wish& wish, const prove::Verdicts& verdicts, const prove::Subject& subject,
-                          std::string_view ablation) {
-  auto write = [](const std::string& file, const std::string& text) {
-    return file == "-" ? say(text) : write_named(file, text);
-  };
-  if (!wish.sarif.empty()) IMMURE_TRY(write(wish.sarif, prove::report_sarif(verdicts, subject)));
-  if (!wish.junit.empty()) IMMURE_TRY(write(wish.junit, prove::report_junit(verdicts, subject)));
-  if (!wish.html.empty()) IMMURE_TRY(write(wish.html, prove::report_html(verdicts, subject, ablation)));
-  return {};
+Status check_report_files(const ReportFiles& files) {
+  IMMURE_TRY(check_named("--sarif", files.sarif));
+  IMMURE_TRY(check_named("--junit", files.junit));
+  return check_named("--html", files.html);
+}
+
+Status write_report(const std::string& file, std::string_view text) {
+  if (file.empty()) return {};
+  return file == "-" ? say(text) : write_named(file, text);
+}
+
+Status tell(const ReportFiles& files, std::string_view text) {
+  return files.has_document() ? write_fd(2, text, "standard error") : say(text);
 }
 
 }  // namespace immure::cli

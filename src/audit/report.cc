@@ -1,0 +1,133 @@
+#include "audit/report.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+
+namespace immure::audit {
+namespace {
+
+// What a shell takes as it is.
+bool is_plain(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%^";
+  return !text.empty() && text.front() != '-' && text.find_first_not_of(kPlain) == std::string_view::npos;
+}
+
+std::string in_octal(unsigned char byte) {
+  std::string out = "\\000";
+  for (size_t i = 3; i > 0; --i, byte = static_cast<unsigned char>(byte >> 3))
+    out[i] = static_cast<char>('0' + (byte & 7));
+  return out;
+}
+
+// A path that no program takes for an option.
+std::string as_path(const std::string& path) { return path.starts_with('-') ? "./" + path : path; }
+
+}  // namespace
+
+std::string shell_word(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
+  if (printable(text) == text) return quoted(text);
+  std::string out = "$'";
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\'' || c == '\\')
+      out += std::string("\\") + c;
+    else
+      out += byte < 0x20 || byte >= 0x7f ? in_octal(byte) : std::string(1, c);
+  }
+  return out + "'";
+}
+
+std::string fix_command(const Finding& finding, const Target& target) {
+  // In one pass, so that a name that holds "{value}" stays a name.
+  std::string out;
+  std::string_view rest = finding.rule->fix;
+  const std::pair<std::string_view, std::string> words[] = {
+      {"{path}", shell_word(as_path(finding.path.empty() ? finding.where : finding.path))},
+      {"{pid}", num_signed(target.pid)},
+      {"{value}", shell_word(finding.value)},
+  };
+  while (!rest.empty()) {
+    const auto* word = std::find_if(std::begin(words), std::end(words),
+                                    [&](const auto& one) { return rest.starts_with(one.first); });
+    if (word == std::end(words)) {
+      out += rest.front();
+      rest.remove_prefix(1);
+    } else {
+      out += word->second;
+      rest.remove_prefix(word->first.size());
+    }
+  }
+  return out;
+}
+
+const Acceptance* accepted(const Audit& audit, size_t finding) {
+  auto found = std::find_if(audit.accepted.begin(), audit.accepted.end(),
+                            [&](const Acceptance& one) { return one.finding == finding; });
+  return found == audit.accepted.end() ? nullptr : &*found;
+}
+
+std::optional<Severity> worst(const Audits& audits) {
+  std::optional<Severity> out;
+  for (const Audit& audit : audits.all)
+    for (size_t i = 0; i < audit.answers.findings().size(); ++i) {
+      const Severity severity = audit.answers.findings()[i].severity;
+      if ((!out || severity > *out) && accepted(audit, i) == nullptr) out = severity;
+    }
+  return out;
+}
+
+std::vector<Outcome> outcomes(const Audit& audit) {
+  std::map<const Rule*, size_t> place;
+  std::vector<Outcome> out;
+  for (const Rule* rule : audit.asked) {
+    place.emplace(rule, out.size());
+    out.push_back({rule, Answers::State::Unasked, {}, {}});
+  }
+  for (const Answers::Answer& answer : audit.answers.answers()) {
+    auto at = place.find(answer.rule);
+    if (at == place.end() || out[at->second].state == Answers::State::Unknown) continue;
+    out[at->second].state = answer.state;
+    out[at->second].why = answer.why;
+  }
+  for (size_t i = 0; i < audit.answers.findings().size(); ++i)
+    if (auto at = place.find(audit.answers.findings()[i].rule); at != place.end())
+      out[at->second].findings.push_back(i);
+  return out;
+}
+
+std::vector<std::string> references(const Rule& rule) {
+  std::vector<std::string> out;
+  for (std::string_view one : split(rule.reference, ';'))
+    if (!trim(one).empty()) out.emplace_back(trim(one));
+  return out;
+}
+
+std::vector<size_t> by_severity(const Audit& audit) {
+  std::vector<size_t> out(audit.answers.findings().size());
+  for (size_t i = 0; i < out.size(); ++i) out[i] = i;
+  std::stable_sort(out.begin(), out.end(), [&](size_t a, size_t b) {
+    return audit.answers.findings()[a].severity > audit.answers.findings()[b].severity;
+  });
+  return out;
+}
+
+void foretell(Battery& battery, const std::vector<Finding>& findings) {
+  for (Battery::Escape& escape : battery.escaped) {
+    escape.foretold_by.clear();
+    for (const Finding& finding : findings) {
+      const std::vector<std::string_view> words = split(finding.rule->predicts, ' ');
+      const bool predicted = std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+        return word == escape.id || word == escape.category;
+      });
+      auto& by = escape.foretold_by;
+      if (predicted && std::find(by.begin(), by.end(), finding.rule->id) == by.end())
+        by.emplace_back(finding.rule->id);
+    }
+  }
+}
+
+}  // namespace immure::audit

@@ -1,0 +1,135 @@
+#include "cli/audit_targets.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/inspect.h"
+#include "cli/jail_state.h"
+
+namespace immure::cli {
+namespace {
+
+using audit::Look;
+
+constexpr std::string_view kAll = "--all";
+
+Status gather_live(int pid, Gathered& into) {
+  auto seen = audit::look_at_live(pid);
+  if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
+  into.live = std::move(*seen);
+  into.target.pid = pid;
+  into.against = "pid " + num_signed(pid);
+  return {};
+}
+
+Status gather_folder(const AuditWish&, const std::string& value, Gathered& into) {
+  auto seen = audit::look_at_tree(value);
+  if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
+  into.tree = std::make_unique<audit::Tree>(std::move(*seen));
+  into.target.name = value;
+  into.run_options = {"--root", value};
+  return {};
+}
+
+Status gather_pid(const AuditWish&, const std::string& value, Gathered& into) {
+  auto pid = parse_pid(value);
+  if (!pid) {
+    pid.error().origin = "--pid";
+    return tl::unexpected<Error>(std::move(pid.error()));
+  }
+  IMMURE_TRY(gather_live(*pid, into));
+  into.target.same = into.live->process.name;
+  into.target.name = num_signed(*pid) + " (" + into.live->process.name + ")";
+  return {};
+}
+
+Status gather_jail(const AuditWish&, const std::string& value, Gathered& into) {
+  auto pid = program_of(value);
+  if (!pid) return tl::unexpected<Error>(std::move(pid.error()));
+  IMMURE_TRY(gather_live(*pid, into));
+  into.target.name = value;
+  return {};
+}
+
+Status gather_host(const AuditWish&, const std::string&, Gathered& into) {
+  into.host = std::make_shared<const audit::HostState>(audit::look_at_host());
+  into.target.name = "this host";
+  return {};
+}
+
+// In the order of the help.
+constexpr TargetKind kKinds[] = {
+    {"", true, "root", "DIR", "a folder that is, or shall be, the root of a jail", Look::Tree, gather_folder},
+    {"", true, "jail", "NAME", "a running jail of immure's", Look::Process, gather_jail},
+    {"--pid", true, "process", "N", "a running process, whoever started it", Look::Process, gather_pid},
+    {"--host", false, "host", "", "the machine's own settings", Look::Host, gather_host},
+};
+
+bool is_folder(const std::string& word) {
+  struct stat there {};
+  return word.find('/') != std::string::npos || (stat(word.c_str(), &there) == 0 && S_ISDIR(there.st_mode));
+}
+
+// A word of its own is a folder when there is one, else the name of a jail.
+const TargetKind& kind_of(const AuditWish::Said& said) {
+  const std::string_view kind = is_folder(said.value) ? "root" : "jail";
+  return *std::find_if(std::begin(kKinds), std::end(kKinds), [&](const TargetKind& one) {
+    return one.flag == said.flag && (!said.flag.empty() || one.kind == kind);
+  });
+}
+
+std::string shown(const AuditWish::Said& said) {
+  return said.flag.empty() ? quoted(said.value)
+                           : std::string(said.flag) + (said.value.empty() ? "" : " " + quoted(said.value));
+}
+
+// A running process is not looked at beside a description: which of them would be the jail?
+Look part_of(Look look) { return look == Look::Described ? Look::Process : look; }
+
+void name_it(Gathered& jail, const audit::Target& part) {
+  audit::Target& whole = jail.target;
+  if (whole.kind.empty()) {
+    whole = part;
+    return;
+  }
+  whole.kind += ", " + part.kind;
+  whole.name += ", " + part.name;
+  if (!part.same.empty() || !whole.same.empty())
+    whole.same += (whole.same.empty() ? "" : ", ") + (part.same.empty() ? part.name : part.same);
+  if (part.pid != 0) whole.pid = part.pid;
+}
+
+}  // namespace
+
+audit::Facts Gathered::facts(int64_t now) const {
+  return {
+      .tree = tree.get(), .live = live.get(), .host = host.get(), .described = described.get(), .now = now};
+}
+
+std::span<const TargetKind> target_kinds() { return kKinds; }
+
+Result<std::vector<Gathered>> gather(const AuditWish& wish) {
+  std::vector<Gathered> out(1);
+  Gathered& jail = out.front();
+  std::vector<std::pair<Look, std::string>> seen;
+  for (const AuditWish::Said& said : wish.targets) {
+    const TargetKind& kind = kind_of(said);
+    for (const auto& [look, words] : seen)
+      if (look == part_of(kind.look))
+        return fail(Code::kUsage, shown(said) + " and " + words + " are the same part of a jail",
+                    "one audit is of one jail", "audit one after the other");
+    seen.emplace_back(part_of(kind.look), shown(said));
+    const audit::Target before = std::move(jail.target);
+    jail.target = {};
+    jail.target.kind = kind.kind;
+    IMMURE_TRY(kind.gather(wish, said.value, jail));
+    const audit::Target part = std::move(jail.target);
+    jail.target = before;
+    name_it(jail, part);
+  }
+  return out;
+}
+
+}  // namespace immure::cli

@@ -1,0 +1,260 @@
+#include "cli/audit_text.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "audit/report.h"
+#include "audit/score.h"
+#include "base/text.h"
+#include "cli/page.h"
+
+namespace immure::cli {
+namespace {
+
+using audit::Audit;
+using audit::Concern;
+using audit::Finding;
+using audit::Rule;
+using audit::Severity;
+
+constexpr size_t kMarkWidth = 10;   // "critical" and a gap
+constexpr size_t kNamedPlaces = 3;  // of findings that are alike
+
+Mark mark_of(Severity severity) {
+  switch (severity) {
+    case Severity::Critical:
+    case Severity::High: return Mark::Bad;
+    case Severity::Medium:
+    case Severity::Low: return Mark::Note;
+    case Severity::Advice: return Mark::None;
+  }
+  return Mark::None;
+}
+
+// Findings of one rule and severity, which are told together.
+struct Group {
+  Severity severity;
+  const Rule* rule;
+  std::vector<size_t> findings;
+};
+
+// The worst first; of equals, what was asked first.
+std::vector<Group> groups(const Audit& audit, Concern concern) {
+  std::vector<Group> out;
+  std::map<std::pair<Severity, const Rule*>, size_t> place;
+  for (size_t at : audit::by_severity(audit)) {
+    const Finding& finding = audit.answers.findings()[at];
+    if (finding.rule->concern != concern || accepted(audit, at) != nullptr) continue;
+    auto [known, is_new] = place.try_emplace({finding.severity, finding.rule}, out.size());
+    if (is_new) out.push_back({finding.severity, finding.rule, {}});
+    out[known->second].findings.push_back(at);
+  }
+  return out;
+}
+
+std::string count_text(size_t n, const char* one, const char* many) {
+  return num(n) + " " + (n == 1 ? one : many);
+}
+
+// "2 critical, 1 high"; "nothing".
+std::string counts_text(const Audit& audit) {
+  std::string out;
+  for (int i = audit::kSeverityCount; i-- > 0;) {
+    size_t n = 0;
+    for (size_t f = 0; f < audit.answers.findings().size(); ++f)
+      if (audit.answers.findings()[f].severity == static_cast<Severity>(i) && accepted(audit, f) == nullptr)
+        ++n;
+    if (n > 0) out += (out.empty() ? "" : ", ") + num(n) + " " + key(static_cast<Severity>(i));
+  }
+  return out.empty() ? "nothing" : out;
+}
+
+std::string places_text(const Audit& audit, const Group& group) {
+  std::string out;
+  for (size_t i = 0; i < std::min(group.findings.size(), kNamedPlaces); ++i)
+    out += (i == 0 ? "" : ", ") + printable(audit.answers.findings()[group.findings[i]].where);
+  const size_t more = group.findings.size() - std::min(group.findings.size(), kNamedPlaces);
+  return more == 0 ? out : out + " and " + num(more) + " more";
+}
+
+void tell_fix(Page& page, const Audit& audit, const Finding& finding, size_t others) {
+  const std::string fix = fix_command(finding, audit.target);
+  if (!fix.empty())
+    page.whole(others == 0 ? "fix" : "fix (of the first)", fix);
+  else if (finding.rule->advice[0] != '\0')
+    page.detail("do", finding.rule->advice);
+}
+
+void tell_group(Page& page, const Audit& audit, const Group& group, bool verbose) {
+  const Rule& rule = *group.rule;
+  const Finding& first = audit.answers.findings()[group.findings.front()];
+  std::string title = rule.title;
+  if (group.findings.size() > 1) title += " (" + num(group.findings.size()) + ")";
+  page.marked(mark_of(group.severity), key(group.severity), title + "  [" + rule.id + "]");
+  if (!verbose) {
+    page.detail("", group.findings.size() == 1
+                        ? first.where + (first.evidence.empty() ? "" : ": " + first.evidence)
+                        : places_text(audit, group));
+    tell_fix(page, audit, first, group.findings.size() - 1);
+    return;
+  }
+  page.detail("", rule.why);
+  for (size_t at : group.findings) {
+    const Finding& finding = audit.answers.findings()[at];
+    page.whole("at", finding.where + (finding.evidence.empty() ? "" : ": " + finding.evidence));
+    if (!finding.path.empty() && finding.path != finding.where) page.whole("on the host", finding.path);
+    tell_fix(page, audit, finding, 0);
+  }
+  if (rule.fix[0] != '\0' && rule.advice[0] != '\0') page.detail("or", rule.advice);
+  page.detail("see", rule.reference);
+}
+
+void tell_accepted(Page& page, const Audit& audit, bool verbose) {
+  if (audit.accepted.empty()) return;
+  page.heading("Accepted: " + count_text(audit.accepted.size(), "finding", "findings"));
+  if (!verbose) {
+    std::set<std::string> rules;
+    for (const audit::Acceptance& one : audit.accepted)
+      rules.insert(audit.answers.findings()[one.finding].rule->id);
+    page.line(join(std::vector<std::string>(rules.begin(), rules.end()), ", "));
+    return;
+  }
+  for (const audit::Acceptance& one : audit.accepted) {
+    const Finding& finding = audit.answers.findings()[one.finding];
+    page.marked(Mark::None, key(finding.severity), std::string(finding.rule->id) + " " + finding.where);
+    page.detail("", one.reason + (one.until.empty() ? "" : " (until " + one.until + ")"));
+  }
+}
+
+// What could not be looked at, once for each reason.
+void tell_unknown(Page& page, const Audit& audit, bool verbose) {
+  std::map<std::string, std::vector<std::string>> by_why;
+  size_t n = 0;
+  for (const audit::Outcome& one : outcomes(audit))
+    if (one.state == audit::Answers::State::Unknown) by_why[one.why].emplace_back(one.rule->id), ++n;
+  if (n == 0) return;
+  page.heading("Not looked at: " + count_text(n, "rule", "rules"));
+  for (const auto& [why, rules] : by_why)
+    page.line(verbose || rules.size() <= kNamedPlaces ? why + ": " + join(rules, ", ")
+                                                      : why + ": " + num(rules.size()) + " rules");
+}
+
+void tell_battery(Page& page, const audit::Battery& battery) {
+  page.heading("Battery: " + num(battery.attacks) + " attacks, " + num(battery.blocked) + " blocked, " +
+               num(battery.escaped.size()) + " escaped, " + num(battery.exposed) + " exposed");
+  page.line("against " + battery.against);
+  for (const audit::Battery::Escape& one : battery.escaped) {
+    page.marked(Mark::Bad, "ESCAPED", one.id + ": " + one.technique);
+    page.detail("", one.foretold_by.empty() ? "no finding predicted it"
+                                            : "as " + join(one.foretold_by, ", ") + " said");
+  }
+}
+
+void tell_score(Page& page, const Audit& audit, const audit::Score& score, bool verbose) {
+  page.heading("Score: " + num_signed(score.value) + " of 100" +
+               (score.cap.empty() ? "" : ", for " + score.cap + " (else " + num_signed(score.sum) + ")"));
+  int before = 0;
+  for (int i = 0; i < audit::kRungCount; ++i) {
+    const auto rung = static_cast<audit::Rung>(i);
+    page.line(num_signed(score.of(rung)) + " of " + num_signed(top(rung) - before) + "  " + title(rung));
+    before = top(rung);
+    for (const audit::PointScore& one : score.points) {
+      if (audit::rung(one.point) != rung || !verbose) continue;
+      page.pair("  " + std::string(key(one.point)), num_signed(one.earned) + " of " + num_signed(one.weight) +
+                                                        (one.why.empty() ? "" : "  " + one.why));
+    }
+  }
+  page.line(num_signed(score.battery) + " of " + num_signed(audit::kBatteryWeight) +
+            "  a battery of immure prove" + (score.battery_why.empty() ? "" : ": " + score.battery_why));
+  if (audit.asked.empty()) page.line("No rule was asked.");
+}
+
+void tell(Page& page, const Audit& audit, bool verbose) {
+  const audit::Score score = audit::score(audit, audit::all_rules());
+  size_t checked = 0;
+  for (const audit::Outcome& one : outcomes(audit)) checked += one.state == audit::Answers::State::Checked;
+  page.heading(audit.target.name + ": " + num_signed(score.value) + " of 100");
+  page.line("Found: " + counts_text(audit) + ", by " + count_text(checked, "rule", "rules") +
+            " that could look.");
+  for (const std::string& note : audit.target.notes) page.line("note: " + note);
+  constexpr const char* kHeadings[] = {"Isolation", "Privilege", "Monitoring"};
+  for (int i = 0; i < audit::kConcernCount; ++i) {
+    const std::vector<Group> found = groups(audit, static_cast<Concern>(i));
+    if (found.empty()) continue;
+    page.heading(kHeadings[i]);
+    for (const Group& group : found) tell_group(page, audit, group, verbose);
+  }
+  tell_accepted(page, audit, verbose);
+  if (audit.battery) tell_battery(page, *audit.battery);
+  tell_unknown(page, audit, verbose);
+  tell_score(page, audit, score, verbose);
+}
+
+// Many jails at once: a line each, then each rule with those in which it found something.
+void tell_many(Page& page, const audit::Audits& audits) {
+  page.heading(num(audits.all.size()) + " jails");
+  for (const Audit& audit : audits.all) {
+    const audit::Score score = audit::score(audit, audit::all_rules());
+    const auto bad = audit::worst({.all = {audit}, .caller = {}, .kernel = {}, .notes = {}});
+    page.row(bad ? mark_of(*bad) : Mark::Good, num_signed(score.value), audit.target.name,
+             counts_text(audit));
+  }
+  struct Across {
+    Severity severity;
+    const Rule* rule;
+    std::vector<std::string> jails;
+    const Audit* first;
+    size_t finding;
+  };
+  std::vector<Across> all;
+  for (const Audit& audit : audits.all)
+    for (size_t at = 0; at < audit.answers.findings().size(); ++at) {
+      const Finding& finding = audit.answers.findings()[at];
+      if (accepted(audit, at) != nullptr) continue;
+      auto known = std::find_if(all.begin(), all.end(), [&](const Across& one) {
+        return one.rule == finding.rule && one.severity == finding.severity;
+      });
+      if (known == all.end()) known = all.insert(all.end(), {finding.severity, finding.rule, {}, &audit, at});
+      if (known->jails.empty() || known->jails.back() != audit.target.name)
+        known->jails.push_back(audit.target.name);
+    }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Across& a, const Across& b) { return a.severity > b.severity; });
+  constexpr const char* kHeadings[] = {"Isolation", "Privilege", "Monitoring"};
+  for (int i = 0; i < audit::kConcernCount; ++i) {
+    bool headed = false;
+    for (const Across& one : all) {
+      if (one.rule->concern != static_cast<Concern>(i)) continue;
+      if (!headed) page.heading(kHeadings[i]);
+      headed = true;
+      page.marked(mark_of(one.severity), key(one.severity),
+                  std::string(one.rule->title) + "  [" + one.rule->id + "]");
+      std::string names;
+      for (size_t j = 0; j < std::min(one.jails.size(), kNamedPlaces); ++j)
+        names += (j == 0 ? "" : ", ") + one.jails[j];
+      if (one.jails.size() > kNamedPlaces) names += " and " + num(one.jails.size() - kNamedPlaces) + " more";
+      page.detail("in", names);
+    }
+  }
+  page.blank();
+  page.line("Each by itself, with what mends it: immure audit --pid N, or all of them with -v.");
+}
+
+}  // namespace
+
+std::string audit_text(const audit::Audits& audits, const AuditShown& shown) {
+  Page page(shown.colour, 80, kMarkWidth);
+  if (audits.all.size() > 1 && !shown.verbose)
+    tell_many(page, audits);
+  else
+    for (const Audit& audit : audits.all) tell(page, audit, shown.verbose);
+  if (audits.all.empty()) page.line("No process here is in a jail.");
+  if (!audits.notes.empty()) page.blank();
+  for (const std::string& note : audits.notes) page.line("note: " + note);
+  if (!shown.verbose && !audits.all.empty())
+    page.line("Evidence and reasons: -v. What a rule is: immure audit --explain RULE");
+  return page.str();
+}
+
+}  // namespace immure::cli

@@ -1,0 +1,109 @@
+#include "audit/mend/plan.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "base/path.h"
+#include "base/text.h"
+
+namespace immure::audit::mend {
+namespace {
+
+constexpr uint32_t kSetId = S_ISUID | S_ISGID;
+
+std::string octal(uint32_t bits) {
+  char text[16];
+  snprintf(text, sizeof text, "%04o", bits);
+  return text;
+}
+
+Change refuse(std::string why) {
+  Change change;
+  change.act = Act::Refuse;
+  change.why = std::move(why);
+  return change;
+}
+
+bool is_node(const Node& node) {
+  return S_ISCHR(node.mode) || S_ISBLK(node.mode) || S_ISFIFO(node.mode) || S_ISSOCK(node.mode);
+}
+
+// Permission bits as they should be. The group's bits are those of everybody whom an access list names.
+uint32_t bits_after(const Node& node, Mends mends) {
+  uint32_t bits = node.bits();
+  if (mends.has(Mend::StripBits)) bits &= ~kSetId;
+  if (mends.has(Mend::CloseWrite)) bits &= ~uint32_t{S_IWOTH};
+  const bool closes = mends.has(Mend::CloseWrite) || mends.has(Mend::TakeOwner);
+  if (closes && (node.gid != 0 || node.access_list)) bits &= ~uint32_t{S_IWGRP};
+  // A program never becomes set-id root by being given to root.
+  if (mends.has(Mend::TakeOwner) && node.uid != 0 && S_ISREG(node.mode)) bits &= ~kSetId;
+  return bits;
+}
+
+}  // namespace
+
+Plan plan_mending(std::span<const Finding> findings, std::string_view only) {
+  Plan plan;
+  std::map<std::string, Wish> places;
+  for (const Finding& finding : findings) {
+    if (!only.empty() && only != finding.rule->id) continue;
+    const std::string path = finding.where.starts_with('/') ? path_normal(finding.where) : std::string();
+    if (finding.rule->mend == Mend::None || finding.rule->look != Look::Tree || !is_inner_path(path)) {
+      plan.left.push_back(&finding);
+      continue;
+    }
+    Wish& wish = places[path];
+    wish.path = path;
+    wish.mends.add(finding.rule->mend);
+    if (std::find(wish.rules.begin(), wish.rules.end(), finding.rule) == wish.rules.end())
+      wish.rules.push_back(finding.rule);
+  }
+  for (auto& [path, wish] : places) plan.wishes.push_back(std::move(wish));
+  return plan;
+}
+
+Change decide(const Node& node, Mends mends, uint64_t names) {
+  Change change;
+  change.bits = node.bits();
+  change.uid = node.uid;
+  change.gid = node.gid;
+  if (mends.has(Mend::Quarantine)) {
+    if (!is_node(node)) return refuse("it is no device node, FIFO or socket any more");
+    change.act = Act::Move;
+    return change;
+  }
+  const bool several = !S_ISDIR(node.mode) && node.links > 1;
+  const bool breaks = mends.has(Mend::BreakLink) && several && node.links > names;
+  if (!S_ISLNK(node.mode)) {
+    change.bits = bits_after(node, mends);
+    const bool powers = mends.has(Mend::StripBits) || (mends.has(Mend::TakeOwner) && node.uid != 0);
+    change.drop_capabilities = powers && !node.capabilities.empty();
+  }
+  if (mends.has(Mend::TakeOwner)) change.uid = 0;
+  const bool differs = change.bits != node.bits() || change.uid != node.uid || change.drop_capabilities;
+  if (!breaks && !differs) return change;
+  // How many of the names are outside is not asked here: while it was counted, names may have been moved.
+  if (several && !S_ISREG(node.mode))
+    return refuse("it has " + num(node.links) + " names, and only files are copied; take it out by hand");
+  change.act = several ? Act::Swap : Act::Attributes;
+  return change;
+}
+
+std::string shown(const Node& from, const Change& to) {
+  std::string text;
+  auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  switch (to.act) {
+    case Act::Nothing: return "is as it should be";
+    case Act::Refuse: return to.why;
+    case Act::Move: return "is moved out of the tree";
+    case Act::Swap: add(num(from.links) + " hard links -> a copy of its own"); break;
+    case Act::Attributes: break;
+  }
+  if (to.bits != from.bits()) add("mode " + octal(from.bits()) + " -> " + octal(to.bits));
+  if (to.uid != from.uid) add("owner " + num(from.uid) + " -> " + num(to.uid));
+  if (to.drop_capabilities) add("file capabilities -> none");
+  return text;
+}
+
+}  // namespace immure::audit::mend

@@ -1,0 +1,163 @@
+#include "audit/mend/survey.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "base/text.h"
+#include "rootfs/tree.h"
+
+namespace immure::audit::mend {
+namespace {
+
+struct Close {
+  void operator()(DIR* folder) const { closedir(folder); }
+};
+using Folder = std::unique_ptr<DIR, Close>;
+// Inode → every name that it has in the tree.
+using Names = std::map<uint64_t, std::set<std::string>>;
+
+struct Group {
+  Node node;
+  Mends mends;
+  std::set<std::string> names;
+  std::vector<const Rule*> rules;
+};
+
+Folder open_folder(int root, const std::string& path) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK;
+  const char* relative = rootfs::relative_to_top(path);
+  int fd = rootfs::open_within(root, relative, kFlags | O_NOATIME);
+  if (fd == -EPERM) fd = rootfs::open_within(root, relative, kFlags);  // another one's folder
+  if (fd < 0) return nullptr;
+  DIR* opened = fdopendir(fd);
+  if (opened == nullptr) close(fd);
+  return Folder(opened);
+}
+
+// Adds the names that those inodes have anywhere in the tree. What cannot be read has none: a file then seems
+// to have more names outside than it has, and is left alone or copied, both of which harm nobody.
+void find_names(const Root& root, Names& wanted) {
+  std::vector<std::string> folders = {"/"};
+  while (!folders.empty()) {
+    const std::string path = folders.back();
+    folders.pop_back();
+    const std::string above = path == "/" ? path : path + "/";
+    Folder folder = open_folder(root.fd(), path);
+    while (const dirent* entry = folder ? readdir(folder.get()) : nullptr) {
+      const std::string_view name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      bool is_folder = entry->d_type == DT_DIR;
+      if (entry->d_type == DT_UNKNOWN || wanted.contains(entry->d_ino)) {
+        struct stat st {};
+        if (fstatat(dirfd(folder.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
+          continue;
+        is_folder = S_ISDIR(st.st_mode);
+        auto found = is_folder ? wanted.end() : wanted.find(st.st_ino);
+        if (found != wanted.end()) found->second.insert(above + std::string(name));
+      }
+      if (is_folder) folders.push_back(above + std::string(name));
+    }
+  }
+}
+
+void add_rules(std::vector<const Rule*>& all, const std::vector<const Rule*>& more) {
+  for (const Rule* rule : more)
+    if (std::find(all.begin(), all.end(), rule) == all.end()) all.push_back(rule);
+}
+
+Step refused(const Wish& wish, std::string why) {
+  Step step;
+  step.names = {wish.path};
+  step.rules = wish.rules;
+  step.change.act = Act::Refuse;
+  step.change.why = std::move(why);
+  return step;
+}
+
+std::string reason_of(const Error& error) {
+  if (!error.why.empty()) return error.why;
+  return error.sys_errno == 0 ? error.what : errno_text(error.sys_errno);
+}
+
+Step step_of(Group&& group, uint64_t names) {
+  Step step;
+  step.change = decide(group.node, group.mends, names);
+  step.names.assign(group.names.begin(), group.names.end());
+  step.before = std::move(group.node);
+  step.rules = std::move(group.rules);
+  return step;
+}
+
+}  // namespace
+
+Result<std::vector<Step>> survey(const Root& root, const Plan& plan) {
+  std::vector<Step> steps;
+  std::vector<Group> alone;
+  std::map<uint64_t, Group> several;  // by inode
+  Names names;
+  for (const Wish& wish : plan.wishes) {
+    auto spot = root.find(wish.path);
+    if (!spot) {
+      steps.push_back(refused(wish, reason_of(spot.error())));
+      continue;
+    }
+    if (!spot->file) {
+      steps.push_back(refused(wish, "it is gone"));
+      continue;
+    }
+    auto node = look(spot->file.get(), wish.path);
+    if (!node) {
+      steps.push_back(refused(wish, reason_of(node.error())));
+      continue;
+    }
+    const bool counts = !S_ISDIR(node->mode) && node->links > 1 && !wish.mends.has(Mend::Quarantine);
+    if (!counts) {
+      alone.push_back({std::move(*node), wish.mends, {wish.path}, wish.rules});
+      continue;
+    }
+    Group& group = several[node->inode];
+    names[node->inode].insert(wish.path);
+    group.mends.add(wish.mends);
+    add_rules(group.rules, wish.rules);
+    group.node = std::move(*node);
+  }
+  if (!names.empty()) find_names(root, names);
+  for (Group& group : alone) steps.push_back(step_of(std::move(group), 1));
+  for (auto& [inode, group] : several) {
+    group.names = std::move(names[inode]);
+    const uint64_t inside = group.names.size();
+    steps.push_back(step_of(std::move(group), inside));
+  }
+  std::sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
+    const bool one = S_ISDIR(a.before.mode), other = S_ISDIR(b.before.mode);
+    return one != other ? one : a.names.front() < b.names.front();
+  });
+  return steps;
+}
+
+std::vector<int> processes_in(const Root& root) {
+  std::vector<int> found;
+  struct stat own {};
+  Folder proc(opendir("/proc"));
+  if (!proc || fstat(root.fd(), &own) != 0) return found;
+  while (const dirent* entry = readdir(proc.get())) {
+    auto pid = parse_u64(entry->d_name);
+    if (!pid || *pid == static_cast<uint64_t>(getpid())) continue;
+    struct stat st {};
+    // Through the process's own root: the same folder, however it is mounted.
+    if (stat(("/proc/" + num(*pid) + "/root/.").c_str(), &st) != 0) continue;
+    if (st.st_dev == own.st_dev && st.st_ino == own.st_ino) found.push_back(static_cast<int>(*pid));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace immure::audit::mend

@@ -24,8 +24,8 @@ Status gather_live(int pid, Gathered& into) {
   return {};
 }
 
-Status gather_folder(const AuditWish&, const std::string& value, Gathered& into) {
-  auto seen = audit::look_at_tree(value);
+Status gather_folder(const AuditWish& wish, const std::string& value, Gathered& into) {
+  auto seen = audit::look_at_tree(value, {.find_partners = wish.find_links});
   if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
   into.tree = std::make_unique<audit::Tree>(std::move(*seen));
   into.target.name = value;

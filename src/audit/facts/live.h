@@ -127,7 +127,7 @@ struct JailedGroup {
   int pid = 0;
   std::vector<int> others;  // held alike: same namespaces, root, ids, capabilities, filters, group
 };
-std::vector<JailedGroup> jailed_groups();
+std::vector<JailedGroup> jailed_groups(const Surroundings& around);
 std::vector<int> jailed_processes();
 
 const char* name(RootKind kind);

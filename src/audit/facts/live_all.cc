@@ -181,15 +181,14 @@ void look_at_neighbours(const Look& look, Live& live) {
   }
 }
 
-std::vector<JailedGroup> jailed_groups() {
-  auto around = look_around();
+std::vector<JailedGroup> jailed_groups(const Surroundings& around) {
   std::map<std::string, size_t> known;
   std::vector<JailedGroup> out;
-  for (const HostProcess& process : around->processes) {
+  for (const HostProcess& process : around.processes) {
     UniqueFd proc = open_process(process.pid);
     if (!proc || process.pid == getpid()) continue;
     bool jailed = false;
-    auto key = key_of(proc.get(), *around, jailed);
+    auto key = key_of(proc.get(), around, jailed);
     if (!key || !jailed || is_kernel_thread(proc.get())) continue;
     auto [place, fresh] = known.try_emplace(std::move(*key), out.size());
     if (fresh)
@@ -202,7 +201,7 @@ std::vector<JailedGroup> jailed_groups() {
 
 std::vector<int> jailed_processes() {
   std::vector<int> out;
-  for (const JailedGroup& group : jailed_groups()) out.push_back(group.pid);
+  for (const JailedGroup& group : jailed_groups(*look_around())) out.push_back(group.pid);
   return out;
 }
 

@@ -47,7 +47,9 @@ void devices(const Facts& facts, Answers& answers) {
   constexpr unsigned kMknod = 27;
   bool makes = (any_thread(live, &ThreadView::effective) & bit(kMknod)) != 0 && !has_own_users(live);
   one_for_all(live, answers, makes ? Severity::Medium : Severity::Advice, "without nodev",
-              [](const LiveMount& mount) { return !mount.nodev && !is_below(mount.target, "/dev"); });
+              [](const LiveMount& mount) {
+                return !mount.nodev && !is_below(mount.target, "/dev") && !is_below(mount.target, "/proc");
+              });
 }
 
 void propagation(const Facts& facts, Answers& answers) {

@@ -68,13 +68,13 @@ constexpr Verb kVerbs[] = {
     {"audit",
      "TARGET… [OPTION]…",
      "what is wrong with a jail that exists, whoever made it",
-     "--pid --host --only --skip --explain --sarif --junit --html --baseline --suppress --fail-on --list --prove "
+     "--pid --host --unit --oci --bwrap --sshd --vsftpd --profile --only --skip --explain --sarif --junit --html --baseline --suppress --fail-on --list --prove "
      "--find-links --json --verbose --colour --no-colour --help",
      Completes::Targets,
      audit,
      {},
-     "--sarif --junit --html --baseline --suppress",
-     "--pid --only --skip --explain --fail-on"},
+     "--sarif --junit --html --baseline --suppress --oci --sshd --vsftpd",
+     "--pid --unit --bwrap --profile --only --skip --explain --fail-on"},
     {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
      Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "audit/facts/described_readers.h"
 #include "audit/facts/host_files.h"
@@ -47,7 +48,7 @@ class Reader {
     jail_.kind = "oci";
     jail_.name = shown_as_;
     if (top_.kind != Node::Kind::Table || get(top_, "ociVersion") == nullptr)
-      return fail(Code::kBadProfile, quoted(shown_as_) + " is no bundle of the runtime specification",
+      return fail(Code::kBadProfile, immure::quoted(shown_as_) + " is no bundle of the runtime specification",
                   "it has no ociVersion", {}, shown_as_ + top_.place);
     unknown_keys();
     const Node none;
@@ -113,7 +114,7 @@ class Reader {
       if (table == nullptr) continue;
       for (const Node& one : table->members)
         if (!among(keys, one.key))
-          jail_.notes.push_back(at(one) + ": " + quoted(one.key) + " has no meaning here");
+          jail_.notes.push_back(at(one) + ": " + immure::quoted(one.key) + " has no meaning here");
     }
   }
 
@@ -184,7 +185,7 @@ class Reader {
     for (const Node& one : list->items) {
       const std::optional<unsigned> number_of = capability_number(one.text);
       if (!number_of || *number_of > 63)
-        return fail(Code::kBadProfile, quoted(one.text) + " is no capability", {}, {}, at(one));
+        return fail(Code::kBadProfile, immure::quoted(one.text) + " is no capability", {}, {}, at(one));
       bits |= uint64_t{1} << *number_of;
     }
     return bits;
@@ -338,8 +339,11 @@ class Reader {
     const Node* seccomp = get(system, "seccomp");
     if (seccomp == nullptr) return jail_.filter.by_default(false, "linux.seccomp is not there");
     jail_.filter.say(true, at(*seccomp));
-    auto policy =
-        read_oci_seccomp(json_, shown_as_, jail_.capabilities.known() ? jail_.capabilities.value : 0);
+    // It has been parsed once, so it is JSON, no key comes twice, and its depth is bounded.
+    const nlohmann::json whole = nlohmann::json::parse(json_, nullptr, false);
+    const std::string own = whole.at("linux").at("seccomp").dump();
+    auto policy = read_oci_seccomp(own, shown_as_ + "#/linux/seccomp",
+                                   jail_.capabilities.known() ? jail_.capabilities.value : 0);
     if (!policy)
       return jail_.open_calls.unclear(
           policy.error().why + (policy.error().origin.empty() ? "" : " (" + policy.error().origin + ")"));

@@ -352,9 +352,9 @@ class Meaning {
 
   void rest() {
     say(jail_.label, word("AppArmorProfile", word("SELinuxContext", word("SmackProcessLabel", ""))),
-        some("AppArmorProfile")  ? "AppArmorProfile"
-        : some("SELinuxContext") ? "SELinuxContext"
-                                 : "SmackProcessLabel");
+        some("SELinuxContext")      ? "SELinuxContext"
+        : some("SmackProcessLabel") ? "SmackProcessLabel"
+                                    : "AppArmorProfile");
     for (const UnitSetting* one : set_.all("Environment"))
       for (const std::string& assignment : unit_words(one->value)) {
         const size_t equals = assignment.find('=');

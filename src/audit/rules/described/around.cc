@@ -32,8 +32,11 @@ void check_program(const Facts& facts, Answers& answers) {
 
 void check_loosened(const Facts& facts, Answers& answers) {
   answers.checked();
-  for (const auto& [sentence, origin] : facts.described->loosened)
-    answers.found(sentence.substr(0, sentence.find(':')), with(sentence, origin));
+  for (const auto& [word, origin] : facts.described->loosened) {
+    const size_t colon = word.find(": ");
+    answers.found(word.substr(0, colon),
+                  with(colon == std::string::npos ? word : word.substr(colon + 2), origin));
+  }
 }
 
 }  // namespace

@@ -178,7 +178,7 @@ const Rule kDescribedCapabilities = {
     "Each capability is a part of what root may do, and several of them are a way to all of it. In a user namespace of "
     "its own it opens code of the kernel that was written for root.",
     "",
-    "take {value} out of every set: --cap-drop, CapabilityBoundingSet=~, process.capabilities",
+    "take it out of every set: --cap-drop, CapabilityBoundingSet=~, process.capabilities",
     "capabilities(7)",
     check_capabilities,
     Mend::None,

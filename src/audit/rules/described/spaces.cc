@@ -5,7 +5,8 @@ namespace {
 
 void check_root(const Facts& facts, Answers& answers) {
   const Described& jail = *facts.described;
-  if (jail.root.word == Word::Silent) return;
+  // vsftpd has a rule of its own, for those who log in.
+  if (jail.root.word == Word::Silent || jail.kind == "vsftpd") return;
   if (!jail.root.known()) return answers.unknown(jail.root.origin);
   answers.checked();
   if (jail.root.value != RootKind::Host) return;
@@ -22,8 +23,14 @@ void check_space(const Facts& facts, Answers& answers, Space which) {
   if (space.word == Word::Silent) return;
   if (!space.known()) return answers.unknown(space.origin);
   answers.checked();
-  if (space.value == Share::Host)
-    answers.found(std::string(name(which)) + " namespace", with("is the host's", space.origin));
+  if (space.value != Share::Host) return;
+  const std::string where = std::string(name(which)) + " namespace",
+                    evidence = with("is the host's", space.origin);
+  // Most services speak to others on the host; few are jails.
+  if (facts.described->kind == "unit" && (which == Space::Net || which == Space::Pid))
+    answers.found(Severity::Low, where, evidence);
+  else
+    answers.found(where, evidence);
 }
 
 template <Space Which>

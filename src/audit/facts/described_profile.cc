@@ -110,8 +110,7 @@ class Reader {
     if (!spec_.seccomp.empty() && spec_.seccomp != "strict")
       return jail_.open_calls.unclear(origin(Field::Seccomp) + ": the filter is in a file");
     filter::Options options;
-    options.nested_userns = spec_.has(Weaken::NestedUserns);
-    options.ptrace = spec_.has(Weaken::Ptrace);
+    // What a loosening opens is told as that loosening.
     for (const SyscallRule& rule : spec_.syscalls) options.rules.emplace_back(rule.name, rule.allow);
     std::vector<std::string> open;
     if (spec_.seccomp.empty()) {

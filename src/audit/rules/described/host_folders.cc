@@ -117,7 +117,7 @@ void check_sockets(const Facts& facts, Answers& answers) {
     const std::string source = plain(one.source);
     const bool user = source.starts_with("/run/user") || source.starts_with("$XDG_RUNTIME_DIR") ||
                       source.starts_with("$SSH_AUTH_SOCK");
-    if (source == "/run" || source == "/tmp" || source == "/tmp/.X11-unix" || user)
+    if (source == "/run" || source == "/tmp" || source.starts_with("/tmp/.X11-unix") || user)
       answers.found(one.target, with(one.source, one.origin), one.unclear ? "" : one.source);
   }
 }

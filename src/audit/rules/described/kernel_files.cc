@@ -51,33 +51,39 @@ constexpr Device kDevices[] = {
     {202, -1, "/dev/cpu/", Severity::High, "registers of processors"},
     {10, 196, "/dev/vfio", Severity::High, "devices of the bus"},
 };
-// Disks by their names, where a number is not said.
-constexpr std::string_view kDisks[] = {"/dev/sd", "/dev/vd",  "/dev/xvd",     "/dev/nvme", "/dev/mmcblk",
-                                       "/dev/md", "/dev/dm-", "/dev/mapper/", "/dev/loop", "block-"};
+// Disks by their names, where a number is not said: with the second ones a disk has to be set up first.
+constexpr std::string_view kDisks[] = {"/dev/sd",     "/dev/vd",       "/dev/xvd",  "/dev/nvme",
+                                       "/dev/mmcblk", "/dev/md",       "/dev/dm-",  "/dev/mapper/",
+                                       "block-sd",    "block-virtblk", "block-nvme"};
+constexpr std::string_view kMadeDisks[] = {"/dev/loop", "block-"};
+
+void check_device(const DescribedDevice& one, Answers& answers) {
+  const std::string where =
+      one.path.empty() ? std::string(1, one.kind) + " " + num_signed(one.major) + ":" + num_signed(one.minor)
+                       : one.path;
+  for (const Device& device : kDevices) {
+    const bool by_number = one.kind == 'c' && one.major >= 0 && one.major == device.major &&
+                           (device.minor < 0 || one.minor == device.minor);
+    const std::string_view name = device.path;
+    const bool by_name = one.major < 0 && !one.path.empty() &&
+                         (name.ends_with('/') ? one.path.starts_with(name) : one.path == name);
+    // /dev/tty itself is the caller's own terminal, 5:0.
+    if (by_number || (by_name && device.major != 4))
+      return answers.found(device.severity, where, with(device.what, one.origin));
+  }
+  bool disk = one.kind == 'b' && one.path.find("block-") != 0;
+  for (std::string_view name : kDisks) disk = disk || (one.major < 0 && one.path.starts_with(name));
+  if (disk)
+    answers.found(one.writable ? Severity::Critical : Severity::High, where, with("a disk", one.origin));
+}
 
 void check_devices(const Facts& facts, Answers& answers) {
   answers.checked();
-  for (const DescribedDevice& one : facts.described->devices) {
-    const std::string where = one.path.empty() ? std::string(1, one.kind) + " " + num_signed(one.major) +
-                                                     ":" + num_signed(one.minor)
-                                               : one.path;
-    bool known = false;
-    for (const Device& device : kDevices) {
-      const bool by_number = one.kind == 'c' && one.major >= 0 && one.major == device.major &&
-                             (device.minor < 0 || one.minor == device.minor);
-      const bool by_name = one.major < 0 && !one.path.empty() &&
-                           (one.path == device.path || (device.path == std::string_view("/dev/cpu/") &&
-                                                        one.path.starts_with(device.path)));
-      // /dev/tty itself is the caller's own terminal, 5:0.
-      if (known || !(by_number || (by_name && device.major != 4))) continue;
-      known = true;
-      answers.found(device.severity, where, with(device.what, one.origin));
-    }
-    bool disk = one.kind == 'b';
-    for (std::string_view name : kDisks) disk = disk || (one.major < 0 && one.path.starts_with(name));
-    if (!known && disk)
-      answers.found(one.writable ? Severity::Critical : Severity::High, where, with("a disk", one.origin));
-  }
+  for (const DescribedDevice& one : facts.described->devices) check_device(one, answers);
+  for (const DescribedMount& one : facts.described->mounts)
+    if (one.kind == DescribedMount::Kind::Bind && one.devices && !one.unclear &&
+        one.source.starts_with("/dev/"))
+      check_device({one.source, 'c', -1, -1, one.writable, one.origin}, answers);
 }
 
 void check_all(const Facts& facts, Answers& answers) {

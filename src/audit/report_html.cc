@@ -32,7 +32,7 @@ constexpr std::string_view kStyle = R"(
 .filters output { color: var(--soft); margin-left: auto; }
 .finding { border-left: .3rem solid var(--line); padding: .1rem 0 .1rem .8rem; margin: 1rem 0; break-inside: avoid-page; }
 .finding h4 { margin: 0; font-size: 1rem; } .finding p { margin: .2rem 0; max-width: 60rem; }
-.finding .places { font-size: .9rem; } .finding .more { color: var(--soft); }
+.finding .places { font-size: .9rem; table-layout: fixed; } .places td { overflow-wrap: anywhere; } .finding .more { color: var(--soft); }
 .sev { display: inline-block; min-width: 4.6rem; font-weight: 600; } .id { color: var(--soft); font-weight: 400; }
 .critical, .high { border-left-color: var(--bad); } .sev.critical, .sev.high { color: var(--bad); }
 .medium, .low { border-left-color: var(--warn); } .sev.medium, .sev.low { color: var(--warn); }

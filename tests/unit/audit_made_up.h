@@ -32,10 +32,10 @@ inline const std::string kHostile =
 inline const Rule kBits = made_up("made-bits", Severity::High, Point::TreePowers);
 inline const Rule kKeys = made_up("made-keys", Severity::Medium, Point::Secrets, Concern::Isolation);
 inline const Rule kNotes = made_up("made-notes", Severity::Advice, Point::Minimality, Concern::Monitoring);
-inline const Rule kDoor = made_up("made-door", Severity::Critical, Point::RootChange, Concern::Isolation,
-                                  Look::Process);
-inline const Rule kMute = made_up("made-mute", Severity::Low, Point::Leaks, Concern::Isolation,
-                                  Look::Process);
+inline const Rule kDoor =
+    made_up("made-door", Severity::Critical, Point::RootChange, Concern::Isolation, Look::Process);
+inline const Rule kMute =
+    made_up("made-mute", Severity::Low, Point::Leaks, Concern::Isolation, Look::Process);
 inline const Rule kAbsent = made_up("made-absent", Severity::Low, Point::Leaks, Concern::Isolation);
 inline const std::vector<const Rule*> kMadeUp = {&kBits, &kKeys, &kNotes, &kDoor, &kMute, &kAbsent};
 

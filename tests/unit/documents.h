@@ -55,7 +55,7 @@ inline std::string markup_fault(std::string_view text, const std::set<std::strin
 // As much of JSON Schema as the schema uses. Every key has to be described, though the schema itself lets
 // others pass.
 inline void check(const Json& schema, const Json& root, const Json& value, const std::string& at,
-           std::vector<std::string>& faults) {
+                  std::vector<std::string>& faults) {
   if (schema.contains("$ref")) {
     const std::string name = schema["$ref"].get<std::string>().substr(std::string("#/$defs/").size());
     return check(root["$defs"].at(name), root, value, at, faults);

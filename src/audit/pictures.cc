@@ -1,5 +1,6 @@
 #include "audit/pictures.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/text.h"
@@ -7,8 +8,15 @@
 namespace immure::audit {
 
 Picture mount_picture(const std::vector<MountView>& mounts) {
+  // The kernel's list need not begin with the one on top.
+  std::vector<const MountView*> by_length;
+  for (const MountView& mount : mounts) by_length.push_back(&mount);
+  std::stable_sort(by_length.begin(), by_length.end(), [](const MountView* a, const MountView* b) {
+    return a->target.size() < b->target.size();
+  });
   Picture out{"Mounts", {}};
-  for (const MountView& mount : mounts) {
+  for (const MountView* one : by_length) {
+    const MountView& mount = *one;
     Branch branch{-1, mount.target, mount.fstype + ", " + mount.options};
     if (!mount.propagation.empty()) branch.detail += ", " + mount.propagation;
     if (!mount.source.empty() && mount.source != "none" && mount.source != mount.fstype)

@@ -13,8 +13,6 @@ namespace {
 
 using audit::Look;
 
-constexpr std::string_view kAll = "--all";
-
 Status gather_live(int pid, Gathered& into) {
   auto seen = audit::look_at_live(pid);
   if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
@@ -24,8 +22,8 @@ Status gather_live(int pid, Gathered& into) {
   return {};
 }
 
-Status gather_folder(const AuditWish&, const std::string& value, Gathered& into) {
-  auto seen = audit::look_at_tree(value);
+Status gather_folder(const AuditWish& wish, const std::string& value, Gathered& into) {
+  auto seen = audit::look_at_tree(value, {.find_partners = wish.find_links});
   if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
   into.tree = std::make_unique<audit::Tree>(std::move(*seen));
   into.target.name = value;
@@ -80,6 +78,14 @@ const TargetKind& kind_of(const AuditWish::Said& said) {
   });
 }
 
+// In the order of the table, so that a jail has one name whatever was said first.
+std::vector<AuditWish::Said> in_order(std::vector<AuditWish::Said> targets) {
+  std::stable_sort(targets.begin(), targets.end(), [](const AuditWish::Said& a, const AuditWish::Said& b) {
+    return &kind_of(a) < &kind_of(b);
+  });
+  return targets;
+}
+
 std::string shown(const AuditWish::Said& said) {
   return said.flag.empty() ? quoted(said.value)
                            : std::string(said.flag) + (said.value.empty() ? "" : " " + quoted(said.value));
@@ -114,7 +120,7 @@ Result<std::vector<Gathered>> gather(const AuditWish& wish) {
   std::vector<Gathered> out(1);
   Gathered& jail = out.front();
   std::vector<std::pair<Look, std::string>> seen;
-  for (const AuditWish::Said& said : wish.targets) {
+  for (const AuditWish::Said& said : in_order(wish.targets)) {
     const TargetKind& kind = kind_of(said);
     for (const auto& [look, words] : seen)
       if (look == part_of(kind.look))

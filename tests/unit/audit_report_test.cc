@@ -315,10 +315,14 @@ TEST(Pictures, AMountHangsOnTheOneItLiesIn) {
     return view;
   };
   const Picture picture = mount_picture(
-      {mount("/"), mount("/proc"), mount("/dev"), mount("/proc/sys"), mount("/device"), mount("/proc")});
-  std::vector<int> parents;
-  for (const Branch& one : picture.branches) parents.push_back(one.parent);
-  EXPECT_THAT(parents, ElementsAre(-1, 0, 0, 1, 0, 1)) << "the second /proc covers the first";
+      {mount("/proc/sys"), mount("/dev"), mount("/"), mount("/proc"), mount("/device"), mount("/proc")});
+  std::vector<std::string> on;
+  for (const Branch& one : picture.branches)
+    on.push_back(one.name + " on " +
+                 (one.parent < 0 ? "nothing" : picture.branches[static_cast<size_t>(one.parent)].name));
+  EXPECT_THAT(on, ElementsAre("/ on nothing", "/dev on /", "/proc on /", "/proc on /proc", "/device on /",
+                              "/proc/sys on /proc"))
+      << "the second /proc covers the first";
 }
 
 TEST(Pictures, AProcessHangsOnItsParent) {

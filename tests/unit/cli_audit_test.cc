@@ -135,11 +135,11 @@ TEST(AuditTargets, OnePartOfAJailIsLookedAtOnce) {
   EXPECT_EQ(gathered({"/proc/self/none"}).error().code, Code::kBadRoot);
   EXPECT_EQ(gathered({"no-such-jail"}).error().code, Code::kNoJail);
   EXPECT_EQ(gathered({"--pid", "x"}).error().code, Code::kUsage);
-  auto own = gathered({"--pid", "self", "--host"});
+  auto own = gathered({"--host", "--pid", "self"});
   ASSERT_TRUE(own) << own.error().what;
   ASSERT_EQ(own->size(), 1u);
-  EXPECT_EQ(own->front().target.kind, "host, process");
-  EXPECT_THAT(own->front().target.name, testing::ContainsRegex("^this host, [0-9]+ \\("));
+  EXPECT_EQ(own->front().target.kind, "process, host");
+  EXPECT_THAT(own->front().target.name, testing::ContainsRegex("^[0-9]+ \\(.*, this host$"));
   EXPECT_THAT(own->front().target.same, Not(HasSubstr("(")));
   EXPECT_EQ(own->front().target.pid, getpid());
   EXPECT_NE(own->front().facts(0).live, nullptr);

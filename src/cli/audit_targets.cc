@@ -51,6 +51,9 @@ Status gather_jail(const AuditWish&, const std::string& value, Gathered& into) {
   return {};
 }
 
+// Never asked: gather() makes one jail for each process of it.
+Status gather_all(const AuditWish&, const std::string&, Gathered&) { return {}; }
+
 Status gather_host(const AuditWish&, const std::string&, Gathered& into) {
   into.host = std::make_shared<const audit::HostState>(audit::look_at_host());
   into.target.name = "this host";
@@ -62,6 +65,8 @@ constexpr TargetKind kKinds[] = {
     {"", true, "root", "DIR", "a folder that is, or shall be, the root of a jail", Look::Tree, gather_folder},
     {"", true, "jail", "NAME", "a running jail of immure's", Look::Process, gather_jail},
     {"--pid", true, "process", "N", "a running process, whoever started it", Look::Process, gather_pid},
+    {"--all", false, "process", "", "all that are in a root or namespaces of their own, one of each sort",
+     Look::Process, gather_all},
     {"--host", false, "host", "", "the machine's own settings", Look::Host, gather_host},
 };
 
@@ -107,6 +112,40 @@ void name_it(Gathered& jail, const audit::Target& part) {
   if (part.pid != 0) whole.pid = part.pid;
 }
 
+// One for each set of processes that are held alike. What ends meanwhile is none.
+Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish) {
+  std::vector<Gathered> out;
+  std::shared_ptr<const audit::HostState> host;
+  for (const AuditWish::Said& said : wish.targets) {
+    if (said.flag == kAll) continue;
+    if (said.flag != "--host")
+      return fail(Code::kUsage, shown(said) + " cannot be audited beside --all", {},
+                  "audit one after the other");
+    host = std::make_shared<const audit::HostState>(audit::look_at_host());
+  }
+  auto around = audit::look_around();
+  for (const audit::JailedGroup& group : audit::jailed_groups(*around)) {
+    Gathered jail;
+    jail.target.kind = "process";
+    jail.target.name = num_signed(group.pid);
+    auto seen = audit::look_at_live(group.pid, around);
+    if (!seen && seen.error().code == Code::kNoJail) continue;
+    if (seen) {
+      jail.live = std::move(*seen);
+      jail.target.pid = group.pid;
+      jail.target.same = jail.live->process.name;
+      jail.target.name += " (" + jail.live->process.name + ")";
+      jail.against = "pid " + num_signed(group.pid);
+    } else {
+      jail.target.notes.push_back(seen.error().what + ": " + seen.error().why);
+    }
+    if (!group.others.empty()) jail.target.notes.push_back(num(group.others.size()) + " more are held alike");
+    jail.host = host;
+    out.push_back(std::move(jail));
+  }
+  return out;
+}
+
 }  // namespace
 
 audit::Facts Gathered::facts(int64_t now) const {
@@ -117,6 +156,8 @@ audit::Facts Gathered::facts(int64_t now) const {
 std::span<const TargetKind> target_kinds() { return kKinds; }
 
 Result<std::vector<Gathered>> gather(const AuditWish& wish) {
+  for (const AuditWish::Said& said : wish.targets)
+    if (said.flag == kAll) return gather_jailed(wish);
   std::vector<Gathered> out(1);
   Gathered& jail = out.front();
   std::vector<std::pair<Look, std::string>> seen;

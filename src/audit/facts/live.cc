@@ -1,13 +1,138 @@
 #include "audit/facts/live.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 #include <utility>
 
-namespace immure::audit {
+#include "audit/facts/live_parts.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "kernel/ids.h"
 
-Result<std::unique_ptr<Live>> look_at_live(int pid) {
+namespace immure::audit {
+namespace {
+
+void look_at_groups(Live& live) {
+  std::string_view rest = live.process.status.groups;
+  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+    auto gid = parse_u64(word);
+    if (!gid) continue;
+    auto number = static_cast<uint32_t>(*gid);
+    auto group = group_by_gid(number);
+    live.groups.push_back({number, group ? group->name : std::string()});
+  }
+}
+
+void look_at_small_files(const Look& look, Live& live) {
+  if (auto text = text_of(look.proc, "oom_score_adj")) {
+    std::string_view word = trim(*text);
+    bool minus = word.starts_with('-');
+    if (minus) word.remove_prefix(1);
+    while (word.ends_with('\n')) word.remove_suffix(1);
+    if (auto number = parse_u64(word)) live.oom_score_adj = static_cast<int>(*number) * (minus ? -1 : 1);
+  }
+  live.core_pattern = read_file("/proc/sys/kernel/core_pattern").value_or(std::string());
+  while (live.core_pattern.ends_with('\n')) live.core_pattern.pop_back();
+  live.steal_input = !read_file("/proc/sys/dev/tty/legacy_tiocsti").value_or("1").starts_with('0');
+  for (const NamespaceView& view : live.process.namespaces)
+    if (view.kind == "net" && (view.whose == Whose::Host || view.whose == Whose::Caller))
+      live.abstract_sockets = look.around.abstract_sockets;
+}
+
+// A descriptor of another process: inside when that one is in the same pid namespace or below it.
+void look_at_pidfds(Live& live) {
+  if (!live.process.fds) return;
+  uint64_t own = 0;
+  for (const NamespaceView& view : live.process.namespaces)
+    if (view.kind == "pid") own = view.inode;
+  for (FdView& fd : *live.process.fds) {
+    constexpr std::string_view kProcess = "process ";
+    if (fd.kind != FdKind::Anonymous || !fd.note.starts_with(kProcess)) continue;
+    auto pid = parse_u64(std::string_view(fd.note).substr(kProcess.size()));
+    uint64_t its = pid ? ns_inode(static_cast<int>(*pid), "pid") : 0;
+    if (own != 0 && its != 0) fd.where = its == own ? Where::Inside : Where::Outside;
+  }
+}
+
+Result<std::unique_ptr<Live>> look(int pid, const Surroundings& around) {
+  std::string path = "/proc/" + num_signed(pid);
+  UniqueFd proc(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   auto process = look_at_process(pid);
   if (!process) return tl::unexpected<Error>(std::move(process.error()));
-  return std::make_unique<Live>(std::move(*process));
+  // Opened before, it is of this process or of one that has ended since; then nothing can be read by it.
+  if (!proc || !text_of(proc.get(), "stat"))
+    return fail(Code::kNoJail, "cannot audit process " + num_signed(pid), "it has ended meanwhile", {}, {},
+                ESRCH);
+  auto live = std::make_unique<Live>(std::move(*process));
+  live->privileged = around.privileged;
+  live->host_namespaces = around.namespaces;
+  Look look{proc.get(), around};
+  look_at_threads(look, *live);
+  look_at_root(look, *live);
+  look_at_environment(look, *live);
+  look_at_groups(*live);
+  look_at_small_files(look, *live);
+  look_at_pidfds(*live);
+  look_at_neighbours(look, *live);
+  look_at_reach(look, *live);
+  if (!text_of(proc.get(), "stat"))
+    return fail(Code::kNoJail, "cannot audit process " + num_signed(pid), "it ended while it was read", {},
+                {}, ESRCH);
+  return live;
+}
+
+// What the looking thread and who waits for it share; who comes last takes it away.
+struct Desk {
+  std::mutex mutex;
+  std::condition_variable done;
+  std::optional<Result<std::unique_ptr<Live>>> result;
+};
+
+}  // namespace
+
+std::optional<std::string> text_of(int dir, const char* name, size_t limit) {
+  UniqueFd fd(openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return std::nullopt;
+  auto text = read_fd(fd.get(), limit, name);
+  if (!text) return std::nullopt;
+  return std::move(*text);
+}
+
+Result<std::unique_ptr<Live>> look_at_live(int pid) { return look_at_live(pid, look_around()); }
+
+Result<std::unique_ptr<Live>> look_at_live(int pid, std::shared_ptr<const Surroundings> around, int seconds) {
+  // A process can make who reads its memory or its file systems wait for ever. The thread that waits then is
+  // left behind; the end of this program ends it.
+  auto desk = std::make_shared<Desk>();
+  std::thread([desk, pid, around] {
+    auto result = look(pid, *around);
+    std::lock_guard lock(desk->mutex);
+    desk->result.emplace(std::move(result));
+    desk->done.notify_all();
+  }).detach();
+  std::unique_lock lock(desk->mutex);
+  if (!desk->done.wait_for(lock, std::chrono::seconds(seconds), [&] { return desk->result.has_value(); }))
+    return fail(Code::kSystem, "cannot audit process " + num_signed(pid),
+                "reading it took longer than " + num_signed(seconds) + " s",
+                "its memory or a file system of its own may make readers wait");
+  return std::move(*desk->result);
+}
+
+const char* name(RootKind kind) {
+  switch (kind) {
+    case RootKind::Unknown: return "unknown";
+    case RootKind::Unchanged: return "the root of the host";
+    case RootKind::HostTree: return "the tree of the host, in a mount namespace of its own";
+    case RootKind::Chroot: return "a plain chroot";
+    case RootKind::Pivoted: return "the top of its mount namespace";
+    case RootKind::Foreign: return "of another mount namespace";
+  }
+  return "";
 }
 
 }  // namespace immure::audit

@@ -1,0 +1,208 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "audit/facts/live_parts.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "kernel/capabilities.h"
+#include "kernel/mountinfo.h"
+
+namespace immure::audit {
+namespace {
+
+struct First {
+  const char* kind;
+  uint64_t inode;
+};
+// Source: include/uapi/linux/nsfs.h; of mnt and net since 6.18.
+constexpr First kFirst[] = {
+    {"user", 0xeffffffd}, {"mnt", 0xeffffff8}, {"pid", 0xeffffffc},    {"net", 0xeffffff9},
+    {"ipc", 0xefffffff},  {"uts", 0xeffffffe}, {"cgroup", 0xeffffffb}, {"time", 0xeffffffa},
+};
+constexpr const char* kTelling[] = {"user", "mnt", "pid", "net"};
+constexpr uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD
+
+std::vector<int> process_numbers() {
+  std::vector<int> out;
+  DIR* list = opendir("/proc");
+  if (list == nullptr) return out;
+  while (dirent* entry = readdir(list))
+    if (auto number = parse_u64(entry->d_name)) out.push_back(static_cast<int>(*number));
+  closedir(list);
+  return out;
+}
+
+UniqueFd open_process(int pid) {
+  std::string path = "/proc/" + num_signed(pid);
+  return UniqueFd(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+uint64_t namespace_of(int proc, const char* kind) {
+  char link[64];
+  std::string name = std::string("ns/") + kind;
+  ssize_t n = readlinkat(proc, name.c_str(), link, sizeof link);
+  return n > 0 ? parse_ns_link({link, static_cast<size_t>(n)}) : 0;
+}
+
+// The words of /proc/PID/stat behind the name: state, ppid, pgrp, session, tty, tpgid, flags, …
+std::vector<std::string_view> words_of_stat(std::string_view text) {
+  size_t end = text.rfind(')');
+  std::vector<std::string_view> words;
+  if (end == std::string_view::npos) return words;
+  std::string_view rest = text.substr(end + 1);
+  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) words.push_back(word);
+  return words;
+}
+
+uint64_t terminal_of(std::string_view stat) {
+  auto words = words_of_stat(stat);
+  return words.size() > 4 ? parse_u64(words[4]).value_or(0) : 0;
+}
+
+std::string name_of(int proc) {
+  std::string text = text_of(proc, "comm", 256).value_or(std::string());
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+bool inside_of(int other, uint64_t pid_space, uint64_t user_space) {
+  return namespace_of(other, "pid") == pid_space && namespace_of(other, "user") == user_space;
+}
+
+uint64_t own_inode(const Live& live, std::string_view kind) {
+  for (const NamespaceView& view : live.process.namespaces)
+    if (view.kind == kind) return view.inode;
+  return 0;
+}
+
+void look_at_terminal(const Look& look, Live& live) {
+  auto stat = text_of(look.proc, "stat", 4096);
+  live.terminal = stat ? terminal_of(*stat) : 0;
+  if (live.terminal == 0) return;
+  uint64_t pids = own_inode(live, "pid"), users = own_inode(live, "user"), mounts = own_inode(live, "mnt");
+  for (const HostProcess& other : look.around.processes) {
+    if (other.pid == live.process.pid || live.terminal_sharers.size() >= 8) continue;
+    UniqueFd proc = open_process(other.pid);
+    auto its = proc ? text_of(proc.get(), "stat", 4096) : std::nullopt;
+    if (!its || terminal_of(*its) != live.terminal) continue;
+    if (inside_of(proc.get(), pids, users) && namespace_of(proc.get(), "mnt") == mounts) continue;
+    live.terminal_sharers.push_back({other.pid, name_of(proc.get())});
+  }
+}
+
+// How a process is held, as a key: who has the same is held alike.
+std::optional<std::string> key_of(int proc, const Surroundings& around, bool& jailed) {
+  std::string key;
+  for (const First& first : kFirst) {
+    uint64_t inode = namespace_of(proc, first.kind);
+    if (inode == 0) return std::nullopt;
+    auto hosts = around.namespaces.find(std::string_view(first.kind));
+    bool telling = std::find_if(std::begin(kTelling), std::end(kTelling), [&](const char* kind) {
+                     return std::string_view(kind) == first.kind;
+                   }) != std::end(kTelling);
+    if (telling && hosts != around.namespaces.end() && hosts->second != inode) jailed = true;
+    key += num(inode) + " ";
+  }
+  struct stat root {};
+  if (fstatat(proc, "root", &root, 0) != 0) return std::nullopt;
+  if (root.st_dev != around.root_device || root.st_ino != around.root_inode) jailed = true;
+  if (!jailed) return key;
+  key += num(root.st_dev) + ":" + num(root.st_ino);
+  auto text = text_of(proc, "status", 64u << 10);
+  if (!text) return std::nullopt;
+  std::string_view rest = *text, line;
+  while (next_line(rest, line))
+    for (const char* field : {"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp"})
+      if (line.starts_with(field)) key += std::string(line) + "\n";
+  return key + text_of(proc, "cgroup", 64u << 10).value_or(std::string());
+}
+
+bool is_kernel_thread(int proc) {
+  auto stat = text_of(proc, "stat", 4096);
+  if (!stat) return true;
+  auto words = words_of_stat(*stat);
+  return words.size() > 6 && (parse_u64(words[6]).value_or(0) & kKernelThread) != 0;
+}
+
+}  // namespace
+
+std::shared_ptr<const Surroundings> look_around() {
+  auto around = std::make_shared<Surroundings>();
+  UniqueFd init = open_process(1), self(open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  auto text = init ? text_of(init.get(), "mountinfo") : std::nullopt;
+  struct stat root {};
+  bool of_init = text && fstatat(init.get(), "root", &root, 0) == 0;
+  if (!of_init) {
+    text = text_of(self.get(), "mountinfo");
+    if (fstatat(self.get(), "root", &root, 0) != 0) root = {};
+  }
+  around->root_device = root.st_dev;
+  around->root_inode = root.st_ino;
+  for (LiveMount& mount : parse_live_mounts(text.value_or(std::string())))
+    around->mounts.push_back({mount.id, std::move(mount.target), std::move(mount.root),
+                              std::move(mount.device), std::move(mount.propagation)});
+  for (const First& first : kFirst) {
+    uint64_t inode = init ? namespace_of(init.get(), first.kind) : 0;
+    if (inode == 0) inode = namespace_of(self.get(), first.kind);
+    if (inode != 0) around->namespaces[first.kind] = inode;
+  }
+  auto own = own_capabilities();
+  auto user = around->namespaces.find("user");
+  around->privileged = own && (own->effective >> 21 & 1) != 0 && user != around->namespaces.end() &&
+                       namespace_of(self.get(), "user") == user->second;
+  for (const SocketInfo& socket :
+       parse_sockets(SocketTable::Unix, text_of(self.get(), "net/unix").value_or(std::string())))
+    if (socket.local.starts_with('@') && socket.state == "listening") around->abstract_sockets++;
+  UniqueFd proc(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  for (int pid : process_numbers()) {
+    struct stat st {};
+    if (fstatat(proc.get(), num_signed(pid).c_str(), &st, 0) == 0)
+      around->processes.push_back({pid, st.st_uid});
+  }
+  return around;
+}
+
+void look_at_neighbours(const Look& look, Live& live) {
+  look_at_terminal(look, live);
+  if (live.threads.empty()) return;
+  live.same_user_outside.emplace();
+  uint64_t pids = own_inode(live, "pid"), users = own_inode(live, "user");
+  uint32_t uid = live.threads[0].uid[0];
+  for (const HostProcess& other : look.around.processes) {
+    if (other.uid != uid || other.pid == live.process.pid || live.same_user_outside->size() >= 8) continue;
+    UniqueFd proc = open_process(other.pid);
+    if (!proc || is_kernel_thread(proc.get()) || inside_of(proc.get(), pids, users)) continue;
+    live.same_user_outside->push_back({other.pid, name_of(proc.get())});
+  }
+}
+
+std::vector<JailedGroup> jailed_groups(const Surroundings& around) {
+  std::map<std::string, size_t> known;
+  std::vector<JailedGroup> out;
+  for (const HostProcess& process : around.processes) {
+    UniqueFd proc = open_process(process.pid);
+    if (!proc || process.pid == getpid()) continue;
+    bool jailed = false;
+    auto key = key_of(proc.get(), around, jailed);
+    if (!key || !jailed || is_kernel_thread(proc.get())) continue;
+    auto [place, fresh] = known.try_emplace(std::move(*key), out.size());
+    if (fresh)
+      out.push_back({process.pid, {}});
+    else
+      out[place->second].others.push_back(process.pid);
+  }
+  return out;
+}
+
+std::vector<int> jailed_processes() {
+  std::vector<int> out;
+  for (const JailedGroup& group : jailed_groups(*look_around())) out.push_back(group.pid);
+  return out;
+}
+
+}  // namespace immure::audit

@@ -54,7 +54,9 @@ std::string help_text() {
     out += "  " + words + std::string(words.size() < 18 ? 20 - words.size() : 1, ' ') +
            std::string(one.help) + "\n";
   }
-  return out + std::string(kOptions);
+  const size_t last = kOptions.rfind("Status:");
+  return out + std::string(kOptions.substr(0, last)) + std::string(doing_help()) +
+         std::string(kOptions.substr(last));
 }
 
 audit::Audit ask(const AuditWish& wish, Gathered& jail, int64_t now) {
@@ -162,6 +164,7 @@ Result<int> audit(const Invocation& call) {
     return 0;
   }
   if (wish->list) return list(*wish);
+  if (wish->any()) return do_audit(*wish, [&] { return look(*wish); });
   if (wish->explain.empty()) return report(*wish);
   auto rule = audit::rule_named(wish->explain);
   if (!rule) return tl::unexpected<Error>(std::move(rule.error()));

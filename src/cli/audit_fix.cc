@@ -121,7 +121,8 @@ Result<int> fix_tree(const AuditWish& wish, const AuditLook& look) {
   auto root = mend::Root::open(wish.targets.front().value);
   if (!root) return tl::unexpected<Error>(std::move(root.error()));
   const std::vector<audit::Finding> findings = open_findings(seen->all.front());
-  const mend::Plan plan = mend::plan_mending(findings);
+  const mend::Plan plan =
+      mend::plan_mending(findings, wish.only.size() == 1 ? wish.only.front() : std::string());
   auto steps = mend::survey(*root, plan);
   if (!steps) return tl::unexpected<Error>(std::move(steps.error()));
   const auto todo = static_cast<size_t>(std::count_if(steps->begin(), steps->end(), does_something));

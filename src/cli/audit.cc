@@ -55,7 +55,9 @@ std::string help_text() {
     out += "  " + words + std::string(words.size() < 18 ? 20 - words.size() : 1, ' ') +
            std::string(one.help) + "\n";
   }
-  return out + std::string(kOptions);
+  const size_t last = kOptions.rfind("Status:");
+  return out + std::string(kOptions.substr(0, last)) + std::string(doing_help()) +
+         std::string(kOptions.substr(last));
 }
 
 // They cost a walk through /proc, so only who draws them pays.
@@ -178,6 +180,7 @@ Result<int> audit(const Invocation& call) {
     return 0;
   }
   if (wish->list) return list(*wish);
+  if (wish->any()) return do_audit(*wish, [&] { return look(*wish); });
   if (wish->explain.empty()) return report(*wish);
   auto rule = audit::rule_named(wish->explain);
   if (!rule) return tl::unexpected<Error>(std::move(rule.error()));

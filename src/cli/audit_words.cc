@@ -28,6 +28,15 @@ constexpr PlainFlag kPlain[] = {
     {"-v", &AuditWish::verbose},
     {"--colour", &AuditWish::colour},
     {"--no-colour", &AuditWish::colour, false},
+    {"--fix", &AuditWish::fix},
+    {"--yes", &AuditWish::yes},
+    {"--while-running", &AuditWish::while_running},
+    {"--watch", &AuditWish::watch},
+    {"--install-timer", &AuditWish::install_timer},
+    {"--remove-timer", &AuditWish::remove_timer},
+    {"--print", &AuditWish::print},
+    {"--daily", &AuditWish::daily},
+    {"--weekly", &AuditWish::weekly},
     {"--help", &AuditWish::help},
     {"-h", &AuditWish::help},
 };
@@ -38,10 +47,19 @@ struct ValueFlag {
   std::vector<std::string> AuditWish::*parts = nullptr;
 };
 constexpr ValueFlag kValues[] = {
-    {"--only", nullptr, &AuditWish::only}, {"--skip", nullptr, &AuditWish::skip},
-    {"--explain", &AuditWish::explain},    {"--sarif", &AuditWish::sarif},
-    {"--junit", &AuditWish::junit},        {"--html", &AuditWish::html},
-    {"--baseline", &AuditWish::baseline},  {"--suppress", &AuditWish::suppress},
+    {"--only", nullptr, &AuditWish::only},
+    {"--skip", nullptr, &AuditWish::skip},
+    {"--explain", &AuditWish::explain},
+    {"--sarif", &AuditWish::sarif},
+    {"--junit", &AuditWish::junit},
+    {"--html", &AuditWish::html},
+    {"--journal", &AuditWish::journal},
+    {"--undo", &AuditWish::undo},
+    {"--every", &AuditWish::every},
+    {"--changes", &AuditWish::changes},
+    {"--on-calendar", &AuditWish::on_calendar},
+    {"--baseline", &AuditWish::baseline},
+    {"--suppress", &AuditWish::suppress},
 };
 constexpr std::string_view kFailOn = "--fail-on";
 
@@ -126,7 +144,8 @@ Result<AuditWish> read_audit_wish(std::span<char* const> args) {
     for (const std::string& name : *names)
       if (auto rule = audit::rule_named(name); !rule) return tl::unexpected<Error>(std::move(rule.error()));
   IMMURE_TRY(check_outputs(wish));
-  if (!wish.list && wish.explain.empty() && !wish.help && wish.targets.empty())
+  IMMURE_TRY(check_doing(wish));
+  if (!wish.list && wish.explain.empty() && wish.undo.empty() && !wish.help && wish.targets.empty())
     return fail(Code::kUsage, "audit needs something to audit", {},
                 "a folder, a running jail, --pid N, --host …: immure help audit");
   return wish;

@@ -8,11 +8,12 @@
 
 #include "audit/rule.h"
 #include "base/result.h"
+#include "cli/audit_doing.h"
 #include "cli/report_files.h"
 
 namespace immure::cli {
 
-struct AuditWish : ReportFiles {
+struct AuditWish : ReportFiles, AuditDoing {
   // What is audited, as it was said: "--pid" and "4711"; an empty flag for a word of its own. All of them are
   // parts of one jail, each looked at once.
   struct Said {

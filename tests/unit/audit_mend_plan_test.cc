@@ -69,6 +69,56 @@ TEST(MendPlan, WhatNamesNoPlaceInsideIsLeft) {
   EXPECT_GE(plan.left.size(), 4u);
 }
 
+TEST(MendPlan, WhatIsOnlyAdviceIsDoneWhenItsRuleIsAskedFor) {
+  std::vector<Finding> found = {finding(kSetId, "/a")};
+  found[0].severity = Severity::Advice;
+  EXPECT_TRUE(plan_mending(found).wishes.empty());
+  EXPECT_EQ(plan_mending(found).left.size(), 1u);
+  EXPECT_EQ(plan_mending(found, "tree-set-id").wishes.size(), 1u);
+}
+
+// What rules of trees mean by their mend, with the real table.
+Change mended(const char* rule, const Node& node, uint32_t keeper = 0) {
+  const Rule* known = find_rule(rule);
+  EXPECT_NE(known, nullptr) << rule;
+  if (known == nullptr) return {};
+  const std::vector<Finding> found = {finding(*known, "/a")};
+  const Plan plan = plan_mending(found);
+  EXPECT_EQ(plan.wishes.size(), 1u) << rule;
+  return plan.wishes.empty() ? Change{} : decide(node, plan.wishes[0].mends, 1, keeper);
+}
+
+TEST(MendPlan, DoesWhatTheRulesCommandsDo) {
+  const Change program = mended("tree-writable-program", file(04775, 1000, 1000));
+  EXPECT_EQ(program.uid, 0u);
+  EXPECT_EQ(program.bits, 0755u);
+  // The keeper of a tree may write to it.
+  EXPECT_EQ(mended("tree-writable-program", file(0757, 1000, 1000), 1000).uid, 1000u);
+  EXPECT_EQ(mended("tree-world-writable-file", file(0666, 1000, 1000)).uid, 1000u);
+  Node folder = file(0777);
+  folder.mode = S_IFDIR | 0777;
+  EXPECT_EQ(mended("tree-world-writable-folder", folder).bits, 01777u);
+  EXPECT_EQ(mended("tree-writable-library", folder).bits, 0775u);
+  EXPECT_EQ(mended("tree-unknown-owner", file(0644, 4711)).uid, 0u);
+}
+
+TEST(MendPlan, AFindingOfAllThatSomebodyOwnsIsKeptAsThat) {
+  std::vector<Finding> found = {finding(*find_rule("tree-unknown-owner"), "/a")};
+  found[0].value = "4711";
+  EXPECT_EQ(plan_mending(found).wishes.at(0).all_of, 4711u);
+}
+
+TEST(MendPlan, EveryRuleThatMendsDoesSomething) {
+  for (const Rule* rule : all_rules()) {
+    if (rule->mend == Mend::None) continue;
+    Node node = file(06777, 4711, 4711, 2);
+    node.capabilities = "x";
+    if (rule->mend == Mend::Quarantine) node.mode = S_IFIFO | 0666;
+    if (rule->fix == std::string("chmod +t {path}")) node.mode = S_IFDIR | 0777;
+    EXPECT_GE(mended(rule->id, node).act, Act::Attributes) << rule->id;
+  }
+}
+
 TEST(MendDecide, StripsSetIdAndCapabilities) {
   Node node = file(06755);
   node.capabilities = "x";

@@ -63,7 +63,7 @@ TEST(Completion, BashReadsItAndCompletes) {
   EXPECT_EQ(words("immure prove --against", "p"), "pid podman ");
   EXPECT_EQ(words("immure prove --only root --need", "user-ns=o"), "user-ns=off ");
   EXPECT_EQ(words("immure demo", "--a"), "--all ");
-  EXPECT_EQ(words("immure audit", "--fi"), "--find-links ");
+  EXPECT_EQ(words("immure audit", "--fin"), "--find-links ");
   EXPECT_EQ(words("immure audit --fail-on", "h"), "high ");
   EXPECT_EQ(words("immure audit --html", "/proc/self/statu"), "/proc/self/status ");
   EXPECT_EQ(words("immure audit --pid", "--"), " ");

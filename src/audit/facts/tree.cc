@@ -57,8 +57,8 @@ bool Tree::has(Known known) const {
 }
 
 const KnownFile* Tree::file(Known known) const {
-  const auto found =
-      std::find_if(files.begin(), files.end(), [known](const KnownFile& file) { return file.known == known; });
+  const auto found = std::find_if(files.begin(), files.end(),
+                                  [known](const KnownFile& file) { return file.known == known; });
   return found == files.end() ? nullptr : &*found;
 }
 

@@ -17,30 +17,30 @@ namespace immure::audit {
 
 // Why a name is kept: bits of Note::marks. What has none is only counted.
 enum Mark : uint32_t {
-  kSetId = 1,             // a file with a set-id bit
-  kCapabilities = 2,      // a file with security.capability; Note::text: the sets
-  kDevice = 4,            // a device node
+  kSetId = 1,         // a file with a set-id bit
+  kCapabilities = 2,  // a file with security.capability; Note::text: the sets
+  kDevice = 4,        // a device node
   kFifo = 8,
   kSocket = 16,
-  kWorldWritable = 32,    // a file, or a folder without the sticky bit, that everybody may write
-  kForeignWrite = 64,     // in a place that is executed, loaded or believed, and somebody else may write it
-  kLeadsUp = 128,         // a link with more ".." than folders above it; Note::text: the target
-  kPlacedLink = 256,      // an absolute link at a place that tools of the host's go through; Note::text too
-  kSecret = 512,          // Note::secret says what
-  kFuture = 1024,         // its time lies in the future
-  kTimeLies = 2048,       // modified after its last change
-  kFixed = 4096,          // immutable or append-only
-  kAclOpens = 8192,       // a list of rights gives more than the mode shows; Note::text: to whom
-  kCoreFile = 16384,      // memory of a process that ended
-  kTool = 32768,          // Note::tool says what
+  kWorldWritable = 32,  // a file, or a folder without the sticky bit, that everybody may write
+  kForeignWrite = 64,   // in a place that is executed, loaded or believed, and somebody else may write it
+  kLeadsUp = 128,       // a link with more ".." than folders above it; Note::text: the target
+  kPlacedLink = 256,    // an absolute link at a place that tools of the host's go through; Note::text too
+  kSecret = 512,        // Note::secret says what
+  kFuture = 1024,       // its time lies in the future
+  kTimeLies = 2048,     // modified after its last change
+  kFixed = 4096,        // immutable or append-only
+  kAclOpens = 8192,     // a list of rights gives more than the mode shows; Note::text: to whom
+  kCoreFile = 16384,    // memory of a process that ended
+  kTool = 32768,        // Note::tool says what
 };
 inline constexpr int kMarkCount = 16;
 
 // A name that a rule may want. Times in seconds since the epoch.
 struct Note {
   uint32_t marks = 0;
-  std::string path;        // inside: "/usr/bin/su"
-  uint32_t mode = 0;       // with its type
+  std::string path;   // inside: "/usr/bin/su"
+  uint32_t mode = 0;  // with its type
   uint32_t uid = 0, gid = 0;
   uint32_t major = 0, minor = 0;  // of a device node
   uint64_t links = 1, size = 0;
@@ -50,7 +50,7 @@ struct Note {
   Known known = Known::None;
   Secret secret = Secret::None;
   Tool tool = Tool::None;
-  bool script = false;     // kSetId: begins with "#!", so that the kernel takes no notice of the bit
+  bool script = false;  // kSetId: begins with "#!", so that the kernel takes no notice of the bit
   std::string text;
 };
 
@@ -66,12 +66,12 @@ struct KnownFile {
 
 // A file with more names than were met in the tree.
 struct LinkedFile {
-  std::string path;        // one of its names inside
+  std::string path;  // one of its names inside
   uint32_t mode = 0, uid = 0;
   uint64_t device = 0, inode = 0;
-  uint64_t names = 0;      // that it has: st_nlink
-  uint64_t inside = 0;     // that were met
-  bool writable = false;   // by another user than the tree's keeper
+  uint64_t names = 0;                 // that it has: st_nlink
+  uint64_t inside = 0;                // that were met
+  bool writable = false;              // by another user than the tree's keeper
   std::vector<std::string> partners;  // on the host, when they were looked for; some of them
 };
 
@@ -97,35 +97,35 @@ struct Tree {
   uint32_t caller = 0;    // effective uid of who looks
   uint32_t top_mode = 0, top_uid = 0, top_gid = 0;
 
-  uint64_t names = 0;       // met on the way
+  uint64_t names = 0;  // met on the way
   uint64_t folders = 0;
   uint64_t unreadable = 0;  // folders that could not be read
   uint64_t vanished = 0;    // names that were gone when they were looked at
   uint64_t unlooked = 0;    // files whose attributes or content could not be read
   std::string unreadable_example;
 
-  std::vector<Note> notes;               // sorted by path; at most kMostOfAMark of each
-  uint64_t marked[kMarkCount] = {};      // how many there are of each mark, kept or not
-  std::vector<KnownFile> files;          // sorted by path
-  std::vector<LinkedFile> linked;        // sorted by path; at most kMostOfAMark
-  uint64_t linked_count = 0;             // how many there are
+  std::vector<Note> notes;           // sorted by path; at most kMostOfAMark of each
+  uint64_t marked[kMarkCount] = {};  // how many there are of each mark, kept or not
+  std::vector<KnownFile> files;      // sorted by path
+  std::vector<LinkedFile> linked;    // sorted by path; at most kMostOfAMark
+  uint64_t linked_count = 0;         // how many there are
   bool partners_sought = false;
-  std::string partners_why;              // why not all of them were found; empty: they were, or not sought
+  std::string partners_why;  // why not all of them were found; empty: they were, or not sought
   std::map<uint32_t, std::pair<uint64_t, std::string>> owners;  // uid → how many names, one of them
   std::vector<MountBelow> mounts;
 
   // Of the file system and the mount that the top lies on; empty: the mount table does not tell.
   std::string mount_target, mount_options, mount_type, mount_super;
-  bool shares_host_root = false;  // the file system is that of the host's /
-  std::vector<Ancestor> above;    // the folders above the top, the nearest first, "/" last
+  bool shares_host_root = false;             // the file system is that of the host's /
+  std::vector<Ancestor> above;               // the folders above the top, the nearest first, "/" last
   std::string host_shadow, host_machine_id;  // of the host, when readable and the tree is not the host's
   std::vector<std::string> host_keys;        // SSH host keys of the host, the same
   std::vector<std::string> same_keys;        // paths inside whose content is one of those
 
   ManifestState manifest = ManifestState::None;
-  std::string manifest_why;                   // of Refused
-  std::vector<rootfs::Difference> changed;    // tree against manifest
-  std::vector<rootfs::Difference> stale;      // sources against manifest
+  std::string manifest_why;                 // of Refused
+  std::vector<rootfs::Difference> changed;  // tree against manifest
+  std::vector<rootfs::Difference> stale;    // sources against manifest
 
   bool has(Known known) const;
   const KnownFile* file(Known known) const;  // the first; null: there is none

@@ -38,7 +38,8 @@ std::string within_file_system(const MountEntry& mount, const std::string& path)
   return path_normal(root + "/" + rest);
 }
 
-void fill(MountBelow& below, const MountEntry& mount, const MountEntry* of_top, const std::string& top_within) {
+void fill(MountBelow& below, const MountEntry& mount, const MountEntry* of_top,
+          const std::string& top_within) {
   below.type = unescape(mount.fstype);
   below.options = std::string(mount.options);
   below.root = unescape(mount.root);
@@ -72,7 +73,8 @@ void look_at_mounts(Tree& tree, std::string_view mountinfo) {
   }
   for (MountBelow& below : tree.mounts) {
     const std::string path = tree.real_path == "/" ? below.path : tree.real_path + below.path;
-    if (auto mount = find_mount(mountinfo, path)) fill(below, *mount, of_top ? &*of_top : nullptr, top_within);
+    if (auto mount = find_mount(mountinfo, path))
+      fill(below, *mount, of_top ? &*of_top : nullptr, top_within);
   }
 }
 

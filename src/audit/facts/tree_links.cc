@@ -163,7 +163,8 @@ void LinkTable::surplus(const KeptNames& names, Tree& tree) {
     size_t end = at;
     uint32_t links = 0;
     bool writable = false;
-    for (; end < seen_.size() && seen_[end].inode == first.inode && seen_[end].device == first.device; ++end) {
+    for (; end < seen_.size() && seen_[end].inode == first.inode && seen_[end].device == first.device;
+         ++end) {
       // It may have lost or got a name meanwhile: the least that was said is believed.
       links = end == at ? seen_[end].links : std::min(links, seen_[end].links);
       writable = writable || seen_[end].writable;

@@ -18,7 +18,7 @@ namespace immure::audit {
 namespace {
 
 constexpr int64_t kClocksDiffer = 120, kTimesDiffer = 2;
-constexpr size_t kMostText = 48u << 20;    // of one thread's notes
+constexpr size_t kMostText = 48u << 20;  // of one thread's notes
 constexpr size_t kMostOwners = 4096, kMostFiles = 1000, kMostMounts = 4096;
 constexpr size_t kKnownLimit = 1u << 20, kSecretLimit = 64u << 10;
 
@@ -65,7 +65,8 @@ bool holds_secret(Secret secret, std::string_view name, std::string_view text) {
       std::string upper(text);
       for (char& c : upper)
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-      for (std::string_view word : {"PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY"})
+      for (std::string_view word :
+           {"PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY"})
         if (says(upper, word)) return true;
       return false;
     }
@@ -128,7 +129,8 @@ void Looker::meet(WalkFolder& folder, int fd, const char* name, size_t length, u
   always(sight, note);
   if (S_ISLNK(st.stx_mode)) {
     link(sight, note);
-    if (sight.zone == Zone::Program && (note.tool = tool_of({name, length})) != Tool::None) note.marks |= kTool;
+    if (sight.zone == Zone::Program && (note.tool = tool_of({name, length})) != Tool::None)
+      note.marks |= kTool;
   } else if (S_ISREG(st.stx_mode)) {
     file(sight, note);
   } else if (S_ISCHR(st.stx_mode) || S_ISBLK(st.stx_mode)) {
@@ -218,7 +220,8 @@ void Looker::secret(const Sight& sight, Note& note) {
   if (which.secret == Secret::None || sight.known == Known::HostKey) return;
   // What a package brings and everybody may read is no secret: the keys of a test suite.
   const std::string path = sight.path();
-  if (path.starts_with("/usr/") && !path.starts_with("/usr/local/") && (sight.st.stx_mode & S_IROTH) != 0) return;
+  if (path.starts_with("/usr/") && !path.starts_with("/usr/local/") && (sight.st.stx_mode & S_IROTH) != 0)
+    return;
   if (which.look_inside) {
     const std::string text = beginning(sight, kSecretLimit);
     if (text.empty()) ++seen_.unlooked;

@@ -20,28 +20,67 @@ enum class Zone : uint8_t {
   Keys,      // says who may log in
   Config,    // the rest of /etc
   Home,
-  Scratch,   // tmp, run
-  Device,    // dev
+  Scratch,  // tmp, run
+  Device,   // dev
 };
 
 // A place that is known by its path.
 enum class Known : uint8_t {
   None,
   // read, when it is a small regular file
-  Passwd, Shadow, Group, Gshadow, OldShadow, OldPasswd, LdPreload, LdConf, Sudoers, Doas, Pam, HostsEquiv,
-  Rhosts, AuthorizedKeys, Shell, MachineId, HostKey, OsRelease,
+  Passwd,
+  Shadow,
+  Group,
+  Gshadow,
+  OldShadow,
+  OldPasswd,
+  LdPreload,
+  LdConf,
+  Sudoers,
+  Doas,
+  Pam,
+  HostsEquiv,
+  Rhosts,
+  AuthorizedKeys,
+  Shell,
+  MachineId,
+  HostKey,
+  OsRelease,
   // not read
-  PackageList, AccountFile, LogFolder, MountPoint, SystemFolder, HostFile, KernelModules, Kernel,
+  PackageList,
+  AccountFile,
+  LogFolder,
+  MountPoint,
+  SystemFolder,
+  HostFile,
+  KernelModules,
+  Kernel,
 };
 // Whether its content is a fact.
 bool is_read(Known known);
 
 enum class Secret : uint8_t {
-  None, PrivateKey, Cloud, Token, Keytab, GnuPg, History, Environment,
+  None,
+  PrivateKey,
+  Cloud,
+  Token,
+  Keytab,
+  GnuPg,
+  History,
+  Environment,
 };
 
 enum class Tool : uint8_t {
-  None, Packages, Compiler, Network, Debugger, Mounting, Modules, Containers, Identity, Remote,
+  None,
+  Packages,
+  Compiler,
+  Network,
+  Debugger,
+  Mounting,
+  Modules,
+  Containers,
+  Identity,
+  Remote,
 };
 
 // Steps through a tree: where the known places are. 0 is a folder on the way to none of them.
@@ -52,7 +91,7 @@ PlaceState top_place();
 struct PlaceOf {
   PlaceState state = kNowhere;  // of the name, when it is a folder
   Known known = Known::None;
-  Zone zone = Zone::None;       // None: that of its folder
+  Zone zone = Zone::None;  // None: that of its folder
 };
 PlaceOf place_of(PlaceState folder, std::string_view name);
 

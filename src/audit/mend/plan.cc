@@ -29,15 +29,35 @@ bool is_node(const Node& node) {
   return S_ISCHR(node.mode) || S_ISBLK(node.mode) || S_ISFIFO(node.mode) || S_ISSOCK(node.mode);
 }
 
+Mends mends_of(const Rule& rule) {
+  Mends mends;
+  const std::string_view fix = rule.fix;
+  if (rule.mend != Mend::CloseWrite) {
+    mends.add(rule.mend);
+  } else if (fix.starts_with("chmod +t")) {
+    mends.add(Close::Sticky);
+  } else {
+    mends.add(Mend::CloseWrite);
+    if (fix.starts_with("chown 0:0")) mends.add(Close::Owner);
+  }
+  return mends;
+}
+
+bool takes_owner(const Node& node, Mends mends, uint32_t keeper) {
+  if (node.uid == 0) return false;
+  return mends.has(Mend::TakeOwner) || (mends.has(Close::Owner) && node.uid != keeper);
+}
+
 // Permission bits as they should be. The group's bits are those of everybody whom an access list names.
-uint32_t bits_after(const Node& node, Mends mends) {
+uint32_t bits_after(const Node& node, Mends mends, bool takes) {
   uint32_t bits = node.bits();
   if (mends.has(Mend::StripBits)) bits &= ~kSetId;
   if (mends.has(Mend::CloseWrite)) bits &= ~uint32_t{S_IWOTH};
-  const bool closes = mends.has(Mend::CloseWrite) || mends.has(Mend::TakeOwner);
+  if (mends.has(Close::Sticky) && S_ISDIR(node.mode) && (bits & S_IWOTH) != 0) bits |= S_ISVTX;
+  const bool closes = mends.has(Mend::CloseWrite) || takes;
   if (closes && (node.gid != 0 || node.access_list)) bits &= ~uint32_t{S_IWGRP};
   // A program never becomes set-id root by being given to root.
-  if (mends.has(Mend::TakeOwner) && node.uid != 0 && S_ISREG(node.mode)) bits &= ~kSetId;
+  if (takes && S_ISREG(node.mode)) bits &= ~kSetId;
   return bits;
 }
 
@@ -49,13 +69,18 @@ Plan plan_mending(std::span<const Finding> findings, std::string_view only) {
   for (const Finding& finding : findings) {
     if (!only.empty() && only != finding.rule->id) continue;
     const std::string path = finding.where.starts_with('/') ? path_normal(finding.where) : std::string();
-    if (finding.rule->mend == Mend::None || finding.rule->look != Look::Tree || !is_inner_path(path)) {
+    const bool unasked = finding.severity == Severity::Advice && only.empty();
+    if (unasked || finding.rule->mend == Mend::None || finding.rule->look != Look::Tree ||
+        !is_inner_path(path)) {
       plan.left.push_back(&finding);
       continue;
     }
     Wish& wish = places[path];
     wish.path = path;
-    wish.mends.add(finding.rule->mend);
+    wish.mends.add(mends_of(*finding.rule));
+    if (std::string_view(finding.rule->fix).starts_with("find "))
+      if (auto uid = parse_u64(finding.value); uid && *uid <= UINT32_MAX)
+        wish.all_of = static_cast<uint32_t>(*uid);
     if (std::find(wish.rules.begin(), wish.rules.end(), finding.rule) == wish.rules.end())
       wish.rules.push_back(finding.rule);
   }
@@ -63,7 +88,7 @@ Plan plan_mending(std::span<const Finding> findings, std::string_view only) {
   return plan;
 }
 
-Change decide(const Node& node, Mends mends, uint64_t names) {
+Change decide(const Node& node, Mends mends, uint64_t names, uint32_t keeper) {
   Change change;
   change.bits = node.bits();
   change.uid = node.uid;
@@ -75,12 +100,13 @@ Change decide(const Node& node, Mends mends, uint64_t names) {
   }
   const bool several = !S_ISDIR(node.mode) && node.links > 1;
   const bool breaks = mends.has(Mend::BreakLink) && several && node.links > names;
+  const bool takes = takes_owner(node, mends, keeper);
   if (!S_ISLNK(node.mode)) {
-    change.bits = bits_after(node, mends);
-    const bool powers = mends.has(Mend::StripBits) || (mends.has(Mend::TakeOwner) && node.uid != 0);
+    change.bits = bits_after(node, mends, takes);
+    const bool powers = mends.has(Mend::StripBits) || takes;
     change.drop_capabilities = powers && !node.capabilities.empty();
   }
-  if (mends.has(Mend::TakeOwner)) change.uid = 0;
+  if (takes) change.uid = 0;
   const bool differs = change.bits != node.bits() || change.uid != node.uid || change.drop_capabilities;
   if (!breaks && !differs) return change;
   // How many of the names are outside is not asked here: while it was counted, names may have been moved.

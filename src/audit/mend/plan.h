@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,7 +17,13 @@
 
 namespace immure::audit::mend {
 
-// A set of Mend.
+// What else a rule can mean by Mend::CloseWrite: its `fix`, the command for a person, is the word on it.
+enum class Close : uint8_t {
+  Owner = 6,   // chown: an owner who is neither root nor the tree's keeper may write, so it becomes root's
+  Sticky = 7,  // chmod +t: a folder stays everybody's, and each name in it its owner's
+};
+
+// A set of Mend and Close.
 class Mends {
  public:
   Mends() = default;
@@ -23,8 +31,10 @@ class Mends {
     for (Mend mend : all) add(mend);
   }
   void add(Mend mend) { bits_ = static_cast<uint8_t>(bits_ | bit(mend)); }
+  void add(Close close) { bits_ = static_cast<uint8_t>(bits_ | 1u << static_cast<unsigned>(close)); }
   void add(Mends other) { bits_ = static_cast<uint8_t>(bits_ | other.bits_); }
   bool has(Mend mend) const { return (bits_ & bit(mend)) != 0; }
+  bool has(Close close) const { return (bits_ & 1u << static_cast<unsigned>(close)) != 0; }
   bool empty() const { return bits_ == 0; }
   bool operator==(const Mends&) const = default;
 
@@ -40,6 +50,8 @@ struct Wish {
   std::string path;  // inside
   Mends mends;
   std::vector<const Rule*> rules;
+  // The finding is of all that a user owns, and `path` an example.
+  std::optional<uint32_t> all_of;
 };
 
 struct Plan {
@@ -47,7 +59,8 @@ struct Plan {
   std::vector<const Finding*> left;  // what is mended by hand; points into the findings
 };
 
-// `only`: the id of one rule, empty: of all. A finding that names no path inside is left.
+// `only`: the id of one rule, empty: of all. A finding that names no path inside is left, and one that is
+// only advice unless its rule was asked for.
 Plan plan_mending(std::span<const Finding> findings, std::string_view only = {});
 
 enum class Act : uint8_t {
@@ -69,8 +82,8 @@ struct Change {
 
 // `names`: how many of the file's names lie inside; fewer than its links: it is shared with the outside. A
 // file with several names is never changed itself, since what has a name outside would be changed there: its
-// names inside get a copy.
-Change decide(const Node& node, Mends mends, uint64_t names);
+// names inside get a copy. `keeper`: whose the tree's top is.
+Change decide(const Node& node, Mends mends, uint64_t names, uint32_t keeper = 0);
 // "mode 04755 -> 0755, owner 1000 -> 0".
 std::string shown(const Node& from, const Change& to);
 

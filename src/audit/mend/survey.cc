@@ -42,9 +42,10 @@ Folder open_folder(int root, const std::string& path) {
   return Folder(opened);
 }
 
-// Adds the names that those inodes have anywhere in the tree. What cannot be read has none: a file then seems
-// to have more names outside than it has, and is left alone or copied, both of which harm nobody.
-void find_names(const Root& root, Names& wanted) {
+// Every name in the tree, but for what cannot be read, to `take`: its path, folder, and readdir's word on it.
+// True from `take`: it is a folder to go into.
+template <class Take>
+void each_name(const Root& root, Take&& take) {
   std::vector<std::string> folders = {"/"};
   while (!folders.empty()) {
     const std::string path = folders.back();
@@ -54,23 +55,58 @@ void find_names(const Root& root, Names& wanted) {
     while (const dirent* entry = folder ? readdir(folder.get()) : nullptr) {
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      bool is_folder = entry->d_type == DT_DIR;
-      if (entry->d_type == DT_UNKNOWN || wanted.contains(entry->d_ino)) {
-        struct stat st {};
-        if (fstatat(dirfd(folder.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
-          continue;
-        is_folder = S_ISDIR(st.st_mode);
-        auto found = is_folder ? wanted.end() : wanted.find(st.st_ino);
-        if (found != wanted.end()) found->second.insert(above + std::string(name));
-      }
-      if (is_folder) folders.push_back(above + std::string(name));
+      const std::string full = above + std::string(name);
+      if (take(full, dirfd(folder.get()), *entry)) folders.push_back(full);
     }
   }
+}
+
+bool stat_name(int folder, const char* name, struct stat& st) {
+  return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
+}
+
+// Adds the names that those inodes have anywhere in the tree. A name that cannot be seen keeps the file as it
+// is, as if it were outside.
+void find_names(const Root& root, Names& wanted) {
+  each_name(root, [&](const std::string& path, int folder, const dirent& entry) {
+    if (entry.d_type != DT_UNKNOWN && !wanted.contains(entry.d_ino)) return entry.d_type == DT_DIR;
+    struct stat st {};
+    if (!stat_name(folder, entry.d_name, st)) return false;
+    auto found = S_ISDIR(st.st_mode) ? wanted.end() : wanted.find(st.st_ino);
+    if (found != wanted.end()) found->second.insert(path);
+    return S_ISDIR(st.st_mode);
+  });
 }
 
 void add_rules(std::vector<const Rule*>& all, const std::vector<const Rule*>& more) {
   for (const Rule* rule : more)
     if (std::find(all.begin(), all.end(), rule) == all.end()) all.push_back(rule);
+}
+
+// A wish for all that somebody owns becomes one for each.
+std::vector<Wish> spread(const Root& root, const Plan& plan) {
+  std::map<std::string, Wish> all;
+  std::map<uint32_t, const Wish*> owners;
+  for (const Wish& wish : plan.wishes) {
+    all[wish.path] = wish;
+    if (wish.all_of) owners[*wish.all_of] = &wish;
+  }
+  if (!owners.empty()) {
+    each_name(root, [&](const std::string& path, int folder, const dirent& entry) {
+      struct stat st {};
+      if (!stat_name(folder, entry.d_name, st)) return false;
+      if (auto known = owners.find(st.st_uid); known != owners.end()) {
+        Wish& wish = all[path];
+        wish.path = path;
+        wish.mends.add(known->second->mends);
+        add_rules(wish.rules, known->second->rules);
+      }
+      return S_ISDIR(st.st_mode);
+    });
+  }
+  std::vector<Wish> wishes;
+  for (auto& [path, wish] : all) wishes.push_back(std::move(wish));
+  return wishes;
 }
 
 Step refused(const Wish& wish, std::string why) {
@@ -87,9 +123,9 @@ std::string reason_of(const Error& error) {
   return error.sys_errno == 0 ? error.what : errno_text(error.sys_errno);
 }
 
-Step step_of(Group&& group, uint64_t names) {
+Step step_of(Group&& group, uint64_t names, uint32_t keeper) {
   Step step;
-  step.change = decide(group.node, group.mends, names);
+  step.change = decide(group.node, group.mends, names, keeper);
   step.names.assign(group.names.begin(), group.names.end());
   step.before = std::move(group.node);
   step.rules = std::move(group.rules);
@@ -103,7 +139,7 @@ Result<std::vector<Step>> survey(const Root& root, const Plan& plan) {
   std::vector<Group> alone;
   std::map<uint64_t, Group> several;  // by inode
   Names names;
-  for (const Wish& wish : plan.wishes) {
+  for (const Wish& wish : spread(root, plan)) {
     auto spot = root.find(wish.path);
     if (!spot) {
       steps.push_back(refused(wish, reason_of(spot.error())));
@@ -130,11 +166,11 @@ Result<std::vector<Step>> survey(const Root& root, const Plan& plan) {
     group.node = std::move(*node);
   }
   if (!names.empty()) find_names(root, names);
-  for (Group& group : alone) steps.push_back(step_of(std::move(group), 1));
+  for (Group& group : alone) steps.push_back(step_of(std::move(group), 1, root.node().uid));
   for (auto& [inode, group] : several) {
     group.names = std::move(names[inode]);
     const uint64_t inside = group.names.size();
-    steps.push_back(step_of(std::move(group), inside));
+    steps.push_back(step_of(std::move(group), inside, root.node().uid));
   }
   std::sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
     const bool one = S_ISDIR(a.before.mode), other = S_ISDIR(b.before.mode);

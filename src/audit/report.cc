@@ -79,6 +79,12 @@ std::optional<Severity> worst(const Audit& audit) {
   return out;
 }
 
+std::optional<Severity> worst(const Audits& audits) {
+  std::optional<Severity> out;
+  for (const Audit& audit : audits.all) out = std::max(out, worst(audit));
+  return out;
+}
+
 std::vector<Outcome> outcomes(const Audit& audit) {
   std::map<const Rule*, size_t> place;
   std::vector<Outcome> out;

@@ -37,6 +37,7 @@ std::string shell_word(std::string_view text);
 const Acceptance* accepted(const Audit& audit, size_t finding);
 // The worst of what nobody has accepted.
 std::optional<Severity> worst(const Audit& audit);
+std::optional<Severity> worst(const Audits& audits);
 // Each rule's last word; why is empty unless it could not look.
 struct Outcome {
   const Rule* rule = nullptr;

@@ -153,12 +153,10 @@ Result<int> report(const AuditWish& wish) {
   auto audits = look(wish);
   if (!audits) return tl::unexpected<Error>(std::move(audits.error()));
   IMMURE_TRY(write_reports(wish, *audits));
-  bool escaped = false, found = false;
-  for (const audit::Audit& one : audits->all) {
+  bool escaped = false;
+  for (const audit::Audit& one : audits->all)
     escaped = escaped || (one.battery && !one.battery->escaped.empty());
-    found = found || fails(wish, audit::worst(one));
-  }
-  if (!*baseline) return escaped || found ? 1 : 0;
+  if (!*baseline) return escaped || fails(wish, audit::worst(*audits)) ? 1 : 0;
   const audit::Comparison comparison = audit::compare(**baseline, audit::as_baseline(*audits));
   IMMURE_TRY(tell(wish, audit::comparison_text(comparison, wish.baseline)));
   return escaped || fails(wish, comparison) ? 1 : 0;

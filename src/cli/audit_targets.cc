@@ -13,6 +13,8 @@ namespace {
 
 using audit::Look;
 
+constexpr std::string_view kAll = "--all";
+
 Status gather_live(int pid, Gathered& into) {
   auto seen = audit::look_at_live(pid);
   if (!seen) return tl::unexpected<Error>(std::move(seen.error()));

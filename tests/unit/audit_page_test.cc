@@ -25,12 +25,15 @@ bool is_id(std::string_view id) {
   return !id.empty() && id.front() != '-' && id.back() != '-';
 }
 
-// Full stops before a blank or at the end; "e.g. this" is not written here.
-size_t sentences(std::string_view text) { return times(text, ". ") + (text.ends_with('.') ? 1 : 0); }
+// Full stops at the end or before a blank; the folder ".." is none.
+size_t sentences(std::string_view text) {
+  return times(text, ". ") - times(text, ".. ") + (text.ends_with('.') ? 1 : 0);
+}
 
 TEST(Sentences, AreCounted) {
   EXPECT_EQ(sentences("It is open. That is bad."), 2u);
-  EXPECT_EQ(sentences("See /etc/x.conf and 1.5 of it."), 1u);
+  EXPECT_EQ(sentences("See /etc/x.conf, 1.5 and .. of it."), 1u);
+  EXPECT_EQ(sentences("It is open. immure closes it."), 2u);
   EXPECT_EQ(sentences("No end"), 0u);
 }
 

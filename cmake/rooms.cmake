@@ -1,6 +1,6 @@
 # The rooms and their arrows (docs/architecture.md): a room may include only what stands behind USES.
 immure_room(uapi)
-immure_room(base)
+immure_room(base FULL sarif.cc junit.cc markup.cc html_page.cc markdown.cc)
 immure_room(kernel USES base uapi)
 immure_room(spec USES base)
 immure_room(filter USES base uapi spec TABLES defaults.cc GENERATED default_filter.inc)

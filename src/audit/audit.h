@@ -53,7 +53,7 @@ struct Audit {
   Target target;
   std::vector<const Rule*> asked;  // whose facts were there, and that were not left out
   Answers answers;
-  std::vector<Acceptance> accepted;
+  std::vector<Acceptance> accepted;  // by finding, one each
   std::optional<Battery> battery;
   std::vector<Picture> pictures;
 };

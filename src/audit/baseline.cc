@@ -140,8 +140,9 @@ Result<Baseline> read_baseline(std::string_view text, std::string_view shown_as)
   if (document.is_discarded()) return no_report(shown_as, "it is not one JSON document");
   const std::string schema = text_of(document, "schema");
   if (schema != "immure.audit/1")
-    return no_report(shown_as, schema.empty() ? "it has no schema"
-                                              : "its schema is " + immure::quoted(schema) + ", not immure.audit/1");
+    return no_report(shown_as, schema.empty()
+                                   ? "it has no schema"
+                                   : "its schema is " + immure::quoted(schema) + ", not immure.audit/1");
   if (!document.contains("audits") || !document["audits"].is_array())
     return no_report(shown_as, "it has no list of audits");
   Baseline out;

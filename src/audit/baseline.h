@@ -37,16 +37,16 @@ struct Change {
 };
 
 struct Comparison {
-  std::vector<Change> worse, better;  // the worst first
-  std::vector<std::string> unseen;    // rules that found something then and could not look now
-  std::vector<std::string> notes;     // of another caller or kernel, of jails that only one of them has
+  std::vector<Change> worse, better;        // the worst first
+  std::vector<std::string> unseen;          // rules that found something then and could not look now
+  std::vector<std::string> notes;           // of another caller or kernel, of jails that only one of them has
   std::vector<std::pair<int, int>> scores;  // then and now, of the jails that both have
   size_t same = 0;
 };
 
-// Worse: what was not found then, or was less severe; advice is nothing. A finding that is gone is better only
-// when its rule could look. A jail is known by its kind and name, a process without its number; a report of one
-// jail is compared with one of one jail whatever their names. Pure.
+// Worse: what was not found then, or was less severe; advice is nothing. A finding that is gone is better
+// only when its rule could look. A jail is known by its kind and name, a process without its number; a report
+// of one jail is compared with one of one jail whatever their names. Pure.
 Comparison compare(const Baseline& then, const Baseline& now);
 std::string comparison_text(const Comparison& comparison, std::string_view shown_as);
 

@@ -65,18 +65,23 @@ std::string fix_command(const Finding& finding, const Target& target) {
 }
 
 const Acceptance* accepted(const Audit& audit, size_t finding) {
-  auto found = std::find_if(audit.accepted.begin(), audit.accepted.end(),
-                            [&](const Acceptance& one) { return one.finding == finding; });
-  return found == audit.accepted.end() ? nullptr : &*found;
+  auto found = std::lower_bound(audit.accepted.begin(), audit.accepted.end(), finding,
+                                [](const Acceptance& one, size_t at) { return one.finding < at; });
+  return found == audit.accepted.end() || found->finding != finding ? nullptr : &*found;
+}
+
+std::optional<Severity> worst(const Audit& audit) {
+  std::optional<Severity> out;
+  for (size_t i = 0; i < audit.answers.findings().size(); ++i) {
+    const Severity severity = audit.answers.findings()[i].severity;
+    if ((!out || severity > *out) && accepted(audit, i) == nullptr) out = severity;
+  }
+  return out;
 }
 
 std::optional<Severity> worst(const Audits& audits) {
   std::optional<Severity> out;
-  for (const Audit& audit : audits.all)
-    for (size_t i = 0; i < audit.answers.findings().size(); ++i) {
-      const Severity severity = audit.answers.findings()[i].severity;
-      if ((!out || severity > *out) && accepted(audit, i) == nullptr) out = severity;
-    }
+  for (const Audit& audit : audits.all) out = std::max(out, worst(audit));
   return out;
 }
 
@@ -113,6 +118,30 @@ std::vector<size_t> by_severity(const Audit& audit) {
     return audit.answers.findings()[a].severity > audit.answers.findings()[b].severity;
   });
   return out;
+}
+
+std::vector<Alike> alike(const Audit& audit, Concern concern) {
+  std::vector<Alike> out;
+  std::map<std::pair<Severity, const Rule*>, size_t> place;
+  for (size_t at : by_severity(audit)) {
+    const Finding& finding = audit.answers.findings()[at];
+    if (finding.rule->concern != concern || accepted(audit, at) != nullptr) continue;
+    auto [known, is_new] = place.try_emplace({finding.severity, finding.rule}, out.size());
+    if (is_new) out.push_back({finding.severity, finding.rule, {}});
+    out[known->second].findings.push_back(at);
+  }
+  return out;
+}
+
+std::string counts_text(const Audit& audit) {
+  size_t counts[kSeverityCount] = {};
+  for (size_t at = 0; at < audit.answers.findings().size(); ++at)
+    if (accepted(audit, at) == nullptr) ++counts[static_cast<size_t>(audit.answers.findings()[at].severity)];
+  std::string out;
+  for (int i = kSeverityCount; i-- > 0;)
+    if (counts[i] > 0)
+      out += (out.empty() ? "" : ", ") + num(counts[i]) + " " + key(static_cast<Severity>(i));
+  return out.empty() ? "nothing" : out;
 }
 
 void foretell(Battery& battery, const std::vector<Finding>& findings) {

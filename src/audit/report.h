@@ -36,6 +36,7 @@ std::string shell_word(std::string_view text);
 // null: nobody has accepted it.
 const Acceptance* accepted(const Audit& audit, size_t finding);
 // The worst of what nobody has accepted.
+std::optional<Severity> worst(const Audit& audit);
 std::optional<Severity> worst(const Audits& audits);
 // Each rule's last word; why is empty unless it could not look.
 struct Outcome {
@@ -45,6 +46,16 @@ struct Outcome {
   std::vector<size_t> findings;
 };
 std::vector<Outcome> outcomes(const Audit& audit);  // in the order of `asked`
+// Findings of one rule and severity, which are told together: without accepted ones, the worst first; of
+// equals what was asked first.
+struct Alike {
+  Severity severity = Severity::Advice;
+  const Rule* rule = nullptr;
+  std::vector<size_t> findings;
+};
+std::vector<Alike> alike(const Audit& audit, Concern concern);
+// "2 critical, 1 high", without accepted ones; "nothing".
+std::string counts_text(const Audit& audit);
 const char* look_text(Look look);  // "a root directory"
 std::string mend_text(Mend mend);  // what --fix does: "takes the bits away"; empty: nothing
 // "chroot(2)", "CVE-2019-5736".

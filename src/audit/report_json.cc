@@ -35,10 +35,7 @@ void rule_row(JsonWriter& json, const Rule& rule) {
 
 void score_object(JsonWriter& json, const Score& score) {
   json.begin_object("score").number("value", score.value).number("sum", score.sum);
-  if (score.cap.empty())
-    json.null("cap");
-  else
-    json.text("cap", score.cap);
+  if (!score.cap.empty()) json.text("cap", score.cap);
   json.begin_array("points");
   for (const PointScore& one : score.points) {
     json.begin_object()
@@ -49,10 +46,7 @@ void score_object(JsonWriter& json, const Score& score) {
         .number("checked", static_cast<int64_t>(one.checked))
         .number("unknown", static_cast<int64_t>(one.unknown))
         .number("not_asked", static_cast<int64_t>(one.not_asked));
-    if (one.worst)
-      json.text("worst", key(*one.worst));
-    else
-      json.null("worst");
+    if (one.worst) json.text("worst", key(*one.worst));
     json.text("why", one.why).end_object();
   }
   json.end_array().begin_object("battery");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 
 #include "base/text.h"
 #include "input/toml.h"
@@ -121,16 +122,15 @@ Result<std::vector<Suppression>> read_suppressions(std::string_view text, std::s
 std::vector<std::string> suppress(std::vector<Audit>& audits, const std::vector<Suppression>& all,
                                   int64_t now) {
   std::vector<std::string> notes;
+  std::vector<std::map<size_t, const Suppression*>> taken(audits.size());
   for (const Suppression& one : all) {
     const bool over = one.end != 0 && now >= one.end;
     size_t n = 0;
-    for (Audit& audit : audits)
-      for (size_t at = 0; at < audit.answers.findings().size(); ++at) {
-        if (!covers(one, audit, audit.answers.findings()[at])) continue;
+    for (size_t i = 0; i < audits.size(); ++i)
+      for (size_t at = 0; at < audits[i].answers.findings().size(); ++at) {
+        if (!covers(one, audits[i], audits[i].answers.findings()[at])) continue;
         ++n;
-        const bool taken = std::any_of(audit.accepted.begin(), audit.accepted.end(),
-                                       [&](const Acceptance& other) { return other.finding == at; });
-        if (!over && !taken) audit.accepted.push_back({at, one.reason, one.until});
+        if (!over) taken[i].try_emplace(at, &one);
       }
     const std::string which = "the suppression of " + std::string(one.rule->id) + " at " + one.place;
     if (over)
@@ -139,6 +139,8 @@ std::vector<std::string> suppress(std::vector<Audit>& audits, const std::vector<
     else if (n == 0 && was_asked(audits, one.rule))
       notes.push_back(which + " suppresses nothing");
   }
+  for (size_t i = 0; i < audits.size(); ++i)
+    for (const auto& [at, by] : taken[i]) audits[i].accepted.push_back({at, by->reason, by->until});
   return notes;
 }
 

@@ -78,4 +78,17 @@ std::string hex_text(const Digest& digest) {
   return out;
 }
 
+std::string base64_text(const Digest& digest) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  // Three bytes are four letters; the last two bytes three, and a filler.
+  for (size_t at = 0; at < digest.size(); at += 3) {
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 3; i++) bits = bits << 8 | (at + i < digest.size() ? uint32_t{digest[at + i]} : 0);
+    for (size_t i = 0; i < 4; i++)
+      out += at + i > digest.size() ? '=' : kLetters[bits >> (18 - 6 * i) & 63];
+  }
+  return out;
+}
+
 }  // namespace immure

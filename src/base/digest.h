@@ -12,6 +12,7 @@ namespace immure {
 using Digest = std::array<uint8_t, 32>;
 
 Digest sha256(std::string_view text);
-std::string hex_text(const Digest& digest);  // 64 lower-case digits
+std::string hex_text(const Digest& digest);     // 64 lower-case digits
+std::string base64_text(const Digest& digest);  // 44 characters (RFC 4648)
 
 }  // namespace immure

@@ -8,6 +8,7 @@
 
 #include "audit/audit.h"
 #include "audit/baseline.h"
+#include "audit/pictures.h"
 #include "audit/report.h"
 #include "audit/suppress.h"
 #include "base/file.h"
@@ -59,12 +60,24 @@ std::string help_text() {
          std::string(kOptions.substr(last));
 }
 
+// They cost a walk through /proc, so only who draws them pays.
+std::vector<audit::Picture> pictures_of(const audit::Inspection& process) {
+  std::vector<audit::Picture> out;
+  if (process.mounts) out.push_back(audit::mount_picture(*process.mounts));
+  for (const audit::NamespaceView& one : process.namespaces)
+    if (one.kind == "pid")
+      out.push_back(
+          audit::process_picture(audit::family_of(process.pid, one.inode, one.whose == audit::Whose::Host)));
+  return out;
+}
+
 audit::Audit ask(const AuditWish& wish, Gathered& jail, int64_t now) {
   audit::Audit out;
   const audit::Facts facts = jail.facts(now);
   out.asked = chosen_rules(wish, audit::askable(facts));
   out.answers = audit::ask(facts, out.asked);
   out.target = jail.target;
+  if (!wish.html.empty() && jail.live) out.pictures = pictures_of(jail.live->process);
   return out;
 }
 
@@ -94,10 +107,11 @@ Status write_reports(const AuditWish& wish, const audit::Audits& audits) {
     IMMURE_TRY(say(audit_text(audits, {.colour = wish.colour, .verbose = wish.verbose})));
   if (!wish.sarif.empty()) IMMURE_TRY(write_report(wish.sarif, audit::report_sarif(audits)));
   if (!wish.junit.empty()) IMMURE_TRY(write_report(wish.junit, audit::report_junit(audits, wish.fail_on)));
+  if (!wish.html.empty()) IMMURE_TRY(write_report(wish.html, audit::report_html(audits)));
   return {};
 }
 
-bool fails(const AuditWish& wish, std::optional<audit::Severity> worst) {
+bool fails(const AuditWish& wish, const std::optional<audit::Severity>& worst) {
   return worst && *worst >= wish.fail_on && !wish.never_fail;
 }
 
@@ -139,9 +153,9 @@ Result<int> report(const AuditWish& wish) {
   auto audits = look(wish);
   if (!audits) return tl::unexpected<Error>(std::move(audits.error()));
   IMMURE_TRY(write_reports(wish, *audits));
-  const bool escaped = std::any_of(audits->all.begin(), audits->all.end(), [](const audit::Audit& one) {
-    return one.battery && !one.battery->escaped.empty();
-  });
+  bool escaped = false;
+  for (const audit::Audit& one : audits->all)
+    escaped = escaped || (one.battery && !one.battery->escaped.empty());
   if (!*baseline) return escaped || fails(wish, audit::worst(*audits)) ? 1 : 0;
   const audit::Comparison comparison = audit::compare(**baseline, audit::as_baseline(*audits));
   IMMURE_TRY(tell(wish, audit::comparison_text(comparison, wish.baseline)));

@@ -85,6 +85,14 @@ const TargetKind& kind_of(const AuditWish::Said& said) {
   });
 }
 
+// In the order of the table, so that a jail has one name whatever was said first.
+std::vector<AuditWish::Said> in_order(std::vector<AuditWish::Said> targets) {
+  std::stable_sort(targets.begin(), targets.end(), [](const AuditWish::Said& a, const AuditWish::Said& b) {
+    return &kind_of(a) < &kind_of(b);
+  });
+  return targets;
+}
+
 std::string shown(const AuditWish::Said& said) {
   return said.flag.empty() ? quoted(said.value)
                            : std::string(said.flag) + (said.value.empty() ? "" : " " + quoted(said.value));
@@ -155,7 +163,7 @@ Result<std::vector<Gathered>> gather(const AuditWish& wish) {
   std::vector<Gathered> out(1);
   Gathered& jail = out.front();
   std::vector<std::pair<Look, std::string>> seen;
-  for (const AuditWish::Said& said : wish.targets) {
+  for (const AuditWish::Said& said : in_order(wish.targets)) {
     const TargetKind& kind = kind_of(said);
     for (const auto& [look, words] : seen)
       if (look == part_of(kind.look))

@@ -12,6 +12,7 @@
 namespace immure::cli {
 namespace {
 
+using audit::Alike;
 using audit::Audit;
 using audit::Concern;
 using audit::Finding;
@@ -32,45 +33,11 @@ Mark mark_of(Severity severity) {
   return Mark::None;
 }
 
-// Findings of one rule and severity, which are told together.
-struct Group {
-  Severity severity;
-  const Rule* rule;
-  std::vector<size_t> findings;
-};
-
-// The worst first; of equals, what was asked first.
-std::vector<Group> groups(const Audit& audit, Concern concern) {
-  std::vector<Group> out;
-  std::map<std::pair<Severity, const Rule*>, size_t> place;
-  for (size_t at : audit::by_severity(audit)) {
-    const Finding& finding = audit.answers.findings()[at];
-    if (finding.rule->concern != concern || accepted(audit, at) != nullptr) continue;
-    auto [known, is_new] = place.try_emplace({finding.severity, finding.rule}, out.size());
-    if (is_new) out.push_back({finding.severity, finding.rule, {}});
-    out[known->second].findings.push_back(at);
-  }
-  return out;
-}
-
 std::string count_text(size_t n, const char* one, const char* many) {
   return num(n) + " " + (n == 1 ? one : many);
 }
 
-// "2 critical, 1 high"; "nothing".
-std::string counts_text(const Audit& audit) {
-  std::string out;
-  for (int i = audit::kSeverityCount; i-- > 0;) {
-    size_t n = 0;
-    for (size_t f = 0; f < audit.answers.findings().size(); ++f)
-      if (audit.answers.findings()[f].severity == static_cast<Severity>(i) && accepted(audit, f) == nullptr)
-        ++n;
-    if (n > 0) out += (out.empty() ? "" : ", ") + num(n) + " " + key(static_cast<Severity>(i));
-  }
-  return out.empty() ? "nothing" : out;
-}
-
-std::string places_text(const Audit& audit, const Group& group) {
+std::string places_text(const Audit& audit, const Alike& group) {
   std::string out;
   for (size_t i = 0; i < std::min(group.findings.size(), kNamedPlaces); ++i)
     out += (i == 0 ? "" : ", ") + printable(audit.answers.findings()[group.findings[i]].where);
@@ -86,7 +53,7 @@ void tell_fix(Page& page, const Audit& audit, const Finding& finding, size_t oth
     page.detail("do", finding.rule->advice);
 }
 
-void tell_group(Page& page, const Audit& audit, const Group& group, bool verbose) {
+void tell_group(Page& page, const Audit& audit, const Alike& group, bool verbose) {
   const Rule& rule = *group.rule;
   const Finding& first = audit.answers.findings()[group.findings.front()];
   std::string title = rule.title;
@@ -180,10 +147,10 @@ void tell(Page& page, const Audit& audit, bool verbose) {
   for (const std::string& note : audit.target.notes) page.line("note: " + note);
   constexpr const char* kHeadings[] = {"Isolation", "Privilege", "Monitoring"};
   for (int i = 0; i < audit::kConcernCount; ++i) {
-    const std::vector<Group> found = groups(audit, static_cast<Concern>(i));
+    const std::vector<Alike> found = alike(audit, static_cast<Concern>(i));
     if (found.empty()) continue;
     page.heading(kHeadings[i]);
-    for (const Group& group : found) tell_group(page, audit, group, verbose);
+    for (const Alike& group : found) tell_group(page, audit, group, verbose);
   }
   tell_accepted(page, audit, verbose);
   if (audit.battery) tell_battery(page, *audit.battery);
@@ -196,7 +163,7 @@ void tell_many(Page& page, const audit::Audits& audits) {
   page.heading(num(audits.all.size()) + " jails");
   for (const Audit& audit : audits.all) {
     const audit::Score score = audit::score(audit, audit::all_rules());
-    const auto bad = audit::worst({.all = {audit}, .caller = {}, .kernel = {}, .notes = {}});
+    const auto bad = audit::worst(audit);
     page.row(bad ? mark_of(*bad) : Mark::Good, num_signed(score.value), audit.target.name,
              counts_text(audit));
   }

@@ -68,7 +68,7 @@ constexpr Verb kVerbs[] = {
     {"audit",
      "TARGET… [OPTION]…",
      "what is wrong with a jail that exists, whoever made it",
-     "--pid --host --only --skip --explain --sarif --junit --html --baseline --suppress --fail-on --list --prove "
+     "--pid --all --host --only --skip --explain --sarif --junit --html --baseline --suppress --fail-on --list --prove "
      "--find-links --json --verbose --colour --no-colour --fix --yes --while-running --journal --undo --watch "
      "--every --changes --install-timer --remove-timer --print --daily --weekly --on-calendar --help",
      Completes::Targets,

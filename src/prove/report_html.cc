@@ -1,8 +1,9 @@
 // One page to keep and to hand on: no script, nothing that is fetched, light or dark as the reader has it.
 #include <cstdio>
 
-#include "base/text.h"
+#include "base/html_page.h"
 #include "base/markup.h"
+#include "base/text.h"
 #include "prove/report.h"
 
 namespace immure::prove {
@@ -17,46 +18,24 @@ static_assert(std::size(kOrder) == kVerdictCount);
 
 // "carries", "holds" and "open" are the classes of the ablation's picture.
 constexpr std::string_view kStyle = R"(
-:root { color-scheme: light dark; --text: #1c1f23; --page: #fff; --soft: #5b6470; --line: #d8dde3; --panel: #f5f7f9;
-  --blocked: #1f7a45; --escaped: #b3161b; --exposed: #9a5b00; --not-applicable: #68727e; --inconclusive: #7340a8; }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e7eb; --page: #14171a; --soft: #9aa4b0; --line: #30363d;
-  --panel: #1c2127; --blocked: #4cc38a; --escaped: #ff6b6b; --exposed: #f0a94a; --not-applicable: #8b949e;
-  --inconclusive: #bb8df0; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 76rem; padding: 1.5rem 1rem 4rem; color: var(--text); background: var(--page);
-  font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; }
-code, .how { font-family: ui-monospace, monospace; font-size: .875em; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0 0 1rem; }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-.conclusion { font-size: 1.15rem; margin: 1rem 0; }
+:root { --blocked: var(--good); --escaped: var(--bad); --exposed: var(--warn); --not-applicable: var(--dim);
+  --inconclusive: var(--odd); }
 .bar { display: block; width: 100%; height: 1.5rem; border-radius: .3rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; padding: 0; margin: .5rem 0 1rem; list-style: none; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
-th { color: var(--soft); font-weight: 600; font-size: .875rem; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.zero { color: var(--soft); }
 .attacks { table-layout: fixed; } .attacks th:nth-child(1) { width: 6.5rem; } .attacks th:nth-child(3) { width: 34%; }
 tr:target { background: var(--panel); outline: 2px solid var(--line); }
-.v { font-weight: 600; white-space: nowrap; } a { color: inherit; }
+.v { font-weight: 600; white-space: nowrap; }
 .blocked { color: var(--blocked); fill: var(--blocked); } .escaped { color: var(--escaped); fill: var(--escaped); }
 .exposed { color: var(--exposed); fill: var(--exposed); }
 .not-applicable { color: var(--not-applicable); fill: var(--not-applicable); }
 .inconclusive { color: var(--inconclusive); fill: var(--inconclusive); }
 .holds { fill: var(--blocked); } .carries { fill: var(--exposed); } .open { fill: var(--line); }
-details { margin-top: .15rem; } summary { cursor: pointer; color: var(--soft); font-size: .875rem; }
 details > div { margin: .4rem 0 .6rem; padding: .6rem .8rem; background: var(--panel); border-radius: .3rem; }
 details p { margin: 0 0 .5rem; } details dl { margin: 0; font-size: .9rem; } pre { overflow-x: auto; }
 @media (max-width: 40rem) { .attacks, .attacks tbody, .attacks tr, .attacks td { display: block; width: 100%; }
   .attacks thead { display: none; } .attacks td { border: 0; padding: .1rem 0; }
   .attacks tr { border-bottom: 1px solid var(--line); padding: .5rem 0; } }
-@media print { body { max-width: none; } summary { display: none; } }
 )";
-
-std::string term(const char* word, std::string_view value) {
-  return "<dt>" + std::string(word) + "</dt><dd>" + markup_text(value) + "</dd>";
-}
 
 std::string verdict_word(Verdict verdict) {
   return "<span class=\"v " + std::string(key(verdict)) + "\">" + shown(verdict) + "</span>";
@@ -128,9 +107,9 @@ std::string row(const Judged& one) {
   const std::string id = markup_text(probe.id);
   return "<tr id=\"attack-" + id + "\"><td>" + verdict_word(one.verdict) + "</td><td><code>" + id +
          "</code><br>" + markup_text(probe.technique) + "<details><summary>about</summary><div><p>" +
-         markup_text(probe.about) + "</p><dl>" + term("source", probe.reference) +
-         term("stopped by", layers_text(probe.stopped_by)) + term("inside", seen_at(one.inside)) +
-         term("control", control_text(probe)) + term("there", seen_at(one.control)) +
+         markup_text(probe.about) + "</p><dl>" + html_term("source", probe.reference) +
+         html_term("stopped by", layers_text(probe.stopped_by)) + html_term("inside", seen_at(one.inside)) +
+         html_term("control", control_text(probe)) + html_term("there", seen_at(one.control)) +
          "</dl></div></details></td><td class=\"how\">" + markup_text(outcome_text(one)) + "</td></tr>\n";
 }
 
@@ -167,17 +146,10 @@ std::string category_section(const Verdicts& verdicts, Category category) {
 std::string report_html(const Verdicts& verdicts, const Subject& subject, std::string_view ablation) {
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.1f s", static_cast<double>(verdicts.milliseconds) / 1000);
-  const std::string title = "immure prove: " + markup_text(subject.jail);
-  std::string out =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-      title + "</title>\n<style>" + std::string(kStyle) +
-      "</style></head><body>\n<h1>What the jail held against</h1>\n";
-  out += "<dl>" + term("jail", subject.jail) + term("caller", subject.caller) +
-         term("kernel", subject.kernel) + term("immure", IMMURE_VERSION) + term("it took", seconds) +
-         "</dl>\n";
+  std::string out = "<h1>What the jail held against</h1>\n";
+  out += "<dl>" + html_term("jail", subject.jail) + html_term("caller", subject.caller) +
+         html_term("kernel", subject.kernel) + html_term("immure", IMMURE_VERSION) +
+         html_term("it took", seconds) + "</dl>\n";
   out += "<p class=\"conclusion\">" + markup_text(conclusion(verdicts)) + "</p>\n";
   out += bar(verdicts) + counts_table(verdicts);
   if (!ablation.empty())
@@ -186,7 +158,8 @@ std::string report_html(const Verdicts& verdicts, const Subject& subject, std::s
   for (int c = 0; c < probes::kCategoryCount; ++c)
     out += category_section(verdicts, static_cast<Category>(c));
   if (!ablation.empty()) out += "<section id=\"ablation\">\n" + std::string(ablation) + "</section>\n";
-  return out + "</body></html>\n";
+  return html_document(
+      {.title = "immure prove: " + subject.jail, .style = kStyle, .body = std::move(out), .script = {}});
 }
 
 }  // namespace immure::prove

@@ -16,6 +16,12 @@ TEST(Sha256, AgreesWithTheStandardsExamples) {
 }
 
 // Around the length at which the padding needs a block of its own. (Values: sha256sum(1).)
+TEST(Sha256, HasAnotherFormForPages) {
+  // printf abc | openssl dgst -sha256 -binary | base64
+  EXPECT_EQ(base64_text(sha256("abc")), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+  EXPECT_EQ(base64_text(sha256("")), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+}
+
 TEST(Sha256, PadsAtEveryLength) {
   EXPECT_EQ(hex_text(sha256(std::string(55, 'x'))), "d5e285683cd4efc02d021a5c62014694958901005d6f71e89e0989fac77e4072");
   EXPECT_EQ(hex_text(sha256(std::string(56, 'x'))), "04c26261370ee7541549d16dee320c723e3fd14671e66a099afe0a377c16888e");

@@ -322,7 +322,7 @@ const Rule kProcessCapChroot = {
     Point::Privileges,
     "CAP_SYS_CHROOT",
     "It changes its root and enters mount namespaces: a plain chroot is left by it, and set-id programs are fooled "
-    "with a root of one's own making.",
+    "with a root of one's own making. No door of a chroot is closed to who has it.",
     "",
     kDrop,
     "capabilities(7); chroot(2)",

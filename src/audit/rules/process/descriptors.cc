@@ -213,7 +213,7 @@ const Rule kProcessFdRead = {
     Point::Leaks,
     "an open file of the outside",
     "It reads what is not in its root, and opens it again by /proc/self/fd, for writing too where the mode "
-    "allows that.",
+    "allows that. A root that was changed does not close what was open before.",
     "",
     kClose,
     "open(2); proc_pid_fd(5)",
@@ -243,7 +243,7 @@ const Rule kProcessFdSocket = {
     Point::Leaks,
     "an open socket of another network",
     "A socket belongs to the network namespace it was made in: over it goes what its own network would not let "
-    "pass, and at its other end may be somebody who opens files when asked.",
+    "pass, and at its other end may be somebody who opens files when asked. A network namespace of its own does not help against it.",
     "",
     kClose,
     "socket(2); network_namespaces(7)",
@@ -273,7 +273,7 @@ const Rule kProcessFdDisk = {
     Point::Leaks,
     "an open disk",
     "Under the file system there are no owners and no modes: all files of all users are read, and changed where it "
-    "is open for writing.",
+    "is open for writing. No mount option and no mode stands in between.",
     "",
     kClose,
     "open(2); mknod(2)",
@@ -318,7 +318,7 @@ const Rule kProcessFdProcess = {
     Point::Leaks,
     "an open process of the outside",
     "A pidfd names a process whatever the pid namespace is: it is signalled by it, and with the same user its "
-    "descriptors are copied.",
+    "descriptors are copied. What is stolen that way is what the other one had open.",
     "",
     kClose,
     "pidfd_open(2); pidfd_getfd(2)",

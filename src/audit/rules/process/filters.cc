@@ -277,30 +277,33 @@ FAMILY(
     "The flags of clone3 are in memory, where no filter looks. It must be answered with ENOSYS, so that programs "
     "fall back to clone.",
     "clone(2)", clone3, "privilege filter userns-clone3")
-FAMILY(kProcessFilterEnter, "process-filter-setns", Severity::Low, "the filter lets setns through",
-       "With a descriptor of a namespace and the capability over it, it enters what it was kept out of.",
-       "setns(2)", enter, "processes root filter")
-FAMILY(kProcessFilterTrace, "process-filter-ptrace", Severity::Low, "the filter lets tracing through",
-       "It reads and writes the memory of processes of its user, and takes their descriptors.",
-       "ptrace(2); process_vm_readv(2)", trace, "processes filter descriptors privilege")
+FAMILY(
+    kProcessFilterEnter, "process-filter-setns", Severity::Low, "the filter lets setns through",
+    "With a descriptor of a namespace and the capability over it, it enters what it was kept out of. Descriptors of namespaces lie in every /proc that shows others.",
+    "setns(2)", enter, "processes root filter")
+FAMILY(
+    kProcessFilterTrace, "process-filter-ptrace", Severity::Low, "the filter lets tracing through",
+    "It reads and writes the memory of processes of its user, and takes their descriptors. Whatever one process of the user holds, all others then hold.",
+    "ptrace(2); process_vm_readv(2)", trace, "processes filter descriptors privilege")
 FAMILY(
     kProcessFilterBpf, "process-filter-bpf", Severity::Medium, "the filter lets bpf through",
-    "The checker of BPF programs has been fooled many times, and each time the kernel was read and written.",
+    "The checker of BPF programs has been fooled many times, and each time the kernel was read and written. Few programs in jails need it.",
     "bpf(2); CVE-2021-3490", bpf, "kernel filter")
 FAMILY(
     kProcessFilterKeys, "process-filter-keys", Severity::Medium, "the filter lets keyrings through",
     "Keyrings are not divided by jails: keys of the user and of the session that started it are within reach, and "
-    "the code behind has had holes.",
+    "the code behind has had holes. Tokens of file systems and of logins lie there.",
     "keyctl(2); CVE-2016-0728", keys, "privilege kernel filter")
 FAMILY(
     kProcessFilterFaults, "process-filter-userfaultfd", Severity::Medium,
     "the filter lets userfaultfd through",
     "It stops the kernel in the middle of a copy for as long as it likes, which makes races in the kernel easy to "
-    "win.",
+    "win. Published exploits of such races used it.",
     "userfaultfd(2)", faults, "kernel filter")
-FAMILY(kProcessFilterRings, "process-filter-io-uring", Severity::Medium, "the filter lets io_uring through",
-       "Rings carry out calls that the filter never sees, and their code is young and had many holes.",
-       "io_uring_setup(2); CVE-2022-29582", rings, "kernel filter descriptors resources network")
+FAMILY(
+    kProcessFilterRings, "process-filter-io-uring", Severity::Medium, "the filter lets io_uring through",
+    "Rings carry out calls that the filter never sees, and their code is young and had many holes. A filter that allows them allows what it was made to deny.",
+    "io_uring_setup(2); CVE-2022-29582", rings, "kernel filter descriptors resources network")
 FAMILY(
     kProcessFilterKexec, "process-filter-kexec", Severity::Low, "the filter lets kexec and reboot through",
     "Only a capability stands between it and another kernel. A filter costs nothing and stands when that fails.",
@@ -309,9 +312,10 @@ FAMILY(kProcessFilterModules, "process-filter-modules", Severity::Low,
        "the filter lets kernel modules through",
        "Only a capability stands between it and code in the kernel. No program of a jail needs the call.",
        "init_module(2)", modules, "kernel filter")
-FAMILY(kProcessFilterPerf, "process-filter-perf", Severity::Medium, "the filter lets perf_event_open through",
-       "Counters tell of what runs beside it, and the interface is large and had holes.",
-       "perf_event_open(2)", perf, "kernel filter processes")
+FAMILY(
+    kProcessFilterPerf, "process-filter-perf", Severity::Medium, "the filter lets perf_event_open through",
+    "Counters tell of what runs beside it, and the interface is large and had holes. Programs that measure themselves are its only users.",
+    "perf_event_open(2)", perf, "kernel filter processes")
 FAMILY(
     kProcessFilterTyping, "process-filter-terminal", Severity::Low,
     "the filter lets typing into a terminal through",

@@ -184,7 +184,7 @@ const Rule kProcessRootMapped = {
     Point::Privileges,
     "root of the host is mapped inside",
     "Its own user namespace takes the capabilities away, but what asks for the owner alone still sees root: "
-    "settings in /proc/sys, device nodes, files of mode 0600.",
+    "settings in /proc/sys, device nodes, files of mode 0600. Every door that asks for the owner only is open to it.",
     "",
     "map an unprivileged range of ids: newuidmap, or immure run",
     "user_namespaces(7)",

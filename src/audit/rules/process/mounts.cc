@@ -266,17 +266,17 @@ MOUNT_RULE(
     kProcessMountHome, "process-mount-home", Severity::Medium, Point::TreeWriting,
     "a home of the host, writable",
     "Start files of shells, keys and programs in a home are used outside by its user, who then runs what was "
-    "written inside.",
+    "written inside. That is a way out which needs no fault of the kernel.",
     "bind the one folder that is worked on", "mount(8)", host_home, "root links descriptors")
 MOUNT_RULE(
     kProcessMountHostSeen, "process-mount-host-seen", Severity::Medium, Point::Secrets,
     "the root folder of the host is mounted inside",
-    "All files of the host are there for reading, as far as modes allow, and its sockets can be connected to.",
+    "All files of the host are there for reading, as far as modes allow, and its sockets can be connected to. Passwords, keys and settings of all services lie there.",
     "bind only what is needed", "mount(8)", host_seen, "root links information descriptors")
 MOUNT_RULE(
     kProcessProcHost, "process-proc-host", Severity::Medium, Point::Leaks, "the /proc of the host",
     "It lists what all others run, with their words and users, and of those of its own user roots, memory and "
-    "descriptors.",
+    "descriptors. What is learned there is what the next step is aimed at.",
     "a pid namespace of its own with a /proc mounted in it, or hidepid=invisible", "proc(5)", host_proc,
     "processes information kernel root descriptors")
 MOUNT_RULE(
@@ -288,11 +288,11 @@ MOUNT_RULE(
     "proc_sys_kernel(5); CVE-2022-0492", proc_written, "kernel privilege processes resources")
 MOUNT_RULE(
     kProcessSysWritten, "process-sys-writable", Severity::High, Point::RootChange, "/sys can be written",
-    "Drivers, power and firmware are steered there, and uevent_helper names a program that the kernel runs.",
+    "Drivers, power and firmware are steered there, and uevent_helper names a program that the kernel runs. A program that is started that way is outside of every jail.",
     "leave /sys out, or mount it read-only", "sysfs(5)", sys_written, "kernel devices resources information")
 MOUNT_RULE(
     kProcessKernelRead, "process-kernel-read", Severity::Low, Point::Leaks, "facts of the kernel can be read",
-    "Addresses, keys, timers and caches of the kernel tell an attack where to aim, and of what others do.",
+    "Addresses, keys, timers and caches of the kernel tell an attack where to aim, and of what others do. With them a fault of the kernel becomes an exploit that works at the first try.",
     "cover these files, or mount /proc with subset=pid", "proc(5)", kernel_read, "kernel information")
 MOUNT_RULE(
     kProcessSysSeen, "process-sys-seen", Severity::Advice, Point::Minimality, "/sys is there",

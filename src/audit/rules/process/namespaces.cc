@@ -123,19 +123,20 @@ const Rule kProcessSpaceIpc = {
     shared<kIpc>,
     Mend::None,
     "processes information resources"};
-const Rule kProcessSpaceUts = {"process-namespace-uts",
-                               Look::Process,
-                               Severity::Low,
-                               Concern::Isolation,
-                               Point::Namespaces,
-                               "host name of the host",
-                               "It learns on which machine it is, and with CAP_SYS_ADMIN it renames it.",
-                               "",
-                               kOwn,
-                               "uts_namespaces(7)",
-                               shared<kUts>,
-                               Mend::None,
-                               "information host-name-set domain-name-set"};
+const Rule kProcessSpaceUts = {
+    "process-namespace-uts",
+    Look::Process,
+    Severity::Low,
+    Concern::Isolation,
+    Point::Namespaces,
+    "host name of the host",
+    "It learns on which machine it is, and with CAP_SYS_ADMIN it renames it. Names of hosts decide in some settings who is trusted.",
+    "",
+    kOwn,
+    "uts_namespaces(7)",
+    shared<kUts>,
+    Mend::None,
+    "information host-name-set domain-name-set"};
 const Rule kProcessSpaceCgroup = {
     "process-namespace-cgroup",
     Look::Process,

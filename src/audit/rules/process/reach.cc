@@ -274,7 +274,7 @@ const Rule kProcessEnvironmentSecret = {
     Concern::Privilege,
     Point::Secrets,
     "a secret in the environment",
-    "All that it starts inherits it, every process of its user reads it in /proc, and crash reports carry it away.",
+    "All that it starts inherits it, every process of its user reads it in /proc, and crash reports carry it away. Who breaks into any of them has what it opens.",
     "",
     "give it in a file that is only its own: LoadCredential= of systemd, or a descriptor",
     "environ(7); proc_pid_environ(5)",
@@ -334,7 +334,7 @@ const Rule kProcessTerminal = {
     Point::Leaks,
     "a terminal shared with the outside",
     "It reads what is typed for the other one, draws what it likes, and may type: the shell outside executes that "
-    "when the jail has ended.",
+    "when the jail has ended. That command runs with all rights of who sits there.",
     "",
     "a terminal of its own: immure run, --new-session of bwrap, setsid",
     "TIOCSTI(2const); CVE-2017-5226",

@@ -191,7 +191,7 @@ const Rule kTreeNosuid = {
     .fix = "mount --bind {path} {path} && mount -o remount,bind,nosuid,nodev {path}",
     .reference = "mount(8), nosuid",
     .check = nosuid,
-    .predicts = "nosuid"};
+    .predicts = "privilege"};
 
 const Rule kTreeNodev = {
     .id = "tree-nodev",
@@ -205,7 +205,7 @@ const Rule kTreeNodev = {
     .fix = "mount --bind {path} {path} && mount -o remount,bind,nosuid,nodev {path}",
     .reference = "mount(8), nodev",
     .check = nodev,
-    .predicts = "nodev"};
+    .predicts = "devices"};
 
 const Rule kTreeSharedFileSystem = {
     .id = "tree-shared-file-system",

@@ -28,7 +28,7 @@ constexpr size_t kLongestName = 60;
 // All that a look needs of the system; the report's folder is all it may write to.
 constexpr std::string_view kTight =
     "NoNewPrivileges=yes\nUMask=0077\nLockPersonality=yes\nMemoryDenyWriteExecute=yes\nRestrictRealtime=yes\n"
-    "RestrictSUIDSGID=yes\nSystemCallArchitectures=native\nNice=10\nIOSchedulingClass=idle\n";
+    "RestrictSUIDSGID=yes\nSystemCallArchitectures=native\nSystemCallErrorNumber=ENOSYS\nNice=10\nIOSchedulingClass=idle\n";
 // A folder is looked at from a view of the system in which nothing else can be written.
 constexpr std::string_view kTree =
     "CapabilityBoundingSet=CAP_DAC_READ_SEARCH\nProtectSystem=strict\nProtectHome=read-only\n"

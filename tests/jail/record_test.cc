@@ -18,7 +18,7 @@ class Records : public JailTest {
   Outcome ask(const std::vector<std::string>& words, Jail jail) const {
     std::vector<std::string> all = {std::string(kPayloadsInside) + "/asker"};
     all.insert(all.end(), words.begin(), words.end());
-    return jail.command(all).timeout(60).run();
+    return jail.command(all).timeout(240).run();
   }
   Outcome ask(const std::vector<std::string>& words) const { return ask(words, jail()); }
   std::vector<std::string> lines() const { return lines_of(read_file(file())); }

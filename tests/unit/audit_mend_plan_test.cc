@@ -100,6 +100,10 @@ TEST(MendPlan, DoesWhatTheRulesCommandsDo) {
   EXPECT_EQ(mended("tree-world-writable-folder", folder).bits, 01777u);
   EXPECT_EQ(mended("tree-writable-library", folder).bits, 0775u);
   EXPECT_EQ(mended("tree-unknown-owner", file(0644, 4711)).uid, 0u);
+  EXPECT_EQ(mended("tree-set-id-writable", file(04777, 33, 33)).bits, 0755u);
+  const Change pinned = mended("tree-hard-link-set-id", file(04755, 0, 0, 2));
+  EXPECT_EQ(pinned.act, Act::Swap);
+  EXPECT_EQ(pinned.bits, 0755u);
 }
 
 TEST(MendPlan, AFindingOfAllThatSomebodyOwnsIsKeptAsThat) {
@@ -126,7 +130,7 @@ TEST(MendDecide, StripsSetIdAndCapabilities) {
   EXPECT_EQ(change.act, Act::Attributes);
   EXPECT_EQ(change.bits, 0755u);
   EXPECT_TRUE(change.drop_capabilities);
-  EXPECT_EQ(shown(node, change), "mode 6755 -> 0755, file capabilities -> none");
+  EXPECT_EQ(shown(node, change), "mode 06755 -> 0755, file capabilities -> none");
 }
 
 TEST(MendDecide, ClosesWhatOthersMayWrite) {

@@ -14,7 +14,7 @@ constexpr uint32_t kSetId = S_ISUID | S_ISGID;
 
 std::string octal(uint32_t bits) {
   char text[16];
-  snprintf(text, sizeof text, "%04o", bits);
+  snprintf(text, sizeof text, "0%o", bits);
   return text;
 }
 
@@ -34,6 +34,9 @@ Mends mends_of(const Rule& rule) {
   const std::string_view fix = rule.fix;
   if (rule.mend != Mend::CloseWrite) {
     mends.add(rule.mend);
+    // Its command may do more at once: a link that is broken loses its bits, a set-id program its writers.
+    if (fix.find("u-s,g-s") != std::string_view::npos) mends.add(Mend::StripBits);
+    if (fix.find("go-w") != std::string_view::npos) mends.add(Mend::CloseWrite);
   } else if (fix.starts_with("chmod +t")) {
     mends.add(Close::Sticky);
   } else {

@@ -17,7 +17,7 @@
 
 namespace immure::audit::mend {
 
-// What else a rule can mean by Mend::CloseWrite: its `fix`, the command for a person, is the word on it.
+// What else a rule can mean by its mend: its `fix`, the command for a person, is the word on it.
 enum class Close : uint8_t {
   Owner = 6,   // chown: an owner who is neither root nor the tree's keeper may write, so it becomes root's
   Sticky = 7,  // chmod +t: a folder stays everybody's, and each name in it its owner's

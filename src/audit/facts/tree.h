@@ -126,6 +126,7 @@ struct Tree {
   std::string manifest_why;                 // of Refused
   std::vector<rootfs::Difference> changed;  // tree against manifest
   std::vector<rootfs::Difference> stale;    // sources against manifest
+  std::vector<std::string> states;          // folders that its maker gave to a program to write
 
   bool has(Known known) const;
   const KnownFile* file(Known known) const;  // the first; null: there is none

@@ -118,6 +118,8 @@ void look_at_manifest(Tree& tree, bool contents) {
   auto manifest = rootfs::read_manifest(tree.real_path);
   if (!manifest) return refuse(manifest.error());
   tree.manifest = ManifestState::Read;
+  for (const rootfs::ManifestEntry& entry : manifest->entries)
+    if (entry.state) tree.states.push_back(entry.path);
   if (contents) {
     auto changed = rootfs::differences(*manifest, tree.real_path);
     if (!changed) return refuse(changed.error());

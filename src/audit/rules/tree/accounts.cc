@@ -31,6 +31,12 @@ void rows_of(const Tree& tree, Answers& answers, Known known, Each each) {
   }
 }
 
+bool has_hash(const KnownFile& file) {
+  for (std::string_view row : lines_of(file))
+    if (is_hash(column(row, 1))) return true;
+  return false;
+}
+
 std::string user(std::string_view row) { return "user " + std::string(column(row, 0)); }
 
 void second_root(const Facts& facts, Answers& answers) {
@@ -105,8 +111,12 @@ void readable(const Facts& facts, Answers& answers) {
   for (const KnownFile& file : tree.files) {
     const bool hidden =
         file.known == Known::Shadow || file.known == Known::Gshadow || file.known == Known::OldShadow;
-    if (hidden && (file.mode & S_IROTH) != 0)
-      answers.found(file.path, "mode " + octal(file.mode), on_host(tree, file.path));
+    if (!hidden || (file.mode & S_IROTH) == 0) continue;
+    // Where nobody has a password a server that is not root may have to read it all the same.
+    const bool empty = file.read && !has_hash(file);
+    answers.found(empty ? Severity::Advice : Severity::High, file.path,
+                  "mode " + octal(file.mode) + (empty ? ", no password is in it" : ""),
+                  on_host(tree, file.path));
   }
 }
 

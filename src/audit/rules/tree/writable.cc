@@ -2,15 +2,26 @@
 // is, is one too many.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "audit/rules/tree/rules.h"
+#include "base/path.h"
 
 namespace immure::audit {
 namespace {
 
+// Whoever made the root gave the folder to a program: what that writes there is its own matter.
+bool is_given(const Tree& tree, const Note& note) {
+  return std::any_of(tree.states.begin(), tree.states.end(),
+                     [&note](const std::string& state) { return path_within(note.path, state); }) &&
+         (note.mode & 022) == 0;
+}
+
 void tell(const Facts& facts, Answers& answers, Zone zone) {
   const Tree& tree = begin(facts, answers, kForeignWrite);
   for (const Note& note : tree.notes)
-    if ((note.marks & kForeignWrite) != 0 && note.zone == zone && (note.marks & kSetId) == 0)
+    if ((note.marks & kForeignWrite) != 0 && note.zone == zone && (note.marks & kSetId) == 0 &&
+        !is_given(tree, note))
       found(answers, tree, note, who_writes(tree, note));
 }
 

@@ -134,7 +134,10 @@ void tell_score(Page& page, const Audit& audit, const audit::Score& score, bool 
   }
   page.line(num_signed(score.battery) + " of " + num_signed(audit::kBatteryWeight) +
             "  a battery of immure prove" + (score.battery_why.empty() ? "" : ": " + score.battery_why));
-  if (audit.asked.empty()) page.line("No rule was asked.");
+  std::string besides;
+  for (const auto& [look, n] : audit::not_asked(audit, audit::all_rules()))
+    besides += (besides.empty() ? "" : ", ") + std::string(audit::look_text(look)) + " (" + num(n) + ")";
+  if (!besides.empty()) page.line("Not asked, and so not earned: rules about " + besides + ".");
 }
 
 void tell(Page& page, const Audit& audit, bool verbose) {

@@ -67,8 +67,8 @@ constexpr TargetKind kKinds[] = {
     {"", true, "root", "DIR", "a folder that is, or shall be, the root of a jail", Look::Tree, gather_folder},
     {"", true, "jail", "NAME", "a running jail of immure's", Look::Process, gather_jail},
     {"--pid", true, "process", "N", "a running process, whoever started it", Look::Process, gather_pid},
-    {"--all", false, "process", "", "all that are in a root or namespaces of their own, one of each sort",
-     Look::Process, gather_all},
+    {"--all", false, "process", "", "every process in a root or namespaces of its own", Look::Process,
+     gather_all},
     {"--host", false, "host", "", "the machine's own settings", Look::Host, gather_host},
 };
 

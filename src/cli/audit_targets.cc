@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "audit/facts/described_readers.h"
 #include "base/text.h"
 #include "cli/inspect.h"
 #include "cli/jail_state.h"
+#include "prove/foreign.h"
 
 namespace immure::cli {
 namespace {
@@ -62,6 +64,26 @@ Status gather_host(const AuditWish&, const std::string&, Gathered& into) {
   return {};
 }
 
+// What a configuration says; `read` is one of the readers of facts/described_readers.h.
+template <Result<audit::Described> (*Read)(const std::string&)>
+Status gather_described(const AuditWish&, const std::string& value, Gathered& into) {
+  auto said = Read(value);
+  if (!said) return tl::unexpected<Error>(std::move(said.error()));
+  into.target.name = said->kind == "bwrap" ? value : said->name;
+  if (said->kind == "profile") into.run_options = {"--profile", value};
+  if (said->kind == "unit" && value.find('/') == std::string::npos) into.against = "unit " + value;
+  if (said->kind == "bwrap" && value.ends_with(prove::kProgramAndArgs)) into.against = value;
+  for (const std::string& note : said->notes) into.target.notes.push_back(note);
+  into.described = std::make_unique<audit::Described>(std::move(*said));
+  return {};
+}
+Result<audit::Described> bwrap(const std::string& command) { return audit::describe_bwrap(command); }
+Result<audit::Described> oci(const std::string& bundle) { return audit::describe_oci(bundle); }
+Result<audit::Described> unit(const std::string& name) { return audit::describe_unit(name); }
+Result<audit::Described> sshd(const std::string& file) { return audit::describe_sshd(file); }
+Result<audit::Described> vsftpd(const std::string& file) { return audit::describe_vsftpd(file); }
+Result<audit::Described> profile(const std::string& name) { return audit::describe_profile(name); }
+
 // In the order of the help.
 constexpr TargetKind kKinds[] = {
     {"", true, "root", "DIR", "a folder that is, or shall be, the root of a jail", Look::Tree, gather_folder},
@@ -69,7 +91,19 @@ constexpr TargetKind kKinds[] = {
     {"--pid", true, "process", "N", "a running process, whoever started it", Look::Process, gather_pid},
     {"--all", false, "process", "", "every process in a root or namespaces of its own", Look::Process,
      gather_all},
-    {"--host", false, "host", "", "the machine's own settings", Look::Host, gather_host},
+    {"--unit", true, "unit", "NAME|FILE", "a systemd service, as its files describe it", Look::Described,
+     gather_described<unit>},
+    {"--oci", true, "oci", "BUNDLE", "a bundle of runc, crun and their kin: its config.json", Look::Described,
+     gather_described<oci>},
+    {"--bwrap", true, "bwrap", "'CMD'", "a bubblewrap command, in quotes", Look::Described,
+     gather_described<bwrap>},
+    {"--sshd", true, "sshd", "FILE", "a configuration of sshd: ChrootDirectory", Look::Described,
+     gather_described<sshd>},
+    {"--vsftpd", true, "vsftpd", "FILE", "a configuration of vsftpd", Look::Described,
+     gather_described<vsftpd>},
+    {"--profile", true, "profile", "NAME|FILE", "a profile of immure: what it loosens", Look::Described,
+     gather_described<profile>},
+    {"--host", false, "host", "", "the settings of the machine", Look::Host, gather_host},
 };
 
 bool is_folder(const std::string& word) {

@@ -106,8 +106,11 @@ void add_targets(const AuditWish& wish, TimerParts& parts) {
   for (const AuditWish::Said& said : wish.targets) {
     const TargetKind* kind = kind_of(said.flag);
     const bool folder = said.flag.empty() && is_folder(said.value);
-    const bool file = folder || (kind != nullptr && kind->look == audit::Look::Described &&
-                                 access(said.value.c_str(), F_OK) == 0);
+    // A bare word may be the name of a unit or of a profile.
+    const bool named = said.flag == "--unit" || said.flag == "--profile";
+    const bool path = kind != nullptr && kind->look == audit::Look::Described &&
+                      (!named || said.value.find('/') != std::string::npos);
+    const bool file = folder || (path && access(said.value.c_str(), F_OK) == 0);
     const std::string value = file ? absolute(said.value) : said.value;
     if (!said.flag.empty()) parts.words.emplace_back(said.flag);
     if (!value.empty()) parts.words.push_back(value);

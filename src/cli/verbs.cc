@@ -68,14 +68,15 @@ constexpr Verb kVerbs[] = {
     {"audit",
      "TARGET… [OPTION]…",
      "what is wrong with a jail that exists, whoever made it",
-     "--pid --all --host --only --skip --explain --sarif --junit --html --baseline --suppress --fail-on --list --prove "
-     "--find-links --json --verbose --colour --no-colour --fix --yes --while-running --journal --undo --watch "
-     "--every --changes --install-timer --remove-timer --print --daily --weekly --on-calendar --help",
+     "--pid --all --host --unit --oci --bwrap --sshd --vsftpd --profile --only --skip --explain --sarif --junit --html "
+     "--baseline --suppress --fail-on --list --prove --find-links --json --verbose --colour --no-colour --fix --yes "
+     "--while-running --journal --undo --watch --every --changes --install-timer --remove-timer --print --daily "
+     "--weekly --on-calendar --help",
      Completes::Targets,
      audit,
      {},
-     "--sarif --junit --html --baseline --suppress --journal --undo --changes",
-     "--pid --only --skip --explain --fail-on --every --on-calendar"},
+     "--sarif --junit --html --baseline --suppress --journal --undo --changes --oci --sshd --vsftpd",
+     "--pid --unit --bwrap --profile --only --skip --explain --fail-on --every --on-calendar"},
     {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
      Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/unit_text.h"
 
 namespace immure::prove {
 namespace {
@@ -84,23 +85,9 @@ Result<std::string> output_of(std::vector<std::string> words) {
 
 std::vector<std::string> sandbox_settings(std::string_view unit_text) {
   std::vector<std::string> settings;
-  bool in_service = false;
-  std::string line;
-  for (std::string_view part : split(unit_text, '\n')) {
-    part = trim(part);
-    if (part.starts_with('#') || part.starts_with(';')) continue;
-    line += part;
-    if (line.ends_with('\\')) {
-      line.back() = ' ';
-      continue;
-    }
-    std::string whole;
-    whole.swap(line);
-    if (whole.starts_with('[')) in_service = whole == "[Service]";
-    const size_t equals = whole.find('=');
-    if (!in_service || equals == std::string::npos) continue;
-    const std::string_view key = trim(std::string_view(whole).substr(0, equals));
-    const std::string_view value = trim(std::string_view(whole).substr(equals + 1));
+  for (const UnitLine& line : unit_lines(unit_text)) {
+    if (line.section != "Service") continue;
+    const std::string_view key = line.key, value = line.value;
     if (value.find('%') != std::string_view::npos) continue;
     for (const Folder& folder : kFolders)
       if (std::string paths = key == folder.key ? writable_folders(folder, value) : ""; !paths.empty())

@@ -319,6 +319,19 @@ TEST_F(MendTest, UndoRefusesWhatWasChangedSinceAndTellsIt) {
   EXPECT_TRUE(is_there(root + "/run/fifo"));
 }
 
+TEST_F(MendTest, APartnerThatHidesItsChangeIsNotLinkedAgain) {
+  const Outcome out = mend({at(kBreak, "/bin/one")});
+  struct stat st {};
+  stat((outside + "/shared").c_str(), &st);
+  put(outside + "/shared", "shareD content");
+  chmod((outside + "/shared").c_str(), 04755);
+  const timespec times[2] = {st.st_atim, st.st_mtim};
+  utimensat(AT_FDCWD, (outside + "/shared").c_str(), times, 0);
+  const Outcome back = put_back(out.journal);
+  EXPECT_EQ(back.refused(), 2u) << words(back);
+  EXPECT_EQ(text_of(root + "/bin/one"), "shared content");
+}
+
 TEST_F(MendTest, AFileOpenForWritingGetsNoPowersBack) {
   const Outcome out = mend({at(kStrip, "/bin/su")});
   const int fd = open((root + "/bin/su").c_str(), O_WRONLY | O_CLOEXEC);
@@ -411,8 +424,9 @@ TEST_F(MendTest, WhoRunsInItIsSeen) {
 
 // ---- kills
 
-// Runs `body` and kills it when it enters its nth call that may change something. False: it came to its end.
-bool killed_at(int nth, const std::function<void()>& body) {
+// Runs `body` in a process and calls `at_entry` with the number of each call that it enters, until that says
+// that the process is to be killed. True: it was.
+bool traced(const std::function<void()>& body, const std::function<bool(uint64_t)>& at_entry) {
   const pid_t child = fork();
   if (child == 0) {
     ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
@@ -420,7 +434,7 @@ bool killed_at(int nth, const std::function<void()>& body) {
     body();
     _exit(0);
   }
-  int status = 0, seen = 0;
+  int status = 0;
   bool entering = true;
   waitpid(child, &status, 0);
   ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
@@ -430,36 +444,55 @@ bool killed_at(int nth, const std::function<void()>& body) {
     if (WIFEXITED(status) || WIFSIGNALED(status)) return false;
     if (!WIFSTOPPED(status) || WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
     user_regs_struct regs{};
-    if (entering && ptrace(PTRACE_GETREGS, child, nullptr, &regs) == 0) {
-      switch (regs.orig_rax) {
-        case SYS_write:
-        case SYS_pwrite64:
-        case SYS_ftruncate:
-        case SYS_fsync:
-        case SYS_fdatasync:
-        case SYS_openat:
-        case SYS_mkdirat:
-        case SYS_linkat:
-        case SYS_unlinkat:
-        case SYS_renameat2:
-        case SYS_chmod:
-        case SYS_fchmod:
-        case SYS_fchown:
-        case SYS_fchownat:
-        case SYS_utimensat:
-        case SYS_setxattr:
-        case SYS_fsetxattr:
-        case SYS_removexattr:
-          if (++seen == nth) {
-            kill(child, SIGKILL);
-            waitpid(child, &status, 0);
-            return true;
-          }
-          break;
-        default: break;
-      }
+    if (entering && ptrace(PTRACE_GETREGS, child, nullptr, &regs) == 0 && at_entry(regs.orig_rax)) {
+      kill(child, SIGKILL);
+      waitpid(child, &status, 0);
+      return true;
     }
     entering = !entering;
+  }
+}
+
+bool may_change_something(uint64_t call) {
+  switch (call) {
+    case SYS_write: case SYS_pwrite64: case SYS_ftruncate: case SYS_fsync: case SYS_fdatasync:
+    case SYS_openat: case SYS_mkdirat: case SYS_linkat: case SYS_unlinkat: case SYS_renameat2:
+    case SYS_chmod: case SYS_fchmod: case SYS_fchown: case SYS_fchownat: case SYS_utimensat:
+    case SYS_setxattr: case SYS_fsetxattr: case SYS_removexattr: return true;
+    default: return false;
+  }
+}
+
+// Kills `body` when it enters its nth call that may change something. False: it came to its end.
+bool killed_at(int nth, const std::function<void()>& body) {
+  int seen = 0;
+  return traced(body, [&](uint64_t call) { return may_change_something(call) && ++seen == nth; });
+}
+
+// What is put in the way after the last look at a name, and before it is moved or exchanged.
+TEST_F(MendTest, WhatIsPutInTheWayAtTheLastMomentIsPutBack) {
+  for (const char* name : {"/run/fifo", "/bin/one"}) {
+    make();
+    const std::string path = root + name, journal = top + "/journal";
+    bool meddled = false;
+    const std::vector<Finding> findings = {at(name == std::string("/run/fifo") ? kOut : kBreak, name)};
+    traced([&] { (void)mend(findings, journal); },
+           [&](uint64_t call) {
+             if (call == SYS_renameat2 && !meddled) {
+               meddled = true;
+               rename(path.c_str(), (path + ".away").c_str());
+               put(path, "somebody's");
+               set_all_times();
+             }
+             return false;
+           });
+    EXPECT_TRUE(meddled);
+    EXPECT_EQ(text_of(path), "somebody's") << name;
+    EXPECT_TRUE(is_there(path + ".away"));
+    EXPECT_EQ(text_of(outside + "/shared"), "shared content");
+    EXPECT_EQ(put_back(journal).refused(), 0u);
+    EXPECT_EQ(text_of(path), "somebody's") << name;
+    unlink(journal.c_str());
   }
 }
 

@@ -61,6 +61,16 @@ Seen read_seen(const std::string& path, size_t limit) {
   return Seen::of(std::string(stripped(*text)));
 }
 
+Result<std::string> read_regular(const std::string& path, size_t limit) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat seen {};
+  if (!fd || fstat(fd.get(), &seen) != 0)
+    return fail(Code::kSystem, "cannot read " + quoted(path), {}, {}, {}, errno);
+  if (!S_ISREG(seen.st_mode))
+    return fail(Code::kSystem, "cannot read " + quoted(path), "it is no regular file");
+  return read_fd(fd.get(), limit, path);
+}
+
 Seen read_packed(const std::string& path, size_t limit) {
   Seen why;
   UniqueFd fd = open_regular(path, why);

@@ -4,12 +4,16 @@
 #include <string>
 
 #include "audit/facts/host_state.h"
+#include "base/result.h"
 
 namespace immure::audit {
 
 // Never waits: what is no regular file is Unread. ENOENT and ENOTDIR are Absent. A longer file is Unread.
 Seen read_seen(const std::string& path, size_t limit);
-// The same of a file that gzip has packed; `limit` of what comes out.
+// The same with every byte, for what has lines. Errors: kSystem with errno; no regular file: says so in its
+// why.
+Result<std::string> read_regular(const std::string& path, size_t limit);
+// As read_seen of a file that gzip has packed; `limit` of what comes out.
 Seen read_packed(const std::string& path, size_t limit);
 
 // Is there a file at `path` below `prefix`, and who but root may change it or a folder that leads to it:

@@ -30,8 +30,8 @@ const Rule kHostPtrace = {
     "a user may trace all of its own processes",
     "A program that gets out of its jail with the user id of a person reads the memory of everything that person "
     "runs. Two jails of one user id that share a pid namespace can take each other over.",
-    "sysctl -w kernel.yama.ptrace_scope=1",
-    "a kernel without Yama needs another one",
+    "",
+    "sysctl -w kernel.yama.ptrace_scope=1; a kernel without Yama needs lsm=yama, or to be another one",
     "ptrace(2); Documentation/admin-guide/LSM/Yama.rst",
     check_setting<kYama>,
     Mend::None,

@@ -87,7 +87,7 @@ Result<audit::Described> profile(const std::string& name) { return audit::descri
 // In the order of the help.
 constexpr TargetKind kKinds[] = {
     {"", true, "root", "DIR", "a folder that is, or shall be, the root of a jail", Look::Tree, gather_folder},
-    {"", true, "jail", "NAME", "a running jail of immure's", Look::Process, gather_jail},
+    {"", true, "jail", "NAME", "a running jail of immure", Look::Process, gather_jail},
     {"--pid", true, "process", "N", "a running process, whoever started it", Look::Process, gather_pid},
     {"--all", false, "process", "", "every process in a root or namespaces of its own", Look::Process,
      gather_all},

@@ -201,7 +201,7 @@ const Rule kDescribedHostSys = {
     Concern::Isolation,
     Point::RootChange,
     "the /sys of the host is seen inside",
-    "It shows the hardware and every control group, and for root it is full of switches: uevent_helper, power, control "
+    "It shows the hardware and every control group. For root it is full of switches: uevent_helper, power, control "
     "groups.",
     "",
     "leave it out, or mount a sysfs read-only in a network namespace",

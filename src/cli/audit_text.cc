@@ -107,15 +107,19 @@ void tell_unknown(Page& page, const Audit& audit, bool verbose) {
                                                       : why + ": " + num(rules.size()) + " rules");
 }
 
-void tell_battery(Page& page, const audit::Battery& battery) {
+void tell_battery(Page& page, const audit::Battery& battery, bool verbose) {
   page.heading("Battery: " + num(battery.attacks) + " attacks, " + num(battery.blocked) + " blocked, " +
                num(battery.escaped.size()) + " escaped, " + num(battery.exposed) + " exposed");
   page.line("against " + battery.against);
+  size_t predicted = 0;
   for (const audit::Battery::Escape& one : battery.escaped) {
+    if (!one.foretold_by.empty() && ++predicted > kNamedPlaces && !verbose) continue;
     page.marked(Mark::Bad, "ESCAPED", one.id + ": " + one.technique);
     page.detail("", one.foretold_by.empty() ? "no finding predicted it"
                                             : "as " + join(one.foretold_by, ", ") + " said");
   }
+  if (predicted > kNamedPlaces && !verbose)
+    page.line("and " + num(predicted - kNamedPlaces) + " more escaped, which findings predicted, too: -v");
 }
 
 void tell_score(Page& page, const Audit& audit, const audit::Score& score, bool verbose) {
@@ -156,7 +160,7 @@ void tell(Page& page, const Audit& audit, bool verbose) {
     for (const Alike& group : found) tell_group(page, audit, group, verbose);
   }
   tell_accepted(page, audit, verbose);
-  if (audit.battery) tell_battery(page, *audit.battery);
+  if (audit.battery) tell_battery(page, *audit.battery, verbose);
   tell_unknown(page, audit, verbose);
   tell_score(page, audit, score, verbose);
 }

@@ -22,7 +22,7 @@ constexpr std::string_view kStyle = R"(
 .dial .value { font-size: 44px; font-weight: 700; text-anchor: middle; }
 .dial .of { font-size: 11px; fill: var(--soft); text-anchor: middle; }
 .dial.low .arc { stroke: var(--bad); } .dial.middle .arc { stroke: var(--warn); } .dial.high .arc { stroke: var(--good); }
-.points td:nth-child(4) { width: 55%; } .points .rung td { font-weight: 600; background: var(--panel); }
+.points td:nth-child(4) { width: 55%; } .points .n { white-space: nowrap; } .points .rung td { font-weight: 600; background: var(--panel); }
 .share { width: 6rem; height: .6rem; } .share .ground { fill: var(--line); } .share .fill { fill: var(--good); }
 .filters { position: sticky; top: 0; z-index: 1; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; align-items: center;
   padding: .6rem .8rem; margin: 1rem 0; background: var(--panel); border: 1px solid var(--line); border-radius: .3rem; }
@@ -98,13 +98,13 @@ std::string place_row(const Audit& audit, size_t at) {
   const Finding& finding = audit.answers.findings()[at];
   const std::string fix = fix_command(finding, audit.target);
   return "<tr><td><code>" + markup_text(finding.where) + "</code></td><td>" + markup_text(finding.evidence) +
-         "</td><td><code>" + markup_text(fix) + "</code></td></tr>\n";
+         "</td>" + (fix.empty() ? "" : "<td><code>" + markup_text(fix) + "</code></td>") + "</tr>\n";
 }
 
 std::string places_table(const Audit& audit, const std::vector<size_t>& places, size_t from, size_t to) {
-  std::string out =
-      "<div class=\"wide\"><table class=\"places\"><thead><tr><th>where</th><th>evidence</th><th>fix</th></tr>"
-      "</thead><tbody>\n";
+  const bool mends = audit.answers.findings()[places[from]].rule->fix[0] != '\0';
+  std::string out = "<div class=\"wide\"><table class=\"places\"><thead><tr><th>where</th><th>evidence</th>" +
+                    std::string(mends ? "<th>fix</th>" : "") + "</tr></thead><tbody>\n";
   for (size_t i = from; i < to; ++i) out += place_row(audit, places[i]);
   return out + "</tbody></table></div>\n";
 }

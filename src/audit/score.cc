@@ -54,13 +54,17 @@ std::map<const Rule*, Answers::State> states(const Answers& answers) {
   return out;
 }
 
-bool one_of(const std::set<Look>& looks, Look look) { return looks.contains(look); }
+std::set<Look> looks_of(const Audit& audit) {
+  std::set<Look> looks;
+  for (const Rule* rule : audit.asked) looks.insert(rule->look);
+  return looks;
+}
 
 // A rule that nobody asked, and that would have had something to say: a running process says what its
 // description says, and the other way round.
 bool missing(const Rule& rule, const std::set<Look>& looks) {
-  if (rule.look == Look::Described) return one_of(looks, Look::Described);
-  if (rule.look == Look::Process) return one_of(looks, Look::Process) || !one_of(looks, Look::Described);
+  if (rule.look == Look::Described) return looks.contains(Look::Described);
+  if (rule.look == Look::Process) return looks.contains(Look::Process) || !looks.contains(Look::Described);
   return true;
 }
 
@@ -145,12 +149,25 @@ int Score::of(Rung wanted) const {
   return earned;
 }
 
+std::vector<std::pair<Look, size_t>> not_asked(const Audit& audit, std::span<const Rule* const> all) {
+  const std::set<const Rule*> asked(audit.asked.begin(), audit.asked.end());
+  const std::set<Look> looks = looks_of(audit);
+  std::vector<std::pair<Look, size_t>> out;
+  for (int i = 0; i < kLookCount; ++i) {
+    const auto look = static_cast<Look>(i);
+    const auto n = std::count_if(all.begin(), all.end(), [&](const Rule* rule) {
+      return rule->look == look && !asked.contains(rule) && missing(*rule, looks);
+    });
+    if (n > 0) out.emplace_back(look, static_cast<size_t>(n));
+  }
+  return out;
+}
+
 Score score(const Audit& audit, std::span<const Rule* const> all) {
   Score out;
   const auto said = states(audit.answers);
   const std::set<const Rule*> asked(audit.asked.begin(), audit.asked.end());
-  std::set<Look> looks;
-  for (const Rule* rule : audit.asked) looks.insert(rule->look);
+  const std::set<Look> looks = looks_of(audit);
   bool critical = false;
   for (int i = 0; i < kPointCount; ++i) {
     PointScore one;

@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/audit.h"
@@ -55,5 +56,8 @@ struct Score {
 
 // `all`: every rule there is, for what was not asked.
 Score score(const Audit& audit, std::span<const Rule* const> all);
+
+// How many rules of each look were not asked and would have earned something: what to look at besides.
+std::vector<std::pair<Look, size_t>> not_asked(const Audit& audit, std::span<const Rule* const> all);
 
 }  // namespace immure::audit

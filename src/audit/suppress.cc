@@ -1,13 +1,12 @@
 #include "audit/suppress.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <ctime>
 #include <map>
 
 #include "base/text.h"
 #include "input/toml.h"
+#include "rootfs/family.h"
 
 namespace immure::audit {
 namespace {
@@ -81,10 +80,15 @@ Result<Suppression> read_one(const ProfileNode& table, std::string_view shown_as
   return out;
 }
 
-// As it is, or as a report shows it.
+// As it is, or as a report shows it, where a backslash is one. A jail's names may be long and made to be
+// slow: this matcher never goes back further than to the last star.
 bool matches(const std::string& pattern, const std::string& text) {
-  return fnmatch(pattern.c_str(), text.c_str(), FNM_NOESCAPE) == 0 ||
-         fnmatch(pattern.c_str(), printable(text).c_str(), FNM_NOESCAPE) == 0;
+  if (rootfs::matches(pattern, text, true, nullptr)) return true;
+  const std::string shown = printable(text);
+  if (shown == text) return false;
+  std::string literal;
+  for (char c : pattern) literal += c == '\\' ? std::string("\\\\") : std::string(1, c);
+  return rootfs::matches(literal, shown, true, nullptr);
 }
 
 bool covers(const Suppression& one, const Audit& audit, const Finding& finding) {

@@ -27,7 +27,7 @@ namespace {
 constexpr std::string_view kUsage =
     "usage: immure audit TARGET… [OPTION]…\n"
     "Says what is wrong with a jail that exists, whoever made it, how bad it is, and\n"
-    "what mends it. Nothing is changed. Several targets are parts of one jail.\n";
+    "what mends it. Only --fix changes anything. Several targets are parts of a jail.\n";
 constexpr std::string_view kOptions =
     "  -v, --verbose       evidence, reasons, every place, each point of the score\n"
     "  --only RULES        these rules only, commas between; --skip RULES: all others\n"

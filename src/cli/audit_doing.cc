@@ -74,8 +74,8 @@ Result<int> do_audit(const AuditWish& wish, const AuditLook& look) {
 }
 
 std::string_view doing_help() {
-  return "  --fix               mend what can be mended safely: shows the plan, asks, writes\n"
-         "                      a journal; nothing is deleted\n"
+  return "  --fix               mend what can be mended safely: shows the plan, asks,\n"
+         "                      writes a journal; nothing is deleted\n"
          "    --yes             do not ask; --journal FILE: instead of beside the tree\n"
          "    --while-running   although processes have it as their root\n"
          "  --undo JOURNAL      put the tree back as it was\n"

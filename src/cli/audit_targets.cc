@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/inspect.h"
 #include "cli/jail_state.h"
+#include "prove/foreign.h"
 
 namespace immure::cli {
 namespace {
@@ -71,6 +72,7 @@ Status gather_described(const AuditWish&, const std::string& value, Gathered& in
   into.target.name = said->kind == "bwrap" ? value : said->name;
   if (said->kind == "profile") into.run_options = {"--profile", value};
   if (said->kind == "unit" && value.find('/') == std::string::npos) into.against = "unit " + value;
+  if (said->kind == "bwrap" && value.ends_with(prove::kProgramAndArgs)) into.against = value;
   constexpr size_t kNotes = 20;
   for (size_t i = 0; i < said->notes.size() && i < kNotes; ++i) into.target.notes.push_back(said->notes[i]);
   if (said->notes.size() > kNotes)
@@ -88,11 +90,10 @@ Result<audit::Described> profile(const std::string& name) { return audit::descri
 // In the order of the help.
 constexpr TargetKind kKinds[] = {
     {"", true, "root", "DIR", "a folder that is, or shall be, the root of a jail", Look::Tree, gather_folder},
-    {"", true, "jail", "NAME", "a running jail of immure's", Look::Process, gather_jail},
+    {"", true, "jail", "NAME", "a running jail of immure", Look::Process, gather_jail},
     {"--pid", true, "process", "N", "a running process, whoever started it", Look::Process, gather_pid},
-    {"--all", false, "process", "", "all that are in a root or namespaces of their own, one of each sort",
-     Look::Process, gather_all},
-    {"--host", false, "host", "", "the machine's own settings", Look::Host, gather_host},
+    {"--all", false, "process", "", "every process in a root or namespaces of its own", Look::Process,
+     gather_all},
     {"--unit", true, "unit", "NAME|FILE", "a systemd service, as its files describe it", Look::Described,
      gather_described<unit>},
     {"--oci", true, "oci", "BUNDLE", "a bundle of runc, crun and their kin: its config.json", Look::Described,
@@ -105,6 +106,7 @@ constexpr TargetKind kKinds[] = {
      gather_described<vsftpd>},
     {"--profile", true, "profile", "NAME|FILE", "a profile of immure: what it loosens", Look::Described,
      gather_described<profile>},
+    {"--host", false, "host", "", "the settings of the machine", Look::Host, gather_host},
 };
 
 bool is_folder(const std::string& word) {

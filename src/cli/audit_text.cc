@@ -107,15 +107,19 @@ void tell_unknown(Page& page, const Audit& audit, bool verbose) {
                                                       : why + ": " + num(rules.size()) + " rules");
 }
 
-void tell_battery(Page& page, const audit::Battery& battery) {
+void tell_battery(Page& page, const audit::Battery& battery, bool verbose) {
   page.heading("Battery: " + num(battery.attacks) + " attacks, " + num(battery.blocked) + " blocked, " +
                num(battery.escaped.size()) + " escaped, " + num(battery.exposed) + " exposed");
   page.line("against " + battery.against);
+  size_t predicted = 0;
   for (const audit::Battery::Escape& one : battery.escaped) {
+    if (!one.foretold_by.empty() && ++predicted > kNamedPlaces && !verbose) continue;
     page.marked(Mark::Bad, "ESCAPED", one.id + ": " + one.technique);
     page.detail("", one.foretold_by.empty() ? "no finding predicted it"
                                             : "as " + join(one.foretold_by, ", ") + " said");
   }
+  if (predicted > kNamedPlaces && !verbose)
+    page.line("and " + num(predicted - kNamedPlaces) + " more escaped, which findings predicted, too: -v");
 }
 
 void tell_score(Page& page, const Audit& audit, const audit::Score& score, bool verbose) {
@@ -134,7 +138,10 @@ void tell_score(Page& page, const Audit& audit, const audit::Score& score, bool 
   }
   page.line(num_signed(score.battery) + " of " + num_signed(audit::kBatteryWeight) +
             "  a battery of immure prove" + (score.battery_why.empty() ? "" : ": " + score.battery_why));
-  if (audit.asked.empty()) page.line("No rule was asked.");
+  std::string besides;
+  for (const auto& [look, n] : audit::not_asked(audit, audit::all_rules()))
+    besides += (besides.empty() ? "" : ", ") + std::string(audit::look_text(look)) + " (" + num(n) + ")";
+  if (!besides.empty()) page.line("Not asked, and so not earned: rules about " + besides + ".");
 }
 
 void tell(Page& page, const Audit& audit, bool verbose) {
@@ -153,7 +160,7 @@ void tell(Page& page, const Audit& audit, bool verbose) {
     for (const Alike& group : found) tell_group(page, audit, group, verbose);
   }
   tell_accepted(page, audit, verbose);
-  if (audit.battery) tell_battery(page, *audit.battery);
+  if (audit.battery) tell_battery(page, *audit.battery, verbose);
   tell_unknown(page, audit, verbose);
   tell_score(page, audit, score, verbose);
 }

@@ -85,7 +85,8 @@ Status write_files(const Wish& wish, const prove::Verdicts& verdicts, const prov
                    std::string_view ablation) {
   if (!wish.sarif.empty()) IMMURE_TRY(write_report(wish.sarif, prove::report_sarif(verdicts, subject)));
   if (!wish.junit.empty()) IMMURE_TRY(write_report(wish.junit, prove::report_junit(verdicts, subject)));
-  if (!wish.html.empty()) IMMURE_TRY(write_report(wish.html, prove::report_html(verdicts, subject, ablation)));
+  if (!wish.html.empty())
+    IMMURE_TRY(write_report(wish.html, prove::report_html(verdicts, subject, ablation)));
   return {};
 }
 

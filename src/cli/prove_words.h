@@ -14,8 +14,8 @@ namespace immure::cli {
 
 struct Wish : ReportFiles {
   std::vector<std::string> only, skip, run_options;
-  std::string against, explain;    // empty: not asked for
-  std::string baseline;            // a file to compare with
+  std::string against, explain;  // empty: not asked for
+  std::string baseline;          // a file to compare with
   bool list = false, ablate = false, colour = false, help = false;
 };
 

@@ -81,8 +81,8 @@ std::string probes_page() {
   out += "\n| category | `--only` | attacks |\n|---|---|---|\n";
   for (int c = 0; c < probes::kCategoryCount; ++c) {
     const auto category = static_cast<Category>(c);
-    out += "| [" + std::string(name(category)) + "](#" + markdown_anchor(name(category)) + ") | `" + key(category) +
-           "` | " + num(count_of(category)) + " |\n";
+    out += "| [" + std::string(name(category)) + "](#" + markdown_anchor(name(category)) + ") | `" +
+           key(category) + "` | " + num(count_of(category)) + " |\n";
   }
   out += "| all | | " + num(probes::count()) + " |\n";
   for (int c = 0; c < probes::kCategoryCount; ++c) {
@@ -92,7 +92,8 @@ std::string probes_page() {
     out += "\n## " + heading + "\n\n";
     for (auto group : probes::groups(category))
       for (const Probe& probe : group)
-        out += "- [" + std::string(probe.id) + "](#" + probe.id + "): " + markdown_text(probe.technique) + "\n";
+        out +=
+            "- [" + std::string(probe.id) + "](#" + probe.id + "): " + markdown_text(probe.technique) + "\n";
     for (auto group : probes::groups(category))
       for (const Probe& probe : group) out += section_of(probe);
   }

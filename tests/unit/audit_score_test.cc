@@ -165,6 +165,20 @@ TEST(Score, AProcessOrItsDescriptionIsEnough) {
   }
 }
 
+TEST(Score, SaysWhatElseCouldBeLookedAt) {
+  const Rule tree = made_up("tree", Severity::High, Point::Filter, Concern::Isolation, Look::Tree);
+  const Rule live = made_up("live", Severity::High, Point::Filter, Concern::Isolation, Look::Process);
+  const Rule words = made_up("words", Severity::High, Point::Filter, Concern::Isolation, Look::Described);
+  const std::vector<const Rule*> rules = {&tree, &live, &words};
+  using Pairs = std::vector<std::pair<Look, size_t>>;
+  Audit audit;
+  EXPECT_EQ(not_asked(audit, rules), (Pairs{{Look::Tree, 1}, {Look::Process, 1}}));
+  audit.asked = {&words};
+  EXPECT_EQ(not_asked(audit, rules), (Pairs{{Look::Tree, 1}}));
+  audit.asked = {&live, &tree};
+  EXPECT_EQ(not_asked(audit, rules), Pairs());
+}
+
 TEST(Score, WhatSomebodyHasAcceptedIsNoBetter) {
   Everything every;
   every.finds(Point::Secrets, Severity::Medium);

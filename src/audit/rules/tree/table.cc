@@ -1,7 +1,6 @@
 #include "audit/rules/tree/rules.h"
 
 namespace immure::audit {
-
 namespace {
 
 constexpr const Rule* kRules[] = {

@@ -212,12 +212,15 @@ void Walk::close_folder(WalkFolder* folder) {
 }
 
 void Walk::opened_one(WalkFolder* above) {
-  if (above->unopened.fetch_sub(1) == 1) close_folder(above);
+  // An anchor stays open for whatever is still to be found again below it.
+  const bool anchor = above->depth % kAnchor == 0;
+  if (above->unopened.fetch_sub(1) == 1 && !anchor) close_folder(above);
 }
 
 void Walk::let_go(WalkFolder* folder) {
   while (folder != nullptr && folder->held.fetch_sub(1) == 1) {
     WalkFolder* above = folder->above;
+    close_folder(folder);
     delete folder;
     folder = above;
   }

@@ -103,6 +103,14 @@ TEST(AuditProcessFacts, NoSuchProcess) {
   EXPECT_EQ(live.error().code, Code::kNoJail);
 }
 
+TEST(AuditProcessFacts, ALookThatTakesTooLongIsGivenUp) {
+  auto live = look_at_live(getppid(), look_around(), 0);
+  ASSERT_FALSE(live.has_value());
+  EXPECT_EQ(live.error().code, Code::kSystem);
+  // Who was left behind comes to an end of its own.
+  usleep(100'000);
+}
+
 // A child that does `work`, says so, and waits to be killed.
 class Child {
  public:

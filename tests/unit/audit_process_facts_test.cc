@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -103,6 +104,14 @@ TEST(AuditProcessFacts, NoSuchProcess) {
   EXPECT_EQ(live.error().code, Code::kNoJail);
 }
 
+TEST(AuditProcessFacts, ALookThatTakesTooLongIsGivenUp) {
+  auto live = look_at_live(getppid(), look_around(), 0);
+  ASSERT_FALSE(live.has_value());
+  EXPECT_EQ(live.error().code, Code::kSystem);
+  // Who was left behind comes to an end of its own.
+  usleep(100'000);
+}
+
 // A child that does `work`, says so, and waits to be killed.
 class Child {
  public:
@@ -180,6 +189,35 @@ TEST(AuditProcessFacts, AStoppedProcessStaysStopped) {
   auto again = look_at_process(child.pid());
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->status.state, 'T');
+}
+
+// A signal that comes while a thread is held is the first stop that is seen: it has to be handed on.
+TEST(AuditProcessFacts, NoSignalIsLost) {
+  if (geteuid() != 0) GTEST_SKIP() << "reading filters takes root";
+  void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  static int* count;
+  count = static_cast<int*>(page);
+  Child child([] {
+    signal(SIGRTMIN, [](int) { __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST); });
+    if (!load(deny("bpf", filter::errno_verdict(1)))) _exit(1);
+  });
+  ASSERT_TRUE(child.ready());
+  std::string path = "/proc/" + num_signed(child.pid());
+  UniqueFd proc(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  constexpr int kSignals = 2000;
+  std::thread sender([&] {
+    for (int i = 0; i < kSignals; i++) {
+      sigqueue(child.pid(), SIGRTMIN, {});
+      if (i % 8 == 0) usleep(50);
+    }
+  });
+  FilterRequest request[] = {{child.pid(), proc.get(), 1, false}};
+  for (int i = 0; i < 300; i++) EXPECT_EQ(read_filters(request)[0].unknown, "");
+  sender.join();
+  for (int i = 0; i < 200 && __atomic_load_n(count, __ATOMIC_SEQ_CST) < kSignals; i++) usleep(10'000);
+  EXPECT_EQ(__atomic_load_n(count, __ATOMIC_SEQ_CST), kSignals);
+  munmap(page, 4096);
 }
 
 TEST(AuditProcessFacts, OneThatIsTracedIsLeftAlone) {

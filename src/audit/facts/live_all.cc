@@ -177,7 +177,8 @@ void look_at_supervisor(Live& live) {
   for (int steps = 0; pid > 1 && steps < 64; steps++) {
     UniqueFd proc = open_process(pid);
     if (!proc) return;
-    if (namespace_of(proc.get(), "pid") != pids) {
+    uint64_t its_pids = namespace_of(proc.get(), "pid");
+    if (its_pids != 0 && its_pids != pids) {
       live.supervised = fstatat(proc.get(), "exe", &its, 0) == 0 && its.st_dev == program.st_dev &&
                         its.st_ino == program.st_ino;
       return;

@@ -73,7 +73,10 @@ Status gather_described(const AuditWish&, const std::string& value, Gathered& in
   if (said->kind == "profile") into.run_options = {"--profile", value};
   if (said->kind == "unit" && value.find('/') == std::string::npos) into.against = "unit " + value;
   if (said->kind == "bwrap" && value.ends_with(prove::kProgramAndArgs)) into.against = value;
-  for (const std::string& note : said->notes) into.target.notes.push_back(note);
+  constexpr size_t kNotes = 20;
+  for (size_t i = 0; i < said->notes.size() && i < kNotes; ++i) into.target.notes.push_back(said->notes[i]);
+  if (said->notes.size() > kNotes)
+    into.target.notes.push_back("and " + num(said->notes.size() - kNotes) + " more");
   into.described = std::make_unique<audit::Described>(std::move(*said));
   return {};
 }

@@ -2,6 +2,8 @@
 // finished document would hide, and nesting has a bound.
 #include <nlohmann/json.hpp>
 #include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "base/text.h"
 #include "input/toml.h"
@@ -40,9 +42,8 @@ class Reader final : public json::json_sax_t {
   bool start_object(std::size_t) override { return open(ProfileNode::Kind::Table); }
   bool key(string_t& name) override {
     if (name.find('\0') != std::string::npos) return refuse("a key has a NUL byte in it");
-    for (const ProfileNode& known : open_.back().members) {
-      if (known.key == name) return refuse("the key " + immure::quoted(name) + " is there twice");
-    }
+    if (!known_.back().insert(name).second)
+      return refuse("the key " + immure::quoted(name) + " is there twice");
     key_ = std::move(name);
     return true;
   }
@@ -84,11 +85,13 @@ class Reader final : public json::json_sax_t {
     node.place = here();
     names_.push_back(key_);
     open_.push_back(std::move(node));
+    known_.emplace_back();
     return true;
   }
   bool close() {
     ProfileNode node = std::move(open_.back());
     open_.pop_back();
+    known_.pop_back();
     key_ = std::move(names_.back());
     names_.pop_back();
     return add(std::move(node));
@@ -109,8 +112,9 @@ class Reader final : public json::json_sax_t {
   std::string shown_as_;
   Status status_;
   ProfileNode top_;
-  std::vector<ProfileNode> open_;   // from the top to where we are
-  std::vector<std::string> names_;  // the key under which each of them will stand
+  std::vector<ProfileNode> open_;                       // from the top to where we are
+  std::vector<std::unordered_set<std::string>> known_;  // the keys of each of them
+  std::vector<std::string> names_;                      // the key under which each of them will stand
   std::string key_;
 };
 

@@ -28,7 +28,9 @@ class Case(unittest.TestCase):
         return path
 
     def run_audit(self, *words):
-        return subprocess.run([IMMURE, "audit", *words], capture_output=True, timeout=60, check=False)
+        # Profiles of whoever runs the tests are not what is tested.
+        return subprocess.run([IMMURE, "audit", *words], capture_output=True, timeout=60, check=False,
+                              env=dict(os.environ, HOME=self.home, XDG_CONFIG_HOME=self.home))
 
     def audit(self, *words):
         done = self.run_audit("--json", *words)

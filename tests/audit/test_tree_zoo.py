@@ -1,5 +1,6 @@
 """Every row: a root with one fault is told of by the rules named and by no other; its clean twin by none."""
 import os
+import socket
 import stat
 import struct
 import subprocess
@@ -350,6 +351,24 @@ class Manifest(unittest.TestCase):
     def test_manifest_of_others(self):
         os.chmod(self.path + ".immure.json", 0o666)
         self.found("tree-manifest-refused")
+
+
+class Served(unittest.TestCase):
+    def test_somebody_listens(self):
+        tree = zoo.Tree(self)
+        tree.socket("opt/x.sock")
+        self.assertEqual([one["severity"] for one in zoo.audit(tree.path).of("tree-socket")], ["low"])
+        os.unlink(tree.at("opt/x.sock"))
+        here = os.getcwd()
+        with socket.socket(socket.AF_UNIX) as door:
+            os.chdir(tree.at("opt"))
+            try:
+                door.bind("x.sock")
+            finally:
+                os.chdir(here)
+            door.listen()
+            said = zoo.audit(tree.path)
+        self.assertEqual([one["severity"] for one in said.of("tree-socket")], ["high"], said)
 
 
 class Partners(unittest.TestCase):

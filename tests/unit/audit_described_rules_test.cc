@@ -161,6 +161,10 @@ const std::vector<Fault>& faults() {
        [](Described& j) {
          j.devices.push_back({"/dev/sda", 'c', -1, -1, false, "b"});
        }},
+      {"described-devices",
+       [](Described& j) {
+         j.devices.push_back({"block-loop", 'b', -1, -1, true, "b"});
+       }},
       {"described-devices", bound("/dev/vda1", "/dev/disk", false, true)},
       {"described-host-sockets", bound("/tmp/.X11-unix/X0", "/tmp/.X11-unix/X0", false)},
       {"described-all-devices", [](Described& j) { j.all_devices.by_default(true, "b"); }},

@@ -399,27 +399,29 @@ TEST_F(MendTest, AnotherFolderOfThatNameIsNotPutBack) {
 TEST_F(MendTest, TheHostIsNeverMended) { EXPECT_FALSE(Root::open("/")); }
 
 TEST_F(MendTest, WhoRunsInItIsSeen) {
-  auto opened = Root::open(root);
-  EXPECT_TRUE(nobody_inside(*opened));
-  int pipes[2];
-  ASSERT_EQ(pipe(pipes), 0);
-  const pid_t child = fork();
-  if (child == 0) {
+  for (const char* below : {"", "/lib"}) {
+    auto opened = Root::open(root);
+    EXPECT_TRUE(nobody_inside(*opened));
+    int pipes[2];
+    ASSERT_EQ(pipe(pipes), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      char byte = 0;
+      if (chroot((root + below).c_str()) != 0) _exit(1);
+      (void)!write(pipes[1], &byte, 1);
+      pause();
+      _exit(0);
+    }
     char byte = 0;
-    if (chroot(root.c_str()) != 0) _exit(1);
-    (void)!write(pipes[1], &byte, 1);
-    pause();
-    _exit(0);
+    ASSERT_EQ(read(pipes[0], &byte, 1), 1);
+    auto inside = nobody_inside(*opened);
+    ASSERT_FALSE(inside);
+    EXPECT_THAT(inside.error().why, HasSubstr(num(static_cast<uint64_t>(child))));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    close(pipes[0]);
+    close(pipes[1]);
   }
-  char byte = 0;
-  ASSERT_EQ(read(pipes[0], &byte, 1), 1);
-  auto inside = nobody_inside(*opened);
-  ASSERT_FALSE(inside);
-  EXPECT_THAT(inside.error().why, HasSubstr(num(static_cast<uint64_t>(child))));
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  close(pipes[0]);
-  close(pipes[1]);
 }
 
 // ---- kills

@@ -166,7 +166,8 @@ std::vector<Fault> descriptor_faults() {
       {"process-fd-written",
        [](M& m) { m.open(5, FdKind::File, Where::Outside, "/var/log/x").writable = true; }, kH},
       {"process-fd-read", [](M& m) { m.open(5, FdKind::File, Where::Outside, "/etc/shadow"); }, kM},
-      {"process-fd-proc", [](M& m) { m.open(5, FdKind::Directory, Where::Outside, "/proc"); }, kH},
+      {"process-fd-proc",
+       [](M& m) { m.open(5, FdKind::Directory, Where::Outside, "/").note = kOnKernelFiles; }, kH},
       {"process-fd-socket", [](M& m) { m.open(5, FdKind::Socket, Where::Outside, "unix /run/x"); }, kM},
       {"process-fd-socket", [](M& m) { m.open(5, FdKind::Socket, Where::Unknown, "socket:[7]"); }, kL},
       {"process-fd-socket", [](M& m) { m.open(0, FdKind::Socket, Where::Outside, "unix"); }, kA},
@@ -429,6 +430,15 @@ TEST(AuditProcessRules, TheSocketOfAServiceInsideIsNone) {
   auto made = held_process();
   made->live.sockets->push_back(socket_at("/run/dbus/system_bus_socket", ""));
   EXPECT_TRUE(made->ask(*find_rule("process-socket-system")).findings().empty());
+}
+
+TEST(AuditProcessRules, WhatASupervisorCountsIsNotSeen) {
+  auto made = held_process();
+  made->live.process.effective.memory = kNoLimit;
+  made->live.supervised = true;
+  Answers answers = made->ask(*find_rule("process-limit-memory"));
+  EXPECT_TRUE(answers.findings().empty());
+  EXPECT_EQ(answers.answers()[0].state, Answers::State::Unknown);
 }
 
 TEST(AuditProcessRules, TextsAreWhole) {

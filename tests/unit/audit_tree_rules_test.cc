@@ -389,6 +389,19 @@ TEST(TreeRules, WhatCouldNotBeReadIsUnknown) {
   EXPECT_GT(unknown, 60u);
 }
 
+TEST(TreeRules, WhatWasGivenToAProgramIsThatPrograms) {
+  Tree tree = clean();
+  tree.notes.push_back(zoned(Zone::Keys, S_IFDIR | 0700));
+  tree.notes.back().path = "/etc/ssh/keys";
+  tree.notes.back().uid = 103;
+  tree.notes.back().marks = kForeignWrite;
+  EXPECT_THAT(found_in(tree), testing::ElementsAre("tree-writable-keys"));
+  tree.states = {"/etc/ssh/keys"};
+  EXPECT_THAT(found_in(tree), testing::IsEmpty());
+  tree.notes.back().mode = S_IFDIR | 0777;
+  EXPECT_THAT(found_in(tree), testing::ElementsAre("tree-writable-keys"));
+}
+
 TEST(TreeRules, AUsersOwnRootIsThatUsersBusiness) {
   Tree tree = clean();
   tree.top_uid = tree.caller = 1001;

@@ -198,6 +198,8 @@ class Reader {
       return fail(Code::kBadValue, text + " takes " + num(static_cast<uint64_t>(option->words)) + " words",
                   {}, {}, "word " + num(at_ + 1));
     const std::string from = origin(*option);
+    if (jail_.mounts.size() > kMostMounts)
+      return fail(Code::kBadValue, "the bwrap command has too many mounts", {}, {}, from);
     const ShellWord none;
     const ShellWord& first = option->words > 0 ? words_[at_ + 1] : none;
     const ShellWord& second = option->words > 1 ? words_[at_ + 2] : none;

@@ -50,6 +50,8 @@ class Reader {
     if (top_.kind != Node::Kind::Table || get(top_, "ociVersion") == nullptr)
       return fail(Code::kBadProfile, immure::quoted(shown_as_) + " is no bundle of the runtime specification",
                   "it has no ociVersion", {}, shown_as_ + top_.place);
+    if (const Node* list = get(top_, "mounts"); list != nullptr && list->items.size() > kMostMounts)
+      return fail(Code::kBadProfile, immure::quoted(shown_as_) + " has too many mounts", {}, {}, at(*list));
     unknown_keys();
     const Node none;
     const Node *process = get(top_, "process"), *system = get(top_, "linux");
@@ -371,7 +373,10 @@ class Reader {
 
 Result<Described> describe_oci_text(std::string_view json, const std::string& shown_as) {
   auto top = parse_json(json, shown_as);
-  if (!top) return tl::unexpected<Error>(std::move(top.error()));
+  if (!top) {
+    top.error().what = "cannot read the bundle " + immure::quoted(shown_as);
+    return tl::unexpected<Error>(std::move(top.error()));
+  }
   return Reader(*top, json, shown_as).read();
 }
 

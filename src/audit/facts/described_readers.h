@@ -18,6 +18,8 @@ namespace immure::audit {
 
 inline constexpr size_t kLongestDescription = 1u << 20;
 inline constexpr size_t kMostDescriptionFiles = 64;
+// More of them are an error, or in a unit a note: what covers what is asked of each pair.
+inline constexpr size_t kMostMounts = 2000;
 
 // A bwrap command as it would be typed into a shell: quotes and backslashes are understood, what the shell
 // would have put in ($HOME, `id -u`) is not known. Words from a descriptor (--args) blur all that was not

@@ -269,6 +269,8 @@ class Meaning {
       part = trim(part);
       if (part.starts_with('-')) part.remove_prefix(1);
       if (part.empty()) continue;
+      if (jail_.mounts.size() >= kMostMounts)
+        return jail_.notes.push_back(setting.origin + ": too many mounts, the rest is not weighed");
       const std::vector<std::string_view> ends = split(part, ':');
       DescribedMount mount;
       mount.source = path_normal(ends[0]);

@@ -1,6 +1,8 @@
 #include "audit/facts/live.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -44,6 +46,29 @@ void look_at_small_files(const Look& look, Live& live) {
       live.abstract_sockets = look.around.abstract_sockets;
 }
 
+void mark_kernel_files(int task, std::vector<FdView>& fds) {
+  for (FdView& fd : fds) {
+    bool file = fd.kind == FdKind::File || fd.kind == FdKind::Directory;
+    if (!file || fd.where != Where::Outside) continue;
+    std::string link = "fd/" + num_signed(fd.number);
+    UniqueFd open_file(openat(task, link.c_str(), O_PATH | O_CLOEXEC));
+    struct statfs fs {};
+    if (!open_file || fstatfs(open_file.get(), &fs) != 0) continue;
+    for (unsigned long magic : {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+                                DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC})
+      if (static_cast<unsigned long>(fs.f_type) == magic) fd.note += std::string(", ") + kOnKernelFiles;
+  }
+}
+
+void mark_kernel_files(const Look& look, Live& live) {
+  if (live.process.fds) mark_kernel_files(look.proc, *live.process.fds);
+  for (ThreadView& thread : live.threads) {
+    std::string name = "task/" + num_signed(thread.tid);
+    UniqueFd task(openat(look.proc, name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (task) mark_kernel_files(task.get(), thread.fds);
+  }
+}
+
 // A descriptor of another process: inside when that one is in the same pid namespace or below it.
 void look_at_pidfds(Live& live) {
   if (!live.process.fds) return;
@@ -78,6 +103,7 @@ Result<std::unique_ptr<Live>> look(int pid, const Surroundings& around) {
   look_at_groups(*live);
   look_at_small_files(look, *live);
   look_at_pidfds(*live);
+  mark_kernel_files(look, *live);
   look_at_neighbours(look, *live);
   look_at_reach(look, *live);
   if (!text_of(proc.get(), "stat"))

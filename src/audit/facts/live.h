@@ -68,6 +68,9 @@ struct ReachableFile {
   bool readable = false, writable = false;  // by mode bits, for the process's ids
 };
 
+// In the note of a descriptor that leads outside, to a file of procfs, sysfs or a control group.
+inline constexpr const char* kOnKernelFiles = "on a file system of the kernel";
+
 struct Neighbour {
   int pid = 0;
   std::string name;
@@ -96,6 +99,9 @@ struct Live {
   std::optional<std::vector<EnvironmentName>> environment;
   std::vector<std::pair<uint32_t, std::string>> groups;  // supplementary ones, with the host's names
   std::optional<int> oom_score_adj;
+  // The process that started its pid namespace is immure itself, which counts what the jail uses where no
+  // control group does; how much it lets it have is not seen from outside.
+  bool supervised = false;
   std::string core_pattern;
 
   bool steal_input = true;                 // dev.tty.legacy_tiocsti: who has a terminal open may type into it

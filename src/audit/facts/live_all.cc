@@ -64,14 +64,17 @@ uint64_t terminal_of(std::string_view stat) {
   return words.size() > 4 ? parse_u64(words[4]).value_or(0) : 0;
 }
 
+bool is_kernel_thread(int proc) {
+  auto stat = text_of(proc, "stat", 4096);
+  if (!stat) return true;
+  auto words = words_of_stat(*stat);
+  return words.size() > 6 && (parse_u64(words[6]).value_or(0) & kKernelThread) != 0;
+}
+
 std::string name_of(int proc) {
   std::string text = text_of(proc, "comm", 256).value_or(std::string());
   while (text.ends_with('\n')) text.pop_back();
   return text;
-}
-
-bool inside_of(int other, uint64_t pid_space, uint64_t user_space) {
-  return namespace_of(other, "pid") == pid_space && namespace_of(other, "user") == user_space;
 }
 
 uint64_t own_inode(const Live& live, std::string_view kind) {
@@ -85,13 +88,13 @@ void look_at_terminal(const Look& look, Live& live) {
   live.terminal = stat ? terminal_of(*stat) : 0;
   if (live.terminal == 0) return;
   uint64_t pids = own_inode(live, "pid"), users = own_inode(live, "user"), mounts = own_inode(live, "mnt");
-  for (const HostProcess& other : look.around.processes) {
+  for (size_t i = 0; i < look.around.processes.size(); i++) {
+    const HostProcess& other = look.around.processes[i];
     if (other.pid == live.process.pid || live.terminal_sharers.size() >= 8) continue;
-    UniqueFd proc = open_process(other.pid);
-    auto its = proc ? text_of(proc.get(), "stat", 4096) : std::nullopt;
-    if (!its || terminal_of(*its) != live.terminal) continue;
-    if (inside_of(proc.get(), pids, users) && namespace_of(proc.get(), "mnt") == mounts) continue;
-    live.terminal_sharers.push_back({other.pid, name_of(proc.get())});
+    HostProcessMore more = look.around.more(i);
+    if (!more.counts || more.terminal != live.terminal) continue;
+    if (more.pid_space == pids && more.user_space == users && more.mount_space == mounts) continue;
+    live.terminal_sharers.push_back({other.pid, more.name});
   }
 }
 
@@ -120,13 +123,6 @@ std::optional<std::string> key_of(int proc, const Surroundings& around, bool& ja
     for (const char* field : {"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp"})
       if (line.starts_with(field)) key += std::string(line) + "\n";
   return key + text_of(proc, "cgroup", 64u << 10).value_or(std::string());
-}
-
-bool is_kernel_thread(int proc) {
-  auto stat = text_of(proc, "stat", 4096);
-  if (!stat) return true;
-  auto words = words_of_stat(*stat);
-  return words.size() > 6 && (parse_u64(words[6]).value_or(0) & kKernelThread) != 0;
 }
 
 }  // namespace
@@ -167,18 +163,62 @@ std::shared_ptr<const Surroundings> look_around() {
   return around;
 }
 
+// The nearest ancestor in another pid namespace runs the program that stands beside this one.
+void look_at_supervisor(Live& live) {
+  char own[4096];
+  ssize_t n = readlink("/proc/self/exe", own, sizeof own);
+  std::string_view path(own, n > 0 ? static_cast<size_t>(n) : 0);
+  std::string start = std::string(path.substr(0, path.rfind('/') + 1)) + "immure";
+  struct stat program {
+  }, its{};
+  uint64_t pids = own_inode(live, "pid");
+  if (n <= 0 || pids == 0 || stat(start.c_str(), &program) != 0) return;
+  int pid = live.process.status.ppid;
+  for (int steps = 0; pid > 1 && steps < 64; steps++) {
+    UniqueFd proc = open_process(pid);
+    if (!proc) return;
+    if (namespace_of(proc.get(), "pid") != pids) {
+      live.supervised = fstatat(proc.get(), "exe", &its, 0) == 0 && its.st_dev == program.st_dev &&
+                        its.st_ino == program.st_ino;
+      return;
+    }
+    std::string text = text_of(proc.get(), "stat", 4096).value_or(std::string());
+    auto words = words_of_stat(text);
+    pid = words.size() > 1 ? static_cast<int>(parse_u64(words[1]).value_or(0)) : 0;
+  }
+}
+
 void look_at_neighbours(const Look& look, Live& live) {
   look_at_terminal(look, live);
+  look_at_supervisor(live);
   if (live.threads.empty()) return;
   live.same_user_outside.emplace();
   uint64_t pids = own_inode(live, "pid"), users = own_inode(live, "user");
   uint32_t uid = live.threads[0].uid[0];
-  for (const HostProcess& other : look.around.processes) {
+  for (size_t i = 0; i < look.around.processes.size(); i++) {
+    const HostProcess& other = look.around.processes[i];
     if (other.uid != uid || other.pid == live.process.pid || live.same_user_outside->size() >= 8) continue;
-    UniqueFd proc = open_process(other.pid);
-    if (!proc || is_kernel_thread(proc.get()) || inside_of(proc.get(), pids, users)) continue;
-    live.same_user_outside->push_back({other.pid, name_of(proc.get())});
+    HostProcessMore more = look.around.more(i);
+    if (!more.counts || (more.pid_space == pids && more.user_space == users)) continue;
+    live.same_user_outside->push_back({other.pid, more.name});
   }
+}
+
+HostProcessMore Surroundings::more(size_t index) const {
+  std::lock_guard lock(mutex_);
+  more_.resize(processes.size());
+  HostProcessMore& more = more_[index];
+  if (more.read) return more;
+  more.read = true;
+  UniqueFd proc = open_process(processes[index].pid);
+  if (!proc || is_kernel_thread(proc.get())) return more;
+  more.counts = true;
+  more.pid_space = namespace_of(proc.get(), "pid");
+  more.user_space = namespace_of(proc.get(), "user");
+  more.mount_space = namespace_of(proc.get(), "mnt");
+  more.terminal = terminal_of(text_of(proc.get(), "stat", 4096).value_or(std::string()));
+  more.name = name_of(proc.get());
+  return more;
 }
 
 std::vector<JailedGroup> jailed_groups(const Surroundings& around) {

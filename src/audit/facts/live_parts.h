@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,13 @@ struct HostProcess {
   int pid = 0;
   uint32_t uid = 0;  // effective; of one that is not dumpable: 0
 };
+// More of it, read when it is first asked for.
+struct HostProcessMore {
+  bool read = false;
+  bool counts = false;  // it is there, and no thread of the kernel's
+  uint64_t pid_space = 0, user_space = 0, mount_space = 0, terminal = 0;
+  std::string name;
+};
 
 class Surroundings {
  public:
@@ -29,6 +37,13 @@ class Surroundings {
   size_t abstract_sockets = 0;  // that are listened at, in the caller's network namespace
   uint64_t root_device = 0, root_inode = 0;
   bool privileged = false;
+
+  // Of processes[index]. From any thread.
+  HostProcessMore more(size_t index) const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::vector<HostProcessMore> more_;
 };
 
 std::vector<LiveMount> parse_live_mounts(std::string_view mountinfo);

@@ -13,6 +13,7 @@
 #include "audit/facts/tree_around.h"
 #include "audit/facts/tree_links.h"
 #include "audit/facts/tree_look.h"
+#include "audit/facts/tree_sockets.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -81,11 +82,16 @@ Result<Tree> look_at_tree(const std::string& folder, const TreeWish& wish) {
   const std::string link = "/proc/self/fd/" + num_signed(top.get());
   if (const ssize_t size = readlink(link.c_str(), real, sizeof real); size > 0)
     tree.real_path.assign(real, static_cast<size_t>(size));
+  // In another mount namespace the name means something else, or nothing.
+  struct stat named {};
+  if (stat(tree.real_path.c_str(), &named) != 0 || named.st_dev != st.st_dev || named.st_ino != st.st_ino)
+    tree.real_path.clear();
   const unsigned threads = threads_of(wish);
   look_through(tree, top.get(), threads, wish.now != 0 ? wish.now : time(nullptr));
   const std::string mountinfo = read_file("/proc/self/mountinfo", kMountTable).value_or(std::string());
   look_at_mounts(tree, mountinfo);
   look_above(tree, top.get());
+  look_at_sockets(tree);
   look_at_host_secrets(tree);
   look_at_manifest(tree, wish.contents);
   if (wish.find_partners) find_partners(top.get(), tree, mountinfo, threads);

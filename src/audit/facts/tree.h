@@ -51,6 +51,7 @@ struct Note {
   Secret secret = Secret::None;
   Tool tool = Tool::None;
   bool script = false;  // kSetId: begins with "#!", so that the kernel takes no notice of the bit
+  bool served = false;  // kSocket: a process has it open
   std::string text;
 };
 
@@ -93,7 +94,7 @@ enum class ManifestState : uint8_t { None, Read, Refused };
 
 struct Tree {
   std::string path;       // on the host, as the user said it
-  std::string real_path;  // as the kernel says it
+  std::string real_path;  // as the kernel says it; empty: it has no name in this mount namespace
   uint32_t caller = 0;    // effective uid of who looks
   uint32_t top_mode = 0, top_uid = 0, top_gid = 0;
 

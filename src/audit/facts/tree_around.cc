@@ -50,6 +50,7 @@ void fill(MountBelow& below, const MountEntry& mount, const MountEntry* of_top,
 }  // namespace
 
 void look_at_mounts(Tree& tree, std::string_view mountinfo) {
+  if (tree.real_path.empty()) return;
   std::optional<MountEntry> of_top, of_root;
   size_t longest = 0;
   MountReader reader(mountinfo);

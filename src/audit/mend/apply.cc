@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::string_view kChanged = "it was changed since it was looked at";
 constexpr std::string_view kAlone =
-    "the tree is a mount of its own: no place beside it is on the same file system; mend it at the folder "
-    "that is mounted there";
+    "the tree is a mount of its own, and nothing outside of it is on its file system: do it by hand, or where "
+    "it is mounted from";
 
 std::string reason_of(const Error& error) {
   std::string text = error.why.empty() ? error.what : error.why;

@@ -75,9 +75,9 @@ Result<JournalWriter> JournalWriter::create(int folder, const std::string& name,
   return JournalWriter(std::move(fd), std::move(shown_as));
 }
 
-Status JournalWriter::line(const std::string& text) {
+Status JournalWriter::line(const std::string& text, Reaches reaches) {
   IMMURE_TRY(write_fd(fd_.get(), text + "\n", shown_as_));
-  if (fdatasync(fd_.get()) != 0) return cannot("write", shown_as_, errno);
+  if (reaches == Reaches::Disk && fdatasync(fd_.get()) != 0) return cannot("write", shown_as_, errno);
   return {};
 }
 
@@ -91,7 +91,7 @@ Status JournalWriter::head(const Head& head) {
     json.number("quarantine_inode", static_cast<int64_t>(head.quarantine_inode));
   }
   json.number("time", head.time).end_object();
-  return line(json.str());
+  return line(json.str(), Reaches::Disk);
 }
 
 Status JournalWriter::begin(const Entry& entry) {
@@ -117,7 +117,7 @@ Status JournalWriter::begin(const Entry& entry) {
   if (entry.op == Op::Swap || entry.op == Op::Move)
     json.number("folder_atime_ns", entry.folder_atime_ns).number("folder_mtime_ns", entry.folder_mtime_ns);
   json.end_object();
-  return line(json.str());
+  return line(json.str(), Reaches::Disk);
 }
 
 Status JournalWriter::done(uint64_t number, int64_t folder_after_ns) {
@@ -125,31 +125,31 @@ Status JournalWriter::done(uint64_t number, int64_t folder_after_ns) {
   json.begin_object().number("done", static_cast<int64_t>(number));
   if (folder_after_ns != 0) json.number("folder_after_ns", folder_after_ns);
   json.end_object();
-  return line(json.str());
+  return line(json.str(), Reaches::Kernel);
 }
 
 Status JournalWriter::refused(uint64_t number) {
   JsonWriter json;
   json.begin_object().number("refused", static_cast<int64_t>(number)).end_object();
-  return line(json.str());
+  return line(json.str(), Reaches::Kernel);
 }
 
 Status JournalWriter::undoing(uint64_t number) {
   JsonWriter json;
   json.begin_object().number("undoing", static_cast<int64_t>(number)).end_object();
-  return line(json.str());
+  return line(json.str(), Reaches::Disk);
 }
 
 Status JournalWriter::undone(uint64_t number) {
   JsonWriter json;
   json.begin_object().number("undone", static_cast<int64_t>(number)).end_object();
-  return line(json.str());
+  return line(json.str(), Reaches::Kernel);
 }
 
 Status JournalWriter::all_undone() {
   JsonWriter json;
   json.begin_object().text("undone", "all").end_object();
-  return line(json.str());
+  return line(json.str(), Reaches::Disk);
 }
 
 Result<OpenJournal> open_journal(const std::string& path) {

@@ -59,7 +59,8 @@ struct Entry {
   int64_t folder_after_ns = 0;  // with done: the folder's mtime then
 };
 
-// Writes, and has everything on the disk when it returns.
+// What is to come is on the disk when the call returns; how a step ended is there with the next one, and what
+// is missing of that after a power failure is seen by a look at the files.
 class JournalWriter {
  public:
   // `name` in an open folder; it must not be there yet. 0600. Errors: kState.
@@ -77,7 +78,8 @@ class JournalWriter {
   const std::string& shown_as() const { return shown_as_; }
 
  private:
-  Status line(const std::string& text);
+  enum class Reaches : bool { Kernel, Disk };
+  Status line(const std::string& text, Reaches reaches);
   UniqueFd fd_;
   std::string shown_as_;
 };

@@ -11,6 +11,7 @@
 #include <memory>
 #include <set>
 
+#include "base/path.h"
 #include "base/text.h"
 #include "rootfs/tree.h"
 
@@ -188,9 +189,14 @@ std::vector<int> processes_in(const Root& root) {
     auto pid = parse_u64(entry->d_name);
     if (!pid || *pid == static_cast<uint64_t>(getpid())) continue;
     struct stat st {};
-    // Through the process's own root: the same folder, however it is mounted.
-    if (stat(("/proc/" + num(*pid) + "/root/.").c_str(), &st) != 0) continue;
-    if (st.st_dev == own.st_dev && st.st_ino == own.st_ino) found.push_back(static_cast<int>(*pid));
+    const std::string link = "/proc/" + num(*pid) + "/root";
+    // Through the process's own root: the same folder, however it is mounted. One below it by its path.
+    char path[4096];
+    const ssize_t size = readlink(link.c_str(), path, sizeof path);
+    const bool below = size > 0 && path_within({path, static_cast<size_t>(size)}, root.path());
+    const bool same =
+        stat((link + "/.").c_str(), &st) == 0 && st.st_dev == own.st_dev && st.st_ino == own.st_ino;
+    if (below || same) found.push_back(static_cast<int>(*pid));
   }
   std::sort(found.begin(), found.end());
   return found;

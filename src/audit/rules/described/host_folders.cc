@@ -31,12 +31,10 @@ void check_system(const Facts& facts, Answers& answers) {
   const Described& jail = *facts.described;
   if (!speaks_of_mounts(jail)) return;
   answers.checked();
-  for (const DescribedMount& one : jail.mounts) {
-    if (one.kind != Kind::Bind || !one.writable || one.unclear) continue;
-    if (std::find(std::begin(kSystem), std::end(kSystem), one.source) != std::end(kSystem) &&
-        shown(jail, one.source).mount == &one)
-      answers.found(one.target, one.source + " of the host, " + by(one), one.source);
-  }
+  for (std::string_view path : kSystem)
+    if (const Shown seen = shown(jail, path);
+        seen.mount != nullptr && seen.mount->writable && seen.mount->source == path)
+      answers.found(seen.inside, std::string(path) + " of the host, " + by(*seen.mount), std::string(path));
 }
 
 // "/home", "/home/a", "/root", and what the shell makes of ~ and $HOME.

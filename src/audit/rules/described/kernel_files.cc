@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "audit/rules/described/rules.h"
 #include "base/text.h"
 
@@ -71,10 +73,12 @@ void check_device(const DescribedDevice& one, Answers& answers) {
     if (by_number || (by_name && device.major != 4))
       return answers.found(device.severity, where, with(device.what, one.origin));
   }
-  bool disk = one.kind == 'b' && one.path.find("block-") != 0;
-  for (std::string_view name : kDisks) disk = disk || (one.major < 0 && one.path.starts_with(name));
-  if (disk)
+  const auto by_prefix = [&](std::string_view name) { return one.major < 0 && one.path.starts_with(name); };
+  const bool made = std::any_of(std::begin(kMadeDisks), std::end(kMadeDisks), by_prefix);
+  if (std::any_of(std::begin(kDisks), std::end(kDisks), by_prefix) || (one.kind == 'b' && !made))
     answers.found(one.writable ? Severity::Critical : Severity::High, where, with("a disk", one.origin));
+  else if (made)
+    answers.found(where, with("disks that are set up", one.origin));
 }
 
 void check_devices(const Facts& facts, Answers& answers) {

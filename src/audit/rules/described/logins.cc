@@ -242,7 +242,7 @@ const Rule kDescribedEmptyFolder = {
     "The parts of the server that talk to strangers have this folder as their root. What lies in it, or can be put there, "
     "is theirs.",
     "",
-    "an empty folder of root with mode 0755: secure_chroot_dir=/run/vsftpd/empty",
+    "name an empty folder of root with mode 0755 there, as Debian does: /run/vsftpd/empty",
     "vsftpd.conf(5)",
     check_empty,
     Mend::None,

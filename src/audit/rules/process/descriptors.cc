@@ -24,7 +24,8 @@ void each(const Live& live, Answers& answers, Fits fits) {
   });
 }
 
-bool is_kernels(const FdView& fd) { return is_below(fd.target, "/proc") || is_below(fd.target, "/sys"); }
+// By its file system: the path of one that is outside may be cut.
+bool is_kernels(const FdView& fd) { return fd.note.find(kOnKernelFiles) != std::string::npos; }
 
 // "1:3" of a device's note
 std::pair<unsigned, unsigned> numbers_of(const FdView& fd) {

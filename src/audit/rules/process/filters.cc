@@ -17,12 +17,6 @@ namespace {
 
 using filter::Arch;
 
-struct Entry {
-  Arch arch;
-  const char* shown;
-};
-constexpr Entry kEntries[] = {{Arch::X86_64, ""}, {Arch::I386, " (i386)"}, {Arch::X32, " (x32)"}};
-
 // The filters that hold some thread. False, and the answer given, when a rule of a family has nothing to say.
 bool stacks_of(const Live& live, Answers& answers, std::vector<const FilterStack*>& out) {
   for (const ThreadView& thread : live.threads) {
@@ -38,23 +32,17 @@ bool stacks_of(const Live& live, Answers& answers, std::vector<const FilterStack
   return !out.empty();
 }
 
-bool native_only(const Entry& entry) { return entry.arch == Arch::X86_64; }
-
-// "mount, umount2, mount (i386)": what of `calls` some thread may call.
+// "mount, umount2": what of `calls` some thread may call by the native entry. The others have rules of their
+// own.
 std::vector<std::string> open_calls(const std::vector<const FilterStack*>& stacks,
                                     std::span<const Call> calls) {
   std::vector<std::string> open;
-  for (const Entry& entry : kEntries)
-    for (const Call& call : calls)
-      for (const FilterStack* stack : stacks)
-        if (lets_through(*stack, entry.arch, call).value_or(false)) {
-          // The same call by another entry is told only where the native one is closed: one fault, one word.
-          std::string shown = std::string(call.name) + entry.shown;
-          bool native = std::find(open.begin(), open.end(), call.name) != open.end();
-          if (std::find(open.begin(), open.end(), shown) == open.end() && (native_only(entry) || !native))
-            open.push_back(std::move(shown));
-          break;
-        }
+  for (const Call& call : calls)
+    for (const FilterStack* stack : stacks) {
+      if (!lets_through(*stack, Arch::X86_64, call).value_or(false)) continue;
+      if (open.empty() || open.back() != call.name) open.push_back(call.name);
+      break;
+    }
   return open;
 }
 
@@ -194,7 +182,8 @@ void entry(const Facts& facts, Answers& answers) {
     for (const Call& call : calls)
       for (const FilterStack* stack : stacks) {
         bool open = lets_through(*stack, arch, call).value_or(false);
-        if (open && !lets_through(*stack, Arch::X86_64, call).value_or(true)) past.push_back(call.name);
+        bool denied = !lets_through(*stack, Arch::X86_64, call).value_or(true);
+        if (open && denied && (past.empty() || past.back() != call.name)) past.push_back(call.name);
         if (open) plain.push_back(call.name);
       }
   };
@@ -343,12 +332,12 @@ FAMILY(
     kProcessFilterI386, "process-filter-i386", Severity::High, "the 32-bit entry is open",
     "Calls have other numbers at the 32-bit entry, so a list of denied numbers holds nothing there. Every program may "
     "use it, whatever it was compiled for.",
-    "seccomp(2)", entry<Arch::I386>, "filter kernel")
+    "seccomp(2)", entry<Arch::I386>, "filter kernel privilege root processes")
 FAMILY(
     kProcessFilterX32, "process-filter-x32", Severity::High, "the x32 entry is open",
     "x32 calls have the same architecture as native ones and a bit more in their number, which lists of denied "
     "numbers forget. Where the kernel has this entry they pass.",
-    "seccomp(2)", entry<Arch::X32>, "filter kernel")
+    "seccomp(2)", entry<Arch::X32>, "filter kernel privilege root processes")
 #undef FAMILY
 
 }  // namespace immure::audit

@@ -32,6 +32,9 @@ bool group_hidden(const Live& live) {
 void limit(const Live& live, Answers& answers, std::optional<uint64_t> value, const char* what,
            Severity severity) {
   if (value && *value != kNoLimit) return answers.checked();
+  if (live.supervised)
+    return answers.unknown(
+        "no control group limits it, and what immure lets it have is not seen from outside");
   if (!value && group_hidden(live)) return answers.unknown("its control groups are not visible here");
   answers.found(severity, std::string("control group: ") + what, "none for its groups and those above");
 }

@@ -154,8 +154,8 @@ const Rule kTreeSecondRoot = {
     .point = Point::Privileges,
     .title = "another user with uid 0",
     .why =
-        "Every row with uid 0 is root, whatever its name is. A second one is how an intruder keeps a way back that "
-        "nobody looks at.",
+        "Every row with uid 0 is root, whatever its name is. A second one is how an intruder "
+        "keeps a way back that nobody looks at.",
     .fix = "sed -i '/^{value}:/d' {path}",
     .reference = "passwd(5); credentials(7)",
     .check = second_root,
@@ -169,8 +169,8 @@ const Rule kTreeEmptyPassword = {
     .point = Point::Secrets,
     .title = "user without a password",
     .why =
-        "An empty field lets anybody be that user who can run su or reach a login. With root it is all that is "
-        "needed.",
+        "An empty field lets anybody be that user who can run su or reach a login. With root it "
+        "is all that is needed.",
     .fix = "sed -i 's/^{value}::/{value}:!:/' {path}",
     .reference = "passwd(5); shadow(5); pam_unix(8), nullok",
     .check = empty_password,
@@ -184,8 +184,8 @@ const Rule kTreeOpenHash = {
     .point = Point::Secrets,
     .title = "hash of a password in passwd",
     .why =
-        "Everybody may read passwd, and a hash can be tried against all passwords that people choose, at leisure. "
-        "It belongs into shadow, or not into a jail at all.",
+        "Everybody may read passwd, and a hash can be tried against all passwords that people "
+        "choose, at leisure. It belongs into shadow, or not into a jail at all.",
     .fix = "",
     .advice = "replace the second field by x, or by ! where nobody logs in",
     .reference = "passwd(5); pwconv(8)",
@@ -200,8 +200,8 @@ const Rule kTreeHashes = {
     .point = Point::Secrets,
     .title = "hash of a password in the root",
     .why =
-        "Whoever becomes root in the jail, or reads its backup, can try it against guesses without being noticed. "
-        "Where nobody logs in with a password none is needed.",
+        "Whoever becomes root in the jail, or reads its backup, can try it against guesses "
+        "without being noticed. Where nobody logs in with a password none is needed.",
     .fix = "",
     .advice = "replace the hash by ! where nobody logs in by password; remove old copies of shadow",
     .reference = "shadow(5); crypt(5)",
@@ -216,8 +216,8 @@ const Rule kTreeHostHashes = {
     .point = Point::Secrets,
     .title = "password of the host in the root",
     .why =
-        "The row was copied from the host: who breaks the hash inside logs in outside. That is a way out which no "
-        "wall of the jail stands before.",
+        "The row was copied from the host: who breaks the hash inside logs in outside. That is a "
+        "way out which no wall of the jail stands before.",
     .fix = "",
     .advice =
         "replace the hash by ! in the copy, and change the password outside if the jail may have been read",
@@ -233,8 +233,8 @@ const Rule kTreeWeakHash = {
     .point = Point::Secrets,
     .title = "password with a hash that is quickly tried",
     .why =
-        "DES, MD5 and NT hashes can be tried by the thousand million a second on one graphics card. A chosen "
-        "password does not outlast that.",
+        "DES, MD5 and NT hashes can be tried by the thousand million a second on one graphics "
+        "card. A chosen password does not outlast that.",
     .fix = "",
     .advice = "set the password anew with yescrypt or SHA-512",
     .reference = "crypt(5)",
@@ -249,8 +249,8 @@ const Rule kTreeShadowReadable = {
     .point = Point::Secrets,
     .title = "shadow file that everybody may read",
     .why =
-        "It holds the hashes for no other reason than that passwd is readable. Whoever gets in as any user takes "
-        "them along.",
+        "It holds the hashes for no other reason than that passwd is readable. Whoever gets in as"
+        " any user takes them along.",
     .fix = "chmod o-rwx {path}",
     .reference = "shadow(5); gshadow(5)",
     .check = readable,
@@ -265,8 +265,8 @@ const Rule kTreeSameNumber = {
     .point = Point::Privileges,
     .title = "two users with one number",
     .why =
-        "To the kernel they are one: each may read, signal and trace what the other has. Who kept them apart by name "
-        "was mistaken.",
+        "To the kernel they are one: each may read, signal and trace what the other has. Who kept"
+        " them apart by name was mistaken.",
     .fix = "",
     .advice = "give one of them a number of its own: usermod -u",
     .reference = "passwd(5); credentials(7)",
@@ -281,8 +281,8 @@ const Rule kTreeGroupPassword = {
     .point = Point::Secrets,
     .title = "group with a password",
     .why =
-        "Whoever knows it gets the group by newgrp, and it is shared by nature. Nobody looks after passwords of "
-        "groups.",
+        "Whoever knows it gets the group by newgrp, and it is shared by nature. Nobody looks "
+        "after passwords of groups.",
     .fix = "",
     .advice = "gpasswd -r, in the root",
     .reference = "gshadow(5); newgrp(1)",

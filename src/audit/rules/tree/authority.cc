@@ -81,8 +81,8 @@ const Rule kTreeSudoFree = {
     .point = Point::Privileges,
     .title = "sudo without a password",
     .why =
-        "Whoever takes over a process of that user has root with one command. What was meant for a person serves "
-        "every program that runs as that person.",
+        "Whoever takes over a process of that user has root with one command. What was meant for "
+        "a person serves every program that runs as that person.",
     .fix = "",
     .advice = "remove the row, or NOPASSWD from it: visudo -f",
     .reference = "sudoers(5), NOPASSWD",
@@ -97,8 +97,8 @@ const Rule kTreeDoasFree = {
     .point = Point::Privileges,
     .title = "doas without a password",
     .why =
-        "Whoever takes over a process of that user has root with one command. What was meant for a person serves "
-        "every program that runs as that person.",
+        "Whoever takes over a process of that user has root with one command. What was meant for "
+        "a person serves every program that runs as that person.",
     .fix = "",
     .advice = "remove the row, or nopass from it",
     .reference = "doas.conf(5)",
@@ -113,8 +113,8 @@ const Rule kTreePamOpen = {
     .point = Point::Privileges,
     .title = "PAM row that lets everybody in",
     .why =
-        "A sufficient pam_permit among the rows for auth ends the question before a password is asked for. Every "
-        "service that uses the file takes any user for who it claims to be.",
+        "A sufficient pam_permit among the rows for auth ends the question before a password is "
+        "asked for. Every service that uses the file takes any user for who it claims to be.",
     .fix = "",
     .advice = "remove the row",
     .reference = "pam.d(5); pam_permit(8)",
@@ -129,8 +129,8 @@ const Rule kTreeTrustedHosts = {
     .point = Point::Privileges,
     .title = "hosts that are trusted without a password",
     .why =
-        "hosts.equiv and .rhosts let in who comes from an address or a name, and both can be forged. Nothing that is "
-        "still in use needs them.",
+        "hosts.equiv and .rhosts let in who comes from an address or a name, and both can be "
+        "forged. Nothing that is still in use needs them.",
     .fix = "rm {path}",
     .reference = "hosts.equiv(5)",
     .check = trusted_hosts,
@@ -144,8 +144,8 @@ const Rule kTreeLoginKeys = {
     .point = Point::Minimality,
     .title = "keys that may log in",
     .why =
-        "Each of them is somebody who may come in from outside while a server runs in the jail. It is worth knowing "
-        "whose they are.",
+        "Each of them is somebody who may come in from outside while a server runs in the jail. "
+        "It is worth knowing whose they are.",
     .fix = "",
     .advice = "look through them, and remove what nobody uses",
     .reference = "sshd(8), AUTHORIZED_KEYS FILE FORMAT",

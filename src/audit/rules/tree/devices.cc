@@ -116,8 +116,8 @@ const Rule kTreeDeviceDisk = {
     .point = Point::TreePowers,
     .title = "node of a disk",
     .why =
-        "Whoever opens it reads and writes the disk itself, below every file system, mode and mount. That is all "
-        "files of the host at once.",
+        "Whoever opens it reads and writes the disk itself, below every file system, mode and "
+        "mount. That is all files of the host at once.",
     .fix = kAway,
     .reference = kReference,
     .check = disk,
@@ -132,8 +132,8 @@ const Rule kTreeDeviceMemory = {
     .point = Point::TreePowers,
     .title = "node of memory or ports",
     .why =
-        "It is the memory of the machine, or the ports and registers of its hardware, as a file. Whoever may write "
-        "there changes the kernel, and no jail is left.",
+        "It is the memory of the machine, or the ports and registers of its hardware, as a file. "
+        "Whoever may write there changes the kernel, and no jail is left.",
     .fix = kAway,
     .reference = kReference,
     .check = memory,
@@ -148,8 +148,8 @@ const Rule kTreeDeviceKernel = {
     .point = Point::TreePowers,
     .title = "node of a driver with great powers",
     .why =
-        "Behind it are ioctls of the kernel that few look at: virtual machines, file systems, networks, input of "
-        "others. Each is a large surface that a jail seldom needs.",
+        "Behind it are ioctls of the kernel that few look at: virtual machines, file systems, "
+        "networks, input of others. Each is a large surface that a jail seldom needs.",
     .fix = kAway,
     .reference = kReference,
     .check = kernel,
@@ -164,8 +164,8 @@ const Rule kTreeDeviceConsole = {
     .point = Point::TreePowers,
     .title = "node of a console or of another terminal",
     .why =
-        "What others type and see there can be read, and keys can be put into their input. It is a way into the "
-        "sessions of the host.",
+        "What others type and see there can be read, and keys can be put into their input. It is "
+        "a way into the sessions of the host.",
     .fix = kAway,
     .reference = "mknod(2); ioctl_console(2); ioctl_tty(2)",
     .check = console,
@@ -180,8 +180,8 @@ const Rule kTreeDeviceOther = {
     .point = Point::TreePowers,
     .title = "device node that no jail needs",
     .why =
-        "Only null, zero, full, random, urandom and the own terminal are harmless for certain. What this number "
-        "means depends on the drivers that the host loads, today and later.",
+        "Only null, zero, full, random, urandom and the own terminal are harmless for certain. "
+        "What this number means depends on the drivers that the host loads, today and later.",
     .fix = kAway,
     .reference = kReference,
     .check = other,

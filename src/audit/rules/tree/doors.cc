@@ -66,14 +66,16 @@ void socket(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers, kSocket);
   for (const Note& note : tree.notes)
     if ((note.marks & kSocket) != 0 && control_of(note.path) == nullptr)
-      found(answers, tree, note, mode_and_owner(note));
+      found(answers, note.served ? Severity::High : Severity::Low, tree, note,
+            (note.served ? "a process listens at it; " : "") + mode_and_owner(note));
 }
 
 void control(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers, kSocket);
   for (const Note& note : tree.notes)
     if (const char* whose = control_of(note.path); (note.marks & kSocket) != 0 && whose != nullptr)
-      found(answers, tree, note, std::string(whose) + "; " + mode_and_owner(note));
+      found(answers, tree, note,
+            std::string(whose) + (note.served ? "; a process listens at it; " : "; ") + mode_and_owner(note));
 }
 
 }  // namespace
@@ -86,8 +88,8 @@ const Rule kTreeFifo = {
     .point = Point::TreePowers,
     .title = "FIFO in the root",
     .why =
-        "A process outside that opens the same name talks with the jail, past every network rule. One that opens it "
-        "by chance waits until somebody inside answers.",
+        "A process outside that opens the same name talks with the jail, past every network rule."
+        " One that opens it by chance waits until somebody inside answers.",
     .fix = "rm {path}",
     .reference = "fifo(7); proc_sys_fs(5), protected_fifos",
     .check = fifo,
@@ -102,8 +104,8 @@ const Rule kTreeSocket = {
     .point = Point::TreePowers,
     .title = "socket in the root",
     .why =
-        "If a process outside listens at it, the jail can connect, whatever network it has: a socket with a name "
-        "belongs to the file system. Descriptors can be passed through it.",
+        "If a process outside listens at it, the jail can connect, whatever network it has: a "
+        "socket with a name belongs to the file system. Descriptors can be passed through it.",
     .fix = "rm {path}",
     .reference = "unix(7); ss(8), -xlp",
     .check = socket,
@@ -118,8 +120,9 @@ const Rule kTreeControlSocket = {
     .point = Point::TreePowers,
     .title = "socket that controls the host",
     .why =
-        "Behind a socket of this name a service of the host takes orders: to start containers, to use keys, to type "
-        "into a display. Whoever may connect to it has no need of another way out.",
+        "Behind a socket of this name a service of the host takes orders: to start containers, to"
+        " use keys, to type into a display. Whoever may connect to it has no need of another way "
+        "out.",
     .fix = "rm {path}",
     .reference = "unix(7); https://docs.docker.com/engine/security/",
     .check = control,

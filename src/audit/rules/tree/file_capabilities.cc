@@ -61,8 +61,8 @@ const Rule kTreeCapabilitiesRoot = {
     .point = Point::TreePowers,
     .title = "file capability that is as good as root",
     .why =
-        "Whoever runs the program has the capability, and this one leads to all others or out of a plain chroot. It "
-        "is not seen in the mode, so that few look for it.",
+        "Whoever runs the program has the capability, and this one leads to all others or out of "
+        "a plain chroot. It is not seen in the mode, so that few look for it.",
     .fix = "setcap -r {path}",
     .reference = "capabilities(7); setcap(8)",
     .check = strong,
@@ -77,8 +77,8 @@ const Rule kTreeCapabilities = {
     .point = Point::TreePowers,
     .title = "program with file capabilities",
     .why =
-        "Whoever runs the program has the capability, whatever user it is. In a jail that shares the network or the "
-        "clock with the host it reaches there.",
+        "Whoever runs the program has the capability, whatever user it is. In a jail that shares "
+        "the network or the clock with the host it reaches there.",
     .fix = "setcap -r {path}",
     .reference = "capabilities(7); setcap(8)",
     .check = weak,

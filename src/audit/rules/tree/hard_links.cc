@@ -60,8 +60,9 @@ const Rule kTreeHardLinkSetId = {
     .point = Point::TreePowers,
     .title = "set-id program that is also outside",
     .why =
-        "The name inside keeps the program alive when an update replaces the one outside, with every hole that "
-        "was mended. Whoever may run it becomes its owner, in the jail and by the other name.",
+        "The name inside keeps the program alive when an update replaces the one outside, with "
+        "every hole that was mended. Whoever may run it becomes its owner, in the jail and by the"
+        " other name.",
     .fix = "cp -p {path} {path}.new && chmod u-s,g-s {path}.new && mv {path}.new {path}",
     .reference = "link(2); execve(2)",
     .check = pinned,

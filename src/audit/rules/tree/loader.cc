@@ -74,8 +74,8 @@ const Rule kTreePreload = {
     .point = Point::Integrity,
     .title = "library that is loaded into every program",
     .why =
-        "What stands in ld.so.preload is in every process, root's and set-id programs' too. It is the first thing "
-        "that a rootkit of user space writes.",
+        "What stands in ld.so.preload is in every process, root's and set-id programs' too. It is"
+        " the first thing that a rootkit of user space writes.",
     .fix = "",
     .advice = "remove the row unless you know what put it there",
     .reference = "ld.so(8), /etc/ld.so.preload",
@@ -90,8 +90,8 @@ const Rule kTreeLibraryFolder = {
     .point = Point::TreeWriting,
     .title = "libraries are taken from where users write",
     .why =
-        "The loader looks there for the libraries of every program, set-id programs included. A file of the right "
-        "name in it is code that runs as somebody else.",
+        "The loader looks there for the libraries of every program, set-id programs included. A "
+        "file of the right name in it is code that runs as somebody else.",
     .fix = "",
     .advice = "remove the row and run ldconfig in the root",
     .reference = "ldconfig(8); ld.so(8)",
@@ -106,8 +106,8 @@ const Rule kTreeSearchPath = {
     .point = Point::TreeWriting,
     .title = "search path with a place where others write",
     .why =
-        "An empty part, a dot or /tmp in PATH runs the program ls of whoever put one there. It waits for root to "
-        "change into that folder.",
+        "An empty part, a dot or /tmp in PATH runs the program ls of whoever put one there. It "
+        "waits for root to change into that folder.",
     .fix = "",
     .advice = "leave only absolute folders that root alone writes",
     .reference = "environ(7), PATH; bash(1)",

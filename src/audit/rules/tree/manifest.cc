@@ -63,8 +63,8 @@ const Rule kTreeContentChanged = {
     .point = Point::Integrity,
     .title = "content differs from what was built",
     .why =
-        "Nothing in a built root changes by itself outside of its folders for state. Whoever changed the file runs in "
-        "whatever reads it.",
+        "Nothing in a built root changes by itself outside of its folders for state. Whoever "
+        "changed the file runs in whatever reads it.",
     .fix = "",
     .advice = "look who changed it; immure root refresh writes it anew",
     .reference = kReference,
@@ -79,8 +79,8 @@ const Rule kTreeContentHidden = {
     .point = Point::Integrity,
     .title = "content differs, and its times hide it",
     .why =
-        "Size and time are as they were written, the content is not: somebody set the time back. That is no accident "
-        "and no update.",
+        "Size and time are as they were written, the content is not: somebody set the time back. "
+        "That is no accident and no update.",
     .fix = "",
     .advice = "keep a copy as evidence, then build the root anew and look how it was reached",
     .reference = "immure-root(1); utimensat(2)",
@@ -95,8 +95,8 @@ const Rule kTreeContentMissing = {
     .point = Point::Integrity,
     .title = "file that was built is gone",
     .why =
-        "Something was removed from the root since it was made. A check, a log or a setting that is not there does "
-        "not work.",
+        "Something was removed from the root since it was made. A check, a log or a setting that "
+        "is not there does not work.",
     .fix = "",
     .advice = "immure root refresh writes it anew",
     .reference = kReference,
@@ -111,8 +111,8 @@ const Rule kTreeContentAdded = {
     .point = Point::Integrity,
     .title = "file that was not built",
     .why =
-        "It was put into the root after it was made, and outside of the folders for state. It may be executed, "
-        "loaded or believed like the rest.",
+        "It was put into the root after it was made, and outside of the folders for state. It may"
+        " be executed, loaded or believed like the rest.",
     .fix = "",
     .advice = "take it out, or name it when the root is built",
     .reference = kReference,
@@ -127,8 +127,8 @@ const Rule kTreeModeChanged = {
     .point = Point::Integrity,
     .title = "kind, mode or owner differ from what was built",
     .why =
-        "Rights were opened, or an owner was changed, after the root was made. Built roots have no set-id bits and "
-        "nothing that others may write.",
+        "Rights were opened, or an owner was changed, after the root was made. Built roots have "
+        "no set-id bits and nothing that others may write.",
     .fix = "",
     .advice = "look who changed it; immure root refresh writes it anew",
     .reference = kReference,
@@ -143,8 +143,8 @@ const Rule kTreeStale = {
     .point = Point::Integrity,
     .title = "library or program that was updated outside",
     .why =
-        "The host has another version now, and what was mended there is still open in the root. Copies do not follow "
-        "updates by themselves.",
+        "The host has another version now, and what was mended there is still open in the root. "
+        "Copies do not follow updates by themselves.",
     .fix = "",
     .advice = "immure root refresh, after each update of the host",
     .reference = kReference,
@@ -159,8 +159,8 @@ const Rule kTreeSourceGone = {
     .point = Point::Integrity,
     .title = "file whose source is gone",
     .why =
-        "The host has removed or renamed what it was copied from: nobody updates it any more. Old libraries are "
-        "removed for a reason.",
+        "The host has removed or renamed what it was copied from: nobody updates it any more. Old"
+        " libraries are removed for a reason.",
     .fix = "",
     .advice = "immure root refresh, or build the root anew",
     .reference = kReference,
@@ -175,8 +175,8 @@ const Rule kTreeManifestRefused = {
     .point = Point::Integrity,
     .title = "manifest that cannot be believed",
     .why =
-        "Others may write it, or it is damaged, or the root cannot be read: what is in the root cannot be compared. "
-        "Who can change the manifest can hide every change.",
+        "Others may write it, or it is damaged, or the root cannot be read: what is in the root "
+        "cannot be compared. Who can change the manifest can hide every change.",
     .fix = "",
     .advice = "build the root anew in a folder that only its owner writes",
     .reference = kReference,

@@ -96,8 +96,8 @@ const Rule kTreeMountLoop = {
     .point = Point::RootChange,
     .title = "the root, or what is above it, mounted in itself",
     .why =
-        "A folder above the root is within reach inside, or the root is its own child. Tools that walk the tree "
-        "do not come to an end, and rm -r in it removes more than the jail.",
+        "A folder above the root is within reach inside, or the root is its own child. Tools that"
+        " walk the tree do not come to an end, and rm -r in it removes more than the jail.",
     .fix = "umount {path}",
     .reference = "mount(8), --bind; mount_namespaces(7)",
     .check = loop,
@@ -111,8 +111,9 @@ const Rule kTreeMountProc = {
     .point = Point::Namespaces,
     .title = "the processes of the host are shown in the root",
     .why =
-        "By /proc/PID/root and cwd whoever may look at a process outside has its files, and /proc/sys changes the "
-        "kernel for all. A proc that is seen from the host was mounted for its processes.",
+        "By /proc/PID/root and cwd whoever may look at a process outside has its files, and "
+        "/proc/sys changes the kernel for all. A proc that is seen from the host was mounted for "
+        "its processes.",
     .fix = "umount {path}",
     .reference = "proc(5); proc_pid_root(5)",
     .check = proc,
@@ -126,8 +127,8 @@ const Rule kTreeMountSys = {
     .point = Point::Namespaces,
     .title = "sysfs is mounted in the root",
     .why =
-        "It shows and changes devices, modules and settings of the host. Files such as uevent_helper run programs as "
-        "root of the host.",
+        "It shows and changes devices, modules and settings of the host. Files such as "
+        "uevent_helper run programs as root of the host.",
     .fix = "umount {path}",
     .reference = "sysfs(5); CVE-2022-0492",
     .check = sys,
@@ -141,8 +142,8 @@ const Rule kTreeMountDevices = {
     .point = Point::TreePowers,
     .title = "all devices of the host are in the root",
     .why =
-        "There is one devtmpfs, and it has a node for every device: disks, memory, consoles. Only modes and "
-        "capabilities are left before them.",
+        "There is one devtmpfs, and it has a node for every device: disks, memory, consoles. Only"
+        " modes and capabilities are left before them.",
     .fix = "umount {path}",
     .advice = "make a small dev with null, zero, full, random, urandom and tty",
     .reference = "Documentation/admin-guide/devices.txt; mount(8)",
@@ -157,8 +158,8 @@ const Rule kTreeMountKernel = {
     .point = Point::Namespaces,
     .title = "a file system of the kernel is mounted in the root",
     .why =
-        "Control groups, tracing, BPF and firmware are steered by files there. release_agent of a control group runs "
-        "a program as root of the host.",
+        "Control groups, tracing, BPF and firmware are steered by files there. release_agent of a"
+        " control group runs a program as root of the host.",
     .fix = "umount {path}",
     .reference = "CVE-2022-0492; cgroups(7); bpf(2)",
     .check = kernel,
@@ -172,8 +173,8 @@ const Rule kTreeMountWritable = {
     .point = Point::RootChange,
     .title = "a folder of the host is mounted for writing",
     .why =
-        "What is written there is written outside: programs that others run, links that they follow. It is meant as "
-        "a grant, and should be as small as possible.",
+        "What is written there is written outside: programs that others run, links that they "
+        "follow. It is meant as a grant, and should be as small as possible.",
     .fix = "mount -o remount,bind,ro,nosuid,nodev {path}",
     .reference = "mount(8), --bind; mount_setattr(2)",
     .check = writable,
@@ -187,7 +188,8 @@ const Rule kTreeNosuid = {
     .point = Point::TreePowers,
     .title = "the root lies on a mount without nosuid",
     .why =
-        "Set-id programs and file capabilities work that are put there later. With nosuid they are ordinary files.",
+        "Set-id programs and file capabilities work that are put there later. With nosuid they "
+        "are ordinary files.",
     .fix = "mount --bind {path} {path} && mount -o remount,bind,nosuid,nodev {path}",
     .reference = "mount(8), nosuid",
     .check = nosuid,
@@ -215,8 +217,9 @@ const Rule kTreeSharedFileSystem = {
     .point = Point::TreePowers,
     .title = "the root lies on the file system of the host",
     .why =
-        "Hard links between both are possible, a handle of one names files of the other, and what fills the one "
-        "fills the other. A file system of its own, or an overlay, has none of that.",
+        "Hard links between both are possible, a handle of one names files of the other, and what"
+        " fills the one fills the other. A file system of its own, or an overlay, has none of "
+        "that.",
     .fix = "",
     .advice = "put it on a volume of its own, or use immure run --root, which lays an overlay over it",
     .reference = "link(2); open_by_handle_at(2)",
@@ -231,8 +234,8 @@ const Rule kTreeQuota = {
     .point = Point::Limits,
     .title = "nothing bounds what the root may grow to",
     .why =
-        "A program in it can fill the disk of the host, and then nothing works there: no log, no login. A quota or a "
-        "file system of its own ends it earlier.",
+        "A program in it can fill the disk of the host, and then nothing works there: no log, no "
+        "login. A quota or a file system of its own ends it earlier.",
     .fix = "",
     .advice = "a project quota, a volume of its own, or a jail whose root is read-only",
     .reference = "quota(1); xfs_quota(8)",

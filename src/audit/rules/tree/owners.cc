@@ -36,8 +36,8 @@ const Rule kTreeUnknownOwner = {
     .point = Point::TreeWriting,
     .title = "files of a user that does not exist",
     .why =
-        "Whoever is given that number next, in the jail or outside, owns them. They come from another machine or "
-        "from a user that was removed.",
+        "Whoever is given that number next, in the jail or outside, owns them. They come from "
+        "another machine or from a user that was removed.",
     .fix = "find {path} -xdev -uid {value} -exec chown -h 0:0 {} +",
     .advice = "give the number a name, or the files an owner",
     .reference = "passwd(5); find(1), -nouser",

@@ -63,8 +63,8 @@ const Rule kTreeCoreFile = {
     .point = Point::Records,
     .title = "memory of a process that crashed",
     .why =
-        "It holds everything that was in memory: keys, passwords, what others sent. That a program crashed may be the "
-        "trace of an attack that went wrong.",
+        "It holds everything that was in memory: keys, passwords, what others sent. That a "
+        "program crashed may be the trace of an attack that went wrong.",
     .fix = "",
     .advice = "look why it crashed, then remove it; --limit core=0 keeps new ones from being made",
     .reference = "core(5)",
@@ -79,8 +79,8 @@ const Rule kTreeKernel = {
     .point = Point::Minimality,
     .title = "kernel or modules in the root",
     .why =
-        "A jail runs on the kernel of the host: these are never used. They tell which holes the kernel may have, and "
-        "are what a tool for loading modules looks for.",
+        "A jail runs on the kernel of the host: these are never used. They tell which holes the "
+        "kernel may have, and are what a tool for loading modules looks for.",
     .fix = "",
     .advice = "remove them, unless the root also boots as a machine",
     .reference = "modules.dep(5); file-hierarchy(7)",
@@ -95,8 +95,8 @@ const Rule kTreeFuture = {
     .point = Point::Integrity,
     .title = "time in the future",
     .why =
-        "Nothing has been changed tomorrow: the time was set, or a clock was wrong. Tools that look for what is new "
-        "since yesterday see it forever, or never.",
+        "Nothing has been changed tomorrow: the time was set, or a clock was wrong. Tools that "
+        "look for what is new since yesterday see it forever, or never.",
     .fix = "touch -h {path}",
     .reference = "utimensat(2); inode(7)",
     .check = future,
@@ -110,8 +110,8 @@ const Rule kTreeTimeLies = {
     .point = Point::Integrity,
     .title = "modified after its last change",
     .why =
-        "A change of content also moves the time of change, which nobody can set: a later time of modification was "
-        "made up. Whoever does that hides when something was written.",
+        "A change of content also moves the time of change, which nobody can set: a later time of"
+        " modification was made up. Whoever does that hides when something was written.",
     .fix = "",
     .advice = "compare the file with its package or with the manifest",
     .reference = "utimensat(2); inode(7), st_ctim",
@@ -126,8 +126,8 @@ const Rule kTreeFixed = {
     .point = Point::Integrity,
     .title = "file that not even root may change",
     .why =
-        "Somebody set the flag immutable or append-only, and updates fail at such a file. Intruders use it to keep "
-        "what they left.",
+        "Somebody set the flag immutable or append-only, and updates fail at such a file. "
+        "Intruders use it to keep what they left.",
     .fix = "chattr -ia {path}",
     .reference = "chattr(1); ioctl_iflags(2)",
     .check = fixed,
@@ -141,8 +141,8 @@ const Rule kTreeAclOpens = {
     .point = Point::TreeWriting,
     .title = "list of rights that opens more than the mode",
     .why =
-        "The mode looks closed, and a list beside it lets another user write what is executed or believed, or read "
-        "what is secret. ls shows it by a small + only.",
+        "The mode looks closed, and a list beside it lets another user write what is executed or "
+        "believed, or read what is secret. ls shows it by a small + only.",
     .fix = "setfacl -b {path}",
     .reference = "acl(5); setfacl(1)",
     .check = acl,

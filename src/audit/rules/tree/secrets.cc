@@ -23,7 +23,6 @@ void tell(const Facts& facts, Answers& answers, Secret secret, Severity severity
     if ((note.mode & S_IROTH) != 0 && !encrypted) level = worse(level);
     found(answers, level, tree, note, (encrypted ? "encrypted; " : "") + mode_and_owner(note));
   }
-  if (tree.unlooked != 0) answers.unknown(num(tree.unlooked) + " files could not be looked into");
 }
 
 void private_key(const Facts& facts, Answers& answers) {
@@ -75,8 +74,8 @@ const Rule kTreePrivateKey = {
     .point = Point::Secrets,
     .title = "private key in the root",
     .why =
-        "Whoever reads it is its owner everywhere where the key is believed. Other machines are a way out of a jail, "
-        "too.",
+        "Whoever reads it is its owner everywhere where the key is believed. Other machines are a"
+        " way out of a jail, too.",
     .fix = "",
     .advice = kTake,
     .reference = "ssh-keygen(1); RFC 7468",
@@ -107,8 +106,8 @@ const Rule kTreeCloudCredentials = {
     .point = Point::Secrets,
     .title = "credentials for a cloud or a cluster",
     .why =
-        "They open other machines, storage and images, mostly all of somebody's. A program in the jail needs only "
-        "the network to use them.",
+        "They open other machines, storage and images, mostly all of somebody's. A program in the"
+        " jail needs only the network to use them.",
     .fix = "",
     .advice = kTake,
     .reference = "https://attack.mitre.org/techniques/T1552/001/",
@@ -123,8 +122,8 @@ const Rule kTreeToken = {
     .point = Point::Secrets,
     .title = "password or token of a service in a file",
     .why =
-        "Programs keep it there in the clear: for repositories, databases, registries. Whoever reads it is that "
-        "user there.",
+        "Programs keep it there in the clear: for repositories, databases, registries. Whoever "
+        "reads it is that user there.",
     .fix = "",
     .advice = kTake,
     .reference = "https://attack.mitre.org/techniques/T1552/001/",
@@ -139,8 +138,8 @@ const Rule kTreeKeytab = {
     .point = Point::Secrets,
     .title = "Kerberos keys in the root",
     .why =
-        "A keytab is the password of a service or of a machine, in a form that can be used at once. With the one of "
-        "the machine tickets for it can be made.",
+        "A keytab is the password of a service or of a machine, in a form that can be used at "
+        "once. With the one of the machine tickets for it can be made.",
     .fix = "",
     .advice = kTake,
     .reference = "keytab(5)",
@@ -155,8 +154,8 @@ const Rule kTreeGnuPg = {
     .point = Point::Secrets,
     .title = "secret keys of GnuPG in the root",
     .why =
-        "With them what was sent to their owner is read, and what is signed passes for the owner's. Packages and "
-        "commits are believed by such signatures.",
+        "With them what was sent to their owner is read, and what is signed passes for the "
+        "owner's. Packages and commits are believed by such signatures.",
     .fix = "",
     .advice = kTake,
     .reference = "gpg(1), FILES",
@@ -171,8 +170,8 @@ const Rule kTreeHistory = {
     .point = Point::Secrets,
     .title = "history of what was typed",
     .why =
-        "It holds names of hosts, paths and now and then a password that was typed on the command line. It came with "
-        "a copy of a home, and serves nobody in a jail.",
+        "It holds names of hosts, paths and now and then a password that was typed on the command"
+        " line. It came with a copy of a home, and serves nobody in a jail.",
     .fix = "rm {path}",
     .reference = "bash(1), HISTFILE; https://attack.mitre.org/techniques/T1552/003/",
     .check = history,
@@ -186,8 +185,8 @@ const Rule kTreeEnvironmentFile = {
     .point = Point::Secrets,
     .title = "secrets in a .env file",
     .why =
-        "The settings of an application with the passwords of its database and services, in the clear. Web servers "
-        "have given them to anybody who asked for the name.",
+        "The settings of an application with the passwords of its database and services, in the "
+        "clear. Web servers have given them to anybody who asked for the name.",
     .fix = "",
     .advice = "hand secrets to the program by a descriptor or a file that it alone may read",
     .reference = "https://12factor.net/config",
@@ -202,8 +201,8 @@ const Rule kTreeMachineId = {
     .point = Point::Secrets,
     .title = "machine id of the host in the root",
     .why =
-        "It is to be kept to the machine, since keys and addresses are derived from it, and it names the host for "
-        "certain. Two machines with one id also get in the way of each other.",
+        "It is to be kept to the machine, since keys and addresses are derived from it, and it "
+        "names the host for certain. Two machines with one id also get in the way of each other.",
     .fix = ": > {path}",
     .reference = "machine-id(5)",
     .check = machine_id,

@@ -53,8 +53,8 @@ const Rule kTreeSetUidRoot = {
     .point = Point::TreePowers,
     .title = "set-uid program of root",
     .why =
-        "Whoever runs it is root while it runs, and root in a plain chroot is root outside. One mistake in the "
-        "program is enough, and a jail seldom needs it.",
+        "Whoever runs it is root while it runs, and root in a plain chroot is root outside. One "
+        "mistake in the program is enough, and a jail seldom needs it.",
     .fix = kStrip,
     .reference = kReference,
     .check = root,
@@ -69,8 +69,8 @@ const Rule kTreeSetUidUser = {
     .point = Point::TreePowers,
     .title = "set-uid program of another user",
     .why =
-        "Whoever runs it becomes that user, with the files and processes that user has, outside too where ids are "
-        "shared. Users that were kept apart are one by it.",
+        "Whoever runs it becomes that user, with the files and processes that user has, outside "
+        "too where ids are shared. Users that were kept apart are one by it.",
     .fix = kStrip,
     .reference = kReference,
     .check = user,
@@ -85,8 +85,8 @@ const Rule kTreeSetGid = {
     .point = Point::TreePowers,
     .title = "set-gid program",
     .why =
-        "Whoever runs it gets its group, and with it what the group may read and write: shadow, disks, logs. The "
-        "group is the same number outside.",
+        "Whoever runs it gets its group, and with it what the group may read and write: shadow, "
+        "disks, logs. The group is the same number outside.",
     .fix = kStrip,
     .reference = kReference,
     .check = group,
@@ -101,8 +101,8 @@ const Rule kTreeSetIdShell = {
     .point = Point::TreePowers,
     .title = "set-id shell, interpreter or copying tool",
     .why =
-        "It does whatever it is told to, as its owner: no mistake in it has to be found. Such a file is what an "
-        "intruder leaves to come back by.",
+        "It does whatever it is told to, as its owner: no mistake in it has to be found. Such a "
+        "file is what an intruder leaves to come back by.",
     .fix = kStrip,
     .reference = kReference,
     .check = shell,
@@ -117,8 +117,8 @@ const Rule kTreeSetIdWritable = {
     .point = Point::TreePowers,
     .title = "set-id program that others may write",
     .why =
-        "Writing clears the bits, but not for who holds CAP_FSETID, nor through memory that was mapped before. "
-        "Nobody who made such a file meant it.",
+        "Writing clears the bits, but not for who holds CAP_FSETID, nor through memory that was "
+        "mapped before. Nobody who made such a file meant it.",
     .fix = "chmod u-s,g-s,go-w {path}",
     .reference = kReference,
     .check = writable,
@@ -133,8 +133,8 @@ const Rule kTreeSetIdShipped = {
     .point = Point::Minimality,
     .title = "set-id program that the distribution ships",
     .why =
-        "It is as its package made it, and serves users who log in. A jail that runs one program needs none of "
-        "them, and each was a way to root at some time.",
+        "It is as its package made it, and serves users who log in. A jail that runs one program "
+        "needs none of them, and each was a way to root at some time.",
     .fix = kStrip,
     .reference = kReference,
     .check = shipped,

@@ -11,6 +11,8 @@ const Tree& begin(const Facts& facts, Answers& answers, uint32_t marks) {
   answers.checked();
   if (tree.unreadable != 0)
     answers.unknown(num(tree.unreadable) + " folders could not be read, such as " + tree.unreadable_example);
+  if (tree.unlooked != 0 && (marks & (kSecret | kCapabilities | kAclOpens)) != 0)
+    answers.unknown(num(tree.unlooked) + " files could not be looked into");
   for (int bit = 0; bit < kMarkCount; ++bit)
     if ((marks >> bit & 1) != 0 && tree.marked[bit] > kMostOfAMark)
       answers.unknown("there are " + num(tree.marked[bit]) + ", of which " + num(kMostOfAMark) +

@@ -57,8 +57,8 @@ const Rule kTreeLinkUp = {
     .point = Point::TreePowers,
     .title = "link that leads above the top",
     .why =
-        "Inside, the steps up end at the top; outside they do not, and a tool of the host's that follows the link "
-        "leaves the root. What it then reads or writes as root is the host's.",
+        "Inside, the steps up end at the top; outside they do not, and a tool of the host's that "
+        "follows the link leaves the root. What it then reads or writes as root is the host's.",
     .advice = "replace it by one that stays below the top, or remove it",
     .reference = "symlink(7); path_resolution(7)",
     .check = up,
@@ -72,8 +72,8 @@ const Rule kTreeLinkMountPoint = {
     .point = Point::TreePowers,
     .title = "mount point that is a link",
     .why =
-        "Whoever sets the jail up mounts over it, or makes nodes in it, from outside, where the link leads to a "
-        "folder of the host's. Container runtimes have been led astray that way.",
+        "Whoever sets the jail up mounts over it, or makes nodes in it, from outside, where the "
+        "link leads to a folder of the host's. Container runtimes have been led astray that way.",
     .advice = "make it an empty folder: rm the link, then mkdir",
     .reference = "CVE-2019-19921; CVE-2021-30465; mount(2)",
     .check = mount_point,
@@ -87,8 +87,8 @@ const Rule kTreeLinkHostFile = {
     .point = Point::TreeWriting,
     .title = "account or host file that is a link",
     .why =
-        "Tools that manage a root from outside write this file as root: useradd --prefix, a container manager, a "
-        "configuration system. Through the link they write the host's own.",
+        "Tools that manage a root from outside write this file as root: useradd --prefix, a "
+        "container manager, a configuration system. Through the link they write the host's own.",
     .advice = "replace it by a regular file",
     .reference = "symlink(7); useradd(8), --prefix",
     .check = host_file,
@@ -102,8 +102,9 @@ const Rule kTreeLinkLog = {
     .point = Point::TreeWriting,
     .title = "log that is an absolute link",
     .why =
-        "Log rotation and collection of the host's work as root in the logs of its jails: they rename, truncate and "
-        "chown what they find. Through the link that is a file of the host's.",
+        "Log rotation and collection of the host's work as root in the logs of its jails: they "
+        "rename, truncate and chown what they find. Through the link that is a file of the "
+        "host's.",
     .advice = "replace it by a regular file or folder",
     .reference = "logrotate(8), su; symlink(7)",
     .check = log_folder,
@@ -117,8 +118,9 @@ const Rule kTreeLinkSystemFolder = {
     .point = Point::TreeWriting,
     .title = "system folder that is an absolute link",
     .why =
-        "Copying into it from outside, as every recipe for a chroot does, writes into the host's folder of that "
-        "name. Reading from it, as a scanner does, sees the host instead of the jail.",
+        "Copying into it from outside, as every recipe for a chroot does, writes into the host's "
+        "folder of that name. Reading from it, as a scanner does, sees the host instead of the "
+        "jail.",
     .advice = "make the link relative, as in bin -> usr/bin",
     .reference = "file-hierarchy(7); symlink(7)",
     .check = system_folder,

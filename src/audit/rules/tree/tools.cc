@@ -44,8 +44,8 @@ const Rule kTreePackageManager = {
     .point = Point::Minimality,
     .title = "package managers",
     .why =
-        "They fetch and install whatever else is wanted, with scripts that run as root. What is in a jail should be "
-        "changed from outside.",
+        "They fetch and install whatever else is wanted, with scripts that run as root. What is "
+        "in a jail should be changed from outside.",
     .fix = "",
     .advice = kLeave,
     .reference = "immure-build(1)",
@@ -60,7 +60,8 @@ const Rule kTreeCompiler = {
     .point = Point::Minimality,
     .title = "compilers and build tools",
     .why =
-        "An exploit for just this kernel is built where it is needed. Without them it has to be brought ready made.",
+        "An exploit for just this kernel is built where it is needed. Without them it has to be "
+        "brought ready made.",
     .fix = "",
     .advice = kLeave,
     .reference = "immure-build(1)",
@@ -75,8 +76,8 @@ const Rule kTreeNetworkTool = {
     .point = Point::Minimality,
     .title = "network tools",
     .why =
-        "They bring in what is missing and carry out what was found, and look around in the network. A service "
-        "speaks its own protocol without them.",
+        "They bring in what is missing and carry out what was found, and look around in the "
+        "network. A service speaks its own protocol without them.",
     .fix = "",
     .advice = kLeave,
     .reference = "immure-build(1)",
@@ -91,8 +92,8 @@ const Rule kTreeDebugger = {
     .point = Point::Minimality,
     .title = "debuggers and tracers",
     .why =
-        "They read and change other processes of the same user without a line of code being written. Keys are in "
-        "such memory.",
+        "They read and change other processes of the same user without a line of code being "
+        "written. Keys are in such memory.",
     .fix = "",
     .advice = kLeave,
     .reference = "ptrace(2); immure-build(1)",
@@ -107,8 +108,8 @@ const Rule kTreeMountTool = {
     .point = Point::Minimality,
     .title = "tools that mount, enter and change roots",
     .why =
-        "mount, nsenter, chroot and their like are the steps of most ways out, ready to be typed. They give no "
-        "right that is not there, but no program of a service needs them.",
+        "mount, nsenter, chroot and their like are the steps of most ways out, ready to be typed."
+        " They give no right that is not there, but no program of a service needs them.",
     .fix = "",
     .advice = kLeave,
     .reference = "mount(8); nsenter(1); chroot(8)",
@@ -123,8 +124,8 @@ const Rule kTreeModuleTool = {
     .point = Point::Minimality,
     .title = "tools that load modules or kernels",
     .why =
-        "A jail never loads code into the kernel, and whoever can has no jail. The capability is what must be missing; "
-        "the tool is only a hint that somebody thought otherwise.",
+        "A jail never loads code into the kernel, and whoever can has no jail. The capability is "
+        "what must be missing; the tool is only a hint that somebody thought otherwise.",
     .fix = "",
     .advice = kLeave,
     .reference = "kmod(8); kexec(8); capabilities(7), CAP_SYS_MODULE",
@@ -139,8 +140,8 @@ const Rule kTreeContainerTool = {
     .point = Point::Minimality,
     .title = "clients of container managers",
     .why =
-        "They are there to speak to a socket or a server that starts containers, and who may do that is root on some "
-        "host. Look for the socket and the credentials, too.",
+        "They are there to speak to a socket or a server that starts containers, and who may do "
+        "that is root on some host. Look for the socket and the credentials, too.",
     .fix = "",
     .advice = kLeave,
     .reference = "https://docs.docker.com/engine/security/",
@@ -155,8 +156,8 @@ const Rule kTreeIdentityTool = {
     .point = Point::Minimality,
     .title = "sudo, doas, pkexec",
     .why =
-        "They are large programs with a set-id bit that read files of users. Each of the three has given root to "
-        "everybody by a mistake.",
+        "They are large programs with a set-id bit that read files of users. Each of the three "
+        "has given root to everybody by a mistake.",
     .fix = "",
     .advice = kLeave,
     .reference = "CVE-2021-3156; CVE-2021-4034; sudo(8)",

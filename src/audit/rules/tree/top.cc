@@ -47,8 +47,8 @@ const Rule kTreeTopOwner = {
     .point = Point::TreeWriting,
     .title = "top folder that does not belong to root",
     .why =
-        "Its owner may rename and replace everything right below it: etc, lib, bin. sshd and vsftpd refuse such a "
-        "root, since a program in it can make its own passwd and libraries.",
+        "Its owner may rename and replace everything right below it: etc, lib, bin. sshd and "
+        "vsftpd refuse such a root, since a program in it can make its own passwd and libraries.",
     .fix = "chown 0:0 {path}",
     .reference = "sshd_config(5), ChrootDirectory; vsftpd.conf(5), allow_writeable_chroot; CVE-2011-4130",
     .check = owner,
@@ -63,8 +63,8 @@ const Rule kTreeTopWritable = {
     .point = Point::TreeWriting,
     .title = "top folder that others may write",
     .why =
-        "Who may write it puts an etc, a lib or a dev of its own there, and the next set-id program or server reads "
-        "it. That is why sshd and vsftpd refuse such a root.",
+        "Who may write it puts an etc, a lib or a dev of its own there, and the next set-id "
+        "program or server reads it. That is why sshd and vsftpd refuse such a root.",
     .fix = "chmod go-w {path}",
     .reference = "sshd_config(5), ChrootDirectory; vsftpd.conf(5), allow_writeable_chroot",
     .check = writable,
@@ -79,8 +79,8 @@ const Rule kTreeAboveWritable = {
     .point = Point::TreeWriting,
     .title = "folder above the root that others may write",
     .why =
-        "Who may write a folder above renames the root and puts another one in its place. What root starts in it "
-        "next then runs in a tree of somebody's making.",
+        "Who may write a folder above renames the root and puts another one in its place. What "
+        "root starts in it next then runs in a tree of somebody's making.",
     .fix = "chown 0:0 {path} && chmod go-w {path}",
     .reference = "rename(2); sshd_config(5), ChrootDirectory",
     .check = above,

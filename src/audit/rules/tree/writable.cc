@@ -31,7 +31,16 @@ void module(const Facts& facts, Answers& answers) { tell(facts, answers, Zone::M
 void loader(const Facts& facts, Answers& answers) { tell(facts, answers, Zone::Loader); }
 void accounts(const Facts& facts, Answers& answers) { tell(facts, answers, Zone::Accounts); }
 void startup(const Facts& facts, Answers& answers) { tell(facts, answers, Zone::Startup); }
-void config(const Facts& facts, Answers& answers) { tell(facts, answers, Zone::Config); }
+
+void config(const Facts& facts, Answers& answers) {
+  const Tree& tree = begin(facts, answers, kForeignWrite);
+  for (const Note& note : tree.notes) {
+    if ((note.marks & kForeignWrite) == 0 || note.zone != Zone::Config || is_given(tree, note)) continue;
+    // A service that owns its own key or settings is how packages do it.
+    const bool own = (note.mode & 022) == 0;
+    found(answers, own ? Severity::Advice : Severity::Low, tree, note, who_writes(tree, note));
+  }
+}
 
 void keys(const Facts& facts, Answers& answers) {
   tell(facts, answers, Zone::Keys);
@@ -71,8 +80,8 @@ const Rule kTreeWritableProgram = {
     .point = Point::TreeWriting,
     .title = "program that another user may change",
     .why =
-        "Whoever runs it next runs what that user wrote, root included. One process that was taken over takes over "
-        "all that come later.",
+        "Whoever runs it next runs what that user wrote, root included. One process that was "
+        "taken over takes over all that come later.",
     .fix = kClose,
     .reference = "chmod(1); hier(7)",
     .check = program,
@@ -87,8 +96,8 @@ const Rule kTreeWritableLibrary = {
     .point = Point::TreeWriting,
     .title = "library that another user may change",
     .why =
-        "It is loaded into every program that needs it and runs with the rights of that program. That is a program "
-        "that others may change, many times over.",
+        "It is loaded into every program that needs it and runs with the rights of that program. "
+        "That is a program that others may change, many times over.",
     .fix = kClose,
     .reference = "ld.so(8); chmod(1)",
     .check = library,
@@ -103,8 +112,8 @@ const Rule kTreeWritableModule = {
     .point = Point::TreeWriting,
     .title = "interpreter's module that another user may change",
     .why =
-        "Interpreters run what they find in their folders of modules, a file named sitecustomize.py even unasked. "
-        "Whoever may write there runs in every script.",
+        "Interpreters run what they find in their folders of modules, a file named "
+        "sitecustomize.py even unasked. Whoever may write there runs in every script.",
     .fix = kClose,
     .reference = "https://docs.python.org/3/library/site.html; perlrun(1)",
     .check = module,
@@ -135,8 +144,8 @@ const Rule kTreeWritableAccounts = {
     .point = Point::TreeWriting,
     .title = "account file that another user may change",
     .why =
-        "These files say who is root, with which password, and who may become whom. Who writes them is root at the "
-        "next login, su or sudo.",
+        "These files say who is root, with which password, and who may become whom. Who writes "
+        "them is root at the next login, su or sudo.",
     .fix = kClose,
     .reference = "passwd(5); shadow(5); pam.d(5); sudoers(5); nsswitch.conf(5)",
     .check = accounts,
@@ -151,8 +160,8 @@ const Rule kTreeWritableStartup = {
     .point = Point::TreeWriting,
     .title = "start file or job that another user may change",
     .why =
-        "What is written there is run later by init, cron or the shell of somebody who logs in, mostly as root. It "
-        "also survives the end of the process that wrote it.",
+        "What is written there is run later by init, cron or the shell of somebody who logs in, "
+        "mostly as root. It also survives the end of the process that wrote it.",
     .fix = kClose,
     .reference = "crontab(5); systemd.unit(5); bash(1), FILES",
     .check = startup,
@@ -167,8 +176,8 @@ const Rule kTreeWritableKeys = {
     .point = Point::TreeWriting,
     .title = "login key file that another user may change",
     .why =
-        "A line in authorized_keys, or in the configuration of sshd, lets its writer log in as somebody else. sshd "
-        "with StrictModes refuses such files, other servers do not.",
+        "A line in authorized_keys, or in the configuration of sshd, lets its writer log in as "
+        "somebody else. sshd with StrictModes refuses such files, other servers do not.",
     .fix = "chmod go-w {path}",
     .reference = "sshd(8), AUTHORIZED_KEYS; sshd_config(5), StrictModes",
     .check = keys,
@@ -183,8 +192,8 @@ const Rule kTreeWritableConfig = {
     .point = Point::TreeWriting,
     .title = "configuration that another user may change",
     .why =
-        "Programs believe what stands below /etc: names of helpers to run, of servers to ask, of files to write. "
-        "Whoever changes it steers programs of others.",
+        "Programs believe what stands below /etc: names of helpers to run, of servers to ask, of "
+        "files to write. Whoever changes it steers programs of others.",
     .fix = kClose,
     .reference = "hier(7); chmod(1)",
     .check = config,
@@ -199,8 +208,8 @@ const Rule kTreeWorldWritableFile = {
     .point = Point::TreeWriting,
     .title = "file that everybody may write",
     .why =
-        "Whoever gets into the jail as any user changes it, and whoever reads it believes what it says. Users that "
-        "were kept apart meet in it.",
+        "Whoever gets into the jail as any user changes it, and whoever reads it believes what it"
+        " says. Users that were kept apart meet in it.",
     .fix = "chmod o-w {path}",
     .reference = "chmod(1); inode(7)",
     .check = file,
@@ -215,8 +224,8 @@ const Rule kTreeWorldWritableFolder = {
     .point = Point::TreeWriting,
     .title = "folder that everybody may write, without sticky bit",
     .why =
-        "Everybody may remove and replace what others have in it, also with links that the owner then writes "
-        "through. The sticky bit, as /tmp has it, leaves each name to its owner.",
+        "Everybody may remove and replace what others have in it, also with links that the owner "
+        "then writes through. The sticky bit, as /tmp has it, leaves each name to its owner.",
     .fix = "chmod +t {path}",
     .reference = "inode(7), sticky bit; proc_sys_fs(5), protected_symlinks",
     .check = folder,

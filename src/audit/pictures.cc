@@ -21,13 +21,8 @@ Picture mount_picture(const std::vector<MountView>& mounts) {
     if (!mount.propagation.empty()) branch.detail += ", " + mount.propagation;
     if (!mount.source.empty() && mount.source != "none" && mount.source != mount.fstype)
       branch.detail += ", of " + mount.source;
-    size_t longest = 0;
-    for (size_t i = 0; i < out.branches.size(); ++i) {
-      const std::string& above = out.branches[i].name;
-      if (!is_below(mount.target, above) || above.size() < longest) continue;
-      longest = above.size();
-      branch.parent = static_cast<int>(i);
-    }
+    for (size_t i = 0; i < out.branches.size(); ++i)
+      if (is_below(mount.target, out.branches[i].name)) branch.parent = static_cast<int>(i);
     out.branches.push_back(std::move(branch));
   }
   return out;

@@ -51,7 +51,7 @@ struct Score {
   int battery = 0;  // of kBatteryWeight
   std::string battery_why;
 
-  int of(Rung rung) const;  // earned on this rung
+  int of(Rung wanted) const;  // earned on this rung
 };
 
 // `all`: every rule there is, for what was not asked.

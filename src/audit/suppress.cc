@@ -11,7 +11,7 @@
 namespace immure::audit {
 namespace {
 
-constexpr int64_t kDay = 24 * 60 * 60;
+constexpr int64_t kDay = 86400;  // seconds
 
 tl::unexpected<Error> wrong(std::string what, std::string why, std::string how, const std::string& place) {
   return fail(Code::kBadProfile, std::move(what), std::move(why), std::move(how), place);

@@ -212,7 +212,7 @@ void tell_many(Page& page, const audit::Audits& audits) {
     }
   }
   page.blank();
-  page.line("Each by itself, with what mends it: immure audit --pid N, or all of them with -v.");
+  page.line("Each with evidence and what mends it: immure audit --pid N, or all of them: -v.");
 }
 
 }  // namespace
@@ -226,7 +226,7 @@ std::string audit_text(const audit::Audits& audits, const AuditShown& shown) {
   if (audits.all.empty()) page.line("No process here is in a jail.");
   if (!audits.notes.empty()) page.blank();
   for (const std::string& note : audits.notes) page.line("note: " + note);
-  if (!shown.verbose && !audits.all.empty())
+  if (!shown.verbose && audits.all.size() == 1)
     page.line("Evidence and reasons: -v. What a rule is: immure audit --explain RULE");
   return page.str();
 }

@@ -18,7 +18,7 @@ struct ReportFiles {
 };
 
 // kUsage: one document has standard output for itself, and a file holds one report.
-Status check_outputs(const ReportFiles& files);
+Status check_outputs(const ReportFiles& asked);
 // Before anything runs: can they be written? A folder that is not there, or is the file itself, is an error.
 Status check_report_files(const ReportFiles& files);
 

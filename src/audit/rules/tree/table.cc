@@ -1,6 +1,7 @@
 #include "audit/rules/tree/rules.h"
 
 namespace immure::audit {
+
 namespace {
 
 constexpr const Rule* kRules[] = {

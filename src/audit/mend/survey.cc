@@ -181,16 +181,22 @@ Result<std::vector<Step>> survey(const Root& root, const Plan& plan) {
 
 std::vector<int> processes_in(const Root& root) {
   std::vector<int> found;
-  struct stat own {};
+  struct statx own {};
   Folder proc(opendir("/proc"));
-  if (!proc || fstat(root.fd(), &own) != 0) return found;
+  if (!proc || statx(root.fd(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &own) != 0) return found;
   while (const dirent* entry = readdir(proc.get())) {
     auto pid = parse_u64(entry->d_name);
     if (!pid || *pid == static_cast<uint64_t>(getpid())) continue;
-    struct stat st {};
-    // Through the process's own root: the same folder, however it is mounted.
-    if (stat(("/proc/" + num(*pid) + "/root/.").c_str(), &st) != 0) continue;
-    if (st.st_dev == own.st_dev && st.st_ino == own.st_ino) found.push_back(static_cast<int>(*pid));
+    struct statx st {};
+    // Through the process's own root: the same folder, however it is mounted. A file system of the process's
+    // own is asked nothing, since it might never answer.
+    const std::string its = "/proc/" + num(*pid) + "/root";
+    UniqueFd fd(open(its.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    constexpr int kFlags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+    if (!fd || statx(fd.get(), "", kFlags, STATX_BASIC_STATS, &st) != 0) continue;
+    if (st.stx_dev_major == own.stx_dev_major && st.stx_dev_minor == own.stx_dev_minor &&
+        st.stx_ino == own.stx_ino)
+      found.push_back(static_cast<int>(*pid));
   }
   std::sort(found.begin(), found.end());
   return found;

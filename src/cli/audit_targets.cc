@@ -29,6 +29,10 @@ Status gather_folder(const AuditWish& wish, const std::string& value, Gathered& 
   auto seen = audit::look_at_tree(value, {.find_partners = wish.find_links});
   if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
   into.tree = std::make_unique<audit::Tree>(std::move(*seen));
+  if (into.tree->vanished != 0)
+    into.target.notes.push_back(
+        num(into.tree->vanished) +
+        " names were gone when they were looked at: somebody changes the tree meanwhile");
   into.target.name = value;
   into.run_options = {"--root", value};
   return {};

@@ -10,7 +10,14 @@ const Tree& begin(const Facts& facts, Answers& answers, uint32_t marks) {
   const Tree& tree = *facts.tree;
   answers.checked();
   if (tree.unreadable != 0)
-    answers.unknown(num(tree.unreadable) + " folders could not be read, such as " + tree.unreadable_example);
+    answers.unknown(num(tree.unreadable) + " names could not be looked at, such as " +
+                    tree.unreadable_example);
+  // What fills the store with many names hides none behind them.
+  if (tree.untold != 0)
+    answers.unknown(num(tree.untold) +
+                    " names that may matter are more than are kept: nobody looked at them");
+  if ((marks & (kCapabilities | kAclOpens)) != 0 && tree.unasked != 0)
+    answers.unknown("the attributes of " + num(tree.unasked) + " names could not be read");
   for (int bit = 0; bit < kMarkCount; ++bit)
     if ((marks >> bit & 1) != 0 && tree.marked[bit] > kMostOfAMark)
       answers.unknown("there are " + num(tree.marked[bit]) + ", of which " + num(kMostOfAMark) +

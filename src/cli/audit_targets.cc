@@ -148,6 +148,7 @@ void name_it(Gathered& jail, const audit::Target& part) {
   if (!part.same.empty() || !whole.same.empty())
     whole.same += (whole.same.empty() ? "" : ", ") + (part.same.empty() ? part.name : part.same);
   if (part.pid != 0) whole.pid = part.pid;
+  whole.notes.insert(whole.notes.end(), part.notes.begin(), part.notes.end());
 }
 
 // One for each set of processes that are held alike. What ends meanwhile is none.
@@ -176,8 +177,11 @@ Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish) {
       jail.against = "pid " + num_signed(group.pid);
     } else {
       jail.target.notes.push_back(seen.error().what + ": " + seen.error().why);
+      jail.target.unseen = true;
     }
-    if (!group.others.empty()) jail.target.notes.push_back(num(group.others.size()) + " more are held alike");
+    if (!group.others.empty())
+      jail.target.notes.push_back(num(group.others.size()) +
+                                  " more are held alike; what they have open was not looked at");
     jail.host = host;
     out.push_back(std::move(jail));
   }

@@ -2,20 +2,32 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/fuse.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "audit/facts.h"
+#include "audit/facts/live.h"
 #include "audit/facts/tree.h"
 #include "audit/mend/journal.h"
+#include "audit/mend/survey.h"
 #include "audit/report.h"
 #include "base/text.h"
 
@@ -214,6 +226,129 @@ TEST_F(HostileTree, AFileThatIsNoJournalStaysWhole) {
     std::ifstream file(top_ + "/notes", std::ios::binary);
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), text);
   }
+}
+
+// A child that does `work`, says so, and waits to be killed.
+class Child {
+ public:
+  template <class Work>
+  explicit Child(Work work) {
+    int ready[2];
+    EXPECT_EQ(pipe2(ready, O_CLOEXEC), 0);
+    pid_ = fork();
+    if (pid_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody else is to meet it
+      work();
+      if (write(ready[1], "x", 1) != 1) _exit(1);
+      for (;;) pause();
+    }
+    close(ready[1]);
+    char byte = 0;
+    ready_ = read(ready[0], &byte, 1) == 1;
+    close(ready[0]);
+  }
+  ~Child() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  int pid() const { return pid_; }
+  bool ready() const { return ready_; }
+
+ private:
+  int pid_ = -1;
+  bool ready_ = false;
+};
+
+bool is_jailed(int pid) {
+  for (const JailedGroup& group : jailed_groups(*look_around())) {
+    if (group.pid == pid) return true;
+    for (int other : group.others)
+      if (other == pid) return true;
+  }
+  return false;
+}
+
+TEST(HostileProcess, AJailWhoseFirstThreadHasEndedIsNotHidden) {
+  if (geteuid() != 0) GTEST_SKIP() << "takes root";
+  int numbers[2];
+  ASSERT_EQ(pipe2(numbers, O_CLOEXEC), 0);
+  const pid_t first = fork();
+  if (first == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (chroot("/usr") != 0 || chdir("/") != 0) _exit(1);
+    std::thread([&numbers] {
+      usleep(100'000);
+      const auto tid = static_cast<int>(syscall(SYS_gettid));
+      if (write(numbers[1], &tid, sizeof tid) != sizeof tid) _exit(1);
+      for (;;) pause();
+    }).detach();
+    syscall(SYS_exit, 0);
+  }
+  close(numbers[1]);
+  int tid = 0;
+  const bool told = read(numbers[0], &tid, sizeof tid) == static_cast<ssize_t>(sizeof tid);
+  close(numbers[0]);
+  const bool seen = told && is_jailed(tid);
+  auto live = look_at_live(tid);
+  kill(first, SIGKILL);
+  waitpid(first, nullptr, 0);
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(seen);
+  ASSERT_TRUE(live.has_value());
+  EXPECT_EQ((*live)->root, RootKind::Chroot);
+}
+
+// A file system whose server answers what is needed to make it somebody's root, and then nothing any more.
+void root_that_never_answers() {
+  const int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+  if (fuse < 0 || unshare(CLONE_NEWNS) != 0) _exit(1);
+  const std::string options = "fd=" + num_signed(fuse) + ",rootmode=40000,user_id=0,group_id=0";
+  if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("none", "/mnt", "fuse", 0, options.c_str()) != 0)
+    _exit(1);
+  std::thread([fuse] {
+    alignas(8) static char ask[1 << 18];
+    for (;;) {
+      if (read(fuse, ask, sizeof ask) <= 0) continue;
+      fuse_in_header in{};
+      memcpy(&in, ask, sizeof in);
+      struct {
+        fuse_out_header head;
+        fuse_init_out init;
+      } out{};
+      out.head.unique = in.unique;
+      out.head.len = sizeof out.head;
+      if (in.opcode == FUSE_INIT) {
+        out.head.len = sizeof out;
+        out.init.major = FUSE_KERNEL_VERSION;
+        out.init.minor = FUSE_KERNEL_MINOR_VERSION;
+        out.init.max_write = 4096;
+      } else if (in.opcode == FUSE_ACCESS) {
+        out.head.error = -ENOSYS;
+      } else {
+        continue;
+      }
+      if (write(fuse, &out, out.head.len) < 0) _exit(1);
+    }
+  }).detach();
+  if (chroot("/mnt") != 0) _exit(1);
+}
+
+TEST(HostileProcess, AJailWhoseRootNeverAnswersIsSeenAndMakesNobodyWait) {
+  if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "takes root and /dev/fuse";
+  Child child(root_that_never_answers);
+  if (!child.ready()) GTEST_SKIP() << "no such file system can be mounted here";
+  const time_t begin = time(nullptr);
+  EXPECT_TRUE(is_jailed(child.pid()));
+  auto live = look_at_live(child.pid());
+  ASSERT_TRUE(live.has_value()) << live.error().why;
+  EXPECT_EQ((*live)->root, RootKind::Chroot);
+  std::string folder = fs::temp_directory_path() / "immure-silent-XXXXXX";
+  auto root = mend::Root::open(mkdtemp(folder.data()));
+  ASSERT_TRUE(root.has_value());
+  EXPECT_EQ(mend::processes_in(*root), std::vector<int>());
+  fs::remove(folder);
+  EXPECT_LT(time(nullptr) - begin, 4);
 }
 
 }  // namespace

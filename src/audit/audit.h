@@ -17,6 +17,7 @@ struct Target {
   std::string same;                // what names it the next time, too: "nginx"; empty: the name does
   int pid = 0;                     // for {pid} of a fix; 0: it is no process
   std::vector<std::string> notes;  // what could not be looked at as a whole, one line each
+  bool unseen = false;             // it could not be looked at: that nothing was found says nothing
 };
 
 // A finding that somebody has taken upon himself (suppress.h).

@@ -22,6 +22,12 @@ std::string in_octal(unsigned char byte) {
   return out;
 }
 
+// A word that is itself wherever a command has it: between quotes, in a pattern, in what sed executes.
+bool is_mere_name(std::string_view text) {
+  constexpr std::string_view kName = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  return !text.empty() && text.find_first_not_of(kName) == std::string_view::npos;
+}
+
 // A path that no program takes for an option.
 std::string as_path(const std::string& path) { return path.starts_with('-') ? "./" + path : path; }
 
@@ -33,10 +39,10 @@ std::string shell_word(std::string_view text) {
   std::string out = "$'";
   for (char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '\'' || c == '\\')
-      out += std::string("\\") + c;
-    else
-      out += byte < 0x20 || byte >= 0x7f ? in_octal(byte) : std::string(1, c);
+    // No quote and no backslash stands in it as such, so that a shell that does not know $'…' takes a wrong
+    // name, and never the rest of it for commands.
+    const bool as_it_is = byte >= 0x20 && byte < 0x7f && c != '\'' && c != '\\';
+    out += as_it_is ? std::string(1, c) : in_octal(byte);
   }
   return out + "'";
 }
@@ -50,10 +56,14 @@ std::string fix_command(const Finding& finding, const Target& target) {
       {"{pid}", num_signed(target.pid)},
       {"{value}", shell_word(finding.value)},
   };
+  bool in_quotes = false;
   while (!rest.empty()) {
     const auto* word = std::find_if(std::begin(words), std::end(words),
                                     [&](const auto& one) { return rest.starts_with(one.first); });
+    // Between the command's own quotes no quoting of a word's holds.
+    if (word != std::end(words) && in_quotes && !is_mere_name(word->second)) return {};
     if (word == std::end(words)) {
+      if (rest.front() == '\'') in_quotes = !in_quotes;
       out += rest.front();
       rest.remove_prefix(1);
     } else {

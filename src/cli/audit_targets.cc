@@ -30,6 +30,10 @@ Status gather_folder(const AuditWish& wish, const std::string& value, Gathered& 
   auto seen = audit::look_at_tree(value, {.find_partners = wish.find_links});
   if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
   into.tree = std::make_unique<audit::Tree>(std::move(*seen));
+  if (into.tree->vanished != 0)
+    into.target.notes.push_back(
+        num(into.tree->vanished) +
+        " names were gone when they were looked at: somebody changes the tree meanwhile");
   into.target.name = value;
   into.run_options = {"--root", value};
   return {};
@@ -149,6 +153,7 @@ void name_it(Gathered& jail, const audit::Target& part) {
   if (!part.same.empty() || !whole.same.empty())
     whole.same += (whole.same.empty() ? "" : ", ") + (part.same.empty() ? part.name : part.same);
   if (part.pid != 0) whole.pid = part.pid;
+  whole.notes.insert(whole.notes.end(), part.notes.begin(), part.notes.end());
 }
 
 // One for each set of processes that are held alike. What ends meanwhile is none.
@@ -177,8 +182,11 @@ Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish) {
       jail.against = "pid " + num_signed(group.pid);
     } else {
       jail.target.notes.push_back(seen.error().what + ": " + seen.error().why);
+      jail.target.unseen = true;
     }
-    if (!group.others.empty()) jail.target.notes.push_back(num(group.others.size()) + " more are held alike");
+    if (!group.others.empty())
+      jail.target.notes.push_back(num(group.others.size()) +
+                                  " more are held alike; what they have open was not looked at");
     jail.host = host;
     out.push_back(std::move(jail));
   }

@@ -171,8 +171,14 @@ void tell_many(Page& page, const audit::Audits& audits) {
   for (const Audit& audit : audits.all) {
     const audit::Score score = audit::score(audit, audit::all_rules());
     const auto bad = audit::worst(audit);
-    page.row(bad ? mark_of(*bad) : Mark::Good, num_signed(score.value), audit.target.name,
-             counts_text(audit));
+    const bool unseen = audit.target.unseen;
+    page.row(bad      ? mark_of(*bad)
+             : unseen ? Mark::Note
+                      : Mark::Good,
+             num_signed(score.value), audit.target.name,
+             unseen ? "could not be looked at" : counts_text(audit));
+    if (unseen)
+      for (const std::string& note : audit.target.notes) page.detail("", note);
   }
   struct Across {
     Severity severity;

@@ -32,7 +32,7 @@ TEST(ShellWord, IsOneWordWhateverIsInIt) {
   EXPECT_EQ(shell_word("$(rm -rf x);`y`"), "'$(rm -rf x);`y`'");
   EXPECT_EQ(shell_word("-rf"), "'-rf'");
   EXPECT_EQ(shell_word("~"), "'~'");
-  EXPECT_EQ(shell_word("a\nb'\\\x1b\xff"), "$'a\\012b\\'\\\\\\033\\377'");
+  EXPECT_EQ(shell_word("a\nb'\\\x1b\xff"), "$'a\\012b\\047\\134\\033\\377'");
 }
 
 // What bash makes of it is the name itself, byte by byte.

@@ -130,7 +130,7 @@ Result<std::unique_ptr<Live>> look_at_live(int pid, std::shared_ptr<const Surrou
 // The processes whose root or mount, user, pid or net namespace is not the host's, one for each set that is
 // held alike; kernel threads and the caller are none of them.
 struct JailedGroup {
-  int pid = 0;
+  int pid = 0;              // of a process whose first thread has ended, the number of another one
   std::vector<int> others;  // held alike: same namespaces, root, ids, capabilities, filters, group
 };
 std::vector<JailedGroup> jailed_groups(const Surroundings& around);

@@ -1,9 +1,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 
 #include "audit/facts/live_parts.h"
@@ -111,11 +113,15 @@ std::optional<std::string> key_of(int proc, const Surroundings& around, bool& ja
     if (telling && hosts != around.namespaces.end() && hosts->second != inode) jailed = true;
     key += num(inode) + " ";
   }
-  struct stat root {};
-  if (fstatat(proc, "root", &root, 0) != 0) return std::nullopt;
-  if (root.st_dev != around.root_device || root.st_ino != around.root_inode) jailed = true;
+  // A file system of the process's own is not asked, since it might never answer; and where it refuses
+  // everybody but its owner, root too, the process has no root of the host's.
+  struct statx root {};
+  const bool seen = statx(proc, "root", AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &root) == 0;
+  if (!seen && errno != EACCES) return std::nullopt;
+  const uint64_t device = makedev(root.stx_dev_major, root.stx_dev_minor);
+  if (device != around.root_device || root.stx_ino != around.root_inode) jailed = true;
   if (!jailed) return key;
-  key += num(root.st_dev) + ":" + num(root.st_ino);
+  key += num(device) + ":" + num(root.stx_ino);
   auto text = text_of(proc, "status", 64u << 10);
   if (!text) return std::nullopt;
   std::string_view rest = *text, line;
@@ -123,6 +129,24 @@ std::optional<std::string> key_of(int proc, const Surroundings& around, bool& ja
     for (const char* field : {"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp"})
       if (line.starts_with(field)) key += std::string(line) + "\n";
   return key + text_of(proc, "cgroup", 64u << 10).value_or(std::string());
+}
+
+// Of a process whose first thread has ended, one that goes on: the first one tells nothing any more.
+int living_thread(int proc, int pid) {
+  auto stat = text_of(proc, "stat", 4096);
+  auto words = words_of_stat(stat ? *stat : std::string_view());
+  if (words.empty() || words[0] != "Z") return pid;
+  const int dir = openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* list = dir < 0 ? nullptr : fdopendir(dir);
+  int found = pid;
+  while (dirent* entry = list == nullptr ? nullptr : readdir(list)) {
+    auto number = parse_u64(entry->d_name);
+    if (!number || *number == static_cast<uint64_t>(pid)) continue;
+    found = static_cast<int>(*number);
+    break;
+  }
+  if (list != nullptr) closedir(list);
+  return found;
 }
 
 }  // namespace
@@ -228,12 +252,15 @@ std::vector<JailedGroup> jailed_groups(const Surroundings& around) {
   for (const HostProcess& process : around.processes) {
     UniqueFd proc = open_process(process.pid);
     if (!proc || process.pid == getpid()) continue;
+    const int pid = living_thread(proc.get(), process.pid);
+    if (pid != process.pid) proc = open_process(pid);
+    if (!proc) continue;
     bool jailed = false;
     auto key = key_of(proc.get(), around, jailed);
     if (!key || !jailed || is_kernel_thread(proc.get())) continue;
     auto [place, fresh] = known.try_emplace(std::move(*key), out.size());
     if (fresh)
-      out.push_back({process.pid, {}});
+      out.push_back({pid, {}});
     else
       out[place->second].others.push_back(process.pid);
   }

@@ -41,7 +41,8 @@ struct RootStat {
 RootStat stat_root(int proc) {
   RootStat root;
   struct statx st {};
-  long result = sys::call(__NR_statx, proc, sys::arg("root"), AT_NO_AUTOMOUNT,
+  // Without a word to its file system, which may be the process's own.
+  long result = sys::call(__NR_statx, proc, sys::arg("root"), AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
                           STATX_BASIC_STATS | STATX_MNT_ID, sys::arg(&st));
   if (sys::failed(result) || (st.stx_mask & STATX_MNT_ID) == 0) return root;
   root.ok = true;

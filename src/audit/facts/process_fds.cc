@@ -99,10 +99,11 @@ struct Stat {
   bool is_root_of_mount() const { return (value.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0; }
 };
 
-// Follows the link of /proc to the open file itself, not to its path.
+// Follows the link of /proc to the open file itself, not to its path. Its file system is not asked: it may be
+// one of the process's own, which never answers.
 Stat stat_of(int dir, const std::string& name) {
   Stat out;
-  long result = sys::call(__NR_statx, dir, sys::arg(name.c_str()), AT_NO_AUTOMOUNT,
+  long result = sys::call(__NR_statx, dir, sys::arg(name.c_str()), AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
                           STATX_BASIC_STATS | STATX_MNT_ID, sys::arg(&out.value));
   out.ok = !sys::failed(result);
   return out;

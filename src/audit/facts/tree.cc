@@ -33,7 +33,7 @@ void look_through(Tree& tree, int top, unsigned threads, int64_t now) {
   KeptNames names;
   std::vector<std::unique_ptr<Visitor>> lookers;
   for (unsigned at = 0; at < threads; ++at)
-    lookers.push_back(std::make_unique<Looker>(names, tree.top_uid, tree.top_gid, now));
+    lookers.push_back(std::make_unique<Looker>(names, top, tree.top_uid, tree.top_gid, now));
   const WalkCounts counts = walk_tree(top, lookers);
   tree.names = counts.names;
   tree.folders = counts.folders;

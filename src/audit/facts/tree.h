@@ -100,12 +100,15 @@ struct Tree {
 
   uint64_t names = 0;  // met on the way
   uint64_t folders = 0;
-  uint64_t unreadable = 0;  // folders that could not be read
-  uint64_t vanished = 0;    // names that were gone when they were looked at
-  uint64_t unlooked = 0;    // files whose attributes or content could not be read
+  uint64_t unreadable = 0;   // folders that could not be read
+  uint64_t vanished = 0;     // names that were gone when they were looked at
+  uint64_t unlooked = 0;     // files whose content could not be read
+  uint64_t unasked = 0;      // names whose attributes could not be read
+  uint64_t untold = 0;       // that a rule may want, beyond what is kept: nobody knows what they are
+  bool owners_left = false;  // there are more owners than are kept
   std::string unreadable_example;
 
-  std::vector<Note> notes;           // sorted by path; at most kMostOfAMark of each
+  std::vector<Note> notes;           // sorted by path; at most kMostOfAMark of each, and 48 MiB of a thread
   uint64_t marked[kMarkCount] = {};  // how many there are of each mark, kept or not
   std::vector<KnownFile> files;      // sorted by path
   std::vector<LinkedFile> linked;    // sorted by path; at most kMostOfAMark

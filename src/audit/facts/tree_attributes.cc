@@ -19,8 +19,8 @@ struct AttributeCall {             // struct xattr_args
   uint64_t value;
   uint32_t size, flags;
 };
-// 64 KiB is the most that the kernel gives; what is asked for here is shorter.
-constexpr size_t kLongest = 4096;
+// What is asked for here is shorter, as a rule; the second is the most that the kernel gives.
+constexpr size_t kUsual = 4096, kLongest = 64u << 10;
 
 uint32_t word(std::string_view bytes, size_t at) {
   uint32_t value = 0;
@@ -34,26 +34,31 @@ uint16_t half(std::string_view bytes, size_t at) {
                                static_cast<unsigned char>(bytes[at + 1]) << 8);
 }
 
-long ask(int folder, const char* name, const char* attribute, char* buffer) {
+long ask(int folder, const char* name, const char* attribute, char* buffer, size_t size) {
   static std::atomic<bool> old_kernel = false;
   if (!old_kernel.load(std::memory_order_relaxed)) {
-    AttributeCall call{reinterpret_cast<uint64_t>(buffer), kLongest, 0};
+    AttributeCall call{reinterpret_cast<uint64_t>(buffer), static_cast<uint32_t>(size), 0};
     const unsigned flags = AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0);
     const long got = syscall(kGetxattrat, folder, name, flags, attribute, &call, sizeof call);
     if (got >= 0 || (errno != ENOSYS && errno != EPERM)) return got;
     old_kernel = true;
   }
-  if (*name == '\0') return fgetxattr(folder, attribute, buffer, kLongest);
+  if (*name == '\0') return fgetxattr(folder, attribute, buffer, size);
   const std::string path = "/proc/self/fd/" + num_signed(folder) + "/" + name;
-  return lgetxattr(path.c_str(), attribute, buffer, kLongest);
+  return lgetxattr(path.c_str(), attribute, buffer, size);
 }
 
 }  // namespace
 
 std::optional<std::string> attribute_of(int folder, const char* name, const char* attribute) {
-  char buffer[kLongest];
-  const long got = ask(folder, name, attribute, buffer);
+  char buffer[kUsual];
+  long got = ask(folder, name, attribute, buffer, sizeof buffer);
   if (got >= 0) return std::string(buffer, static_cast<size_t>(got));
+  if (errno == ERANGE) {  // a list of rights with hundreds of rows
+    std::string longer(kLongest, '\0');
+    got = ask(folder, name, attribute, longer.data(), longer.size());
+    if (got >= 0) return longer.substr(0, static_cast<size_t>(got));
+  }
   if (errno == ENODATA || errno == EOPNOTSUPP || errno == ENOENT) return std::string();
   return std::nullopt;
 }

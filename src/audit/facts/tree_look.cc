@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -19,8 +21,8 @@ namespace {
 
 constexpr int64_t kClocksDiffer = 120, kTimesDiffer = 2;
 constexpr size_t kMostText = 48u << 20;  // of one thread's notes
-constexpr size_t kMostOwners = 4096, kMostFiles = 1000, kMostMounts = 4096;
-constexpr size_t kKnownLimit = 1u << 20, kSecretLimit = 64u << 10;
+constexpr size_t kMostOwners = 4096, kMostFiles = 10000, kMostMounts = 4096;
+constexpr size_t kKnownLimit = 1u << 20, kSecretLimit = 64u << 10, kMostKnown = 32u << 20;
 
 bool is_guarded(Zone zone) {
   switch (zone) {
@@ -42,6 +44,7 @@ bool is_guarded(Zone zone) {
 
 bool leads_up(std::string_view target, uint32_t depth) {
   if (target.starts_with('/')) return false;
+  // A name that is a link has another folder above it than it seems: leads_out().
   int64_t level = depth;
   for (std::string_view part : split(target, '/')) {
     if (part.empty() || part == ".") continue;
@@ -49,6 +52,48 @@ bool leads_up(std::string_view target, uint32_t depth) {
     if (level < 0) return true;
   }
   return false;
+}
+
+// Whether a ".." stands behind a name.
+bool turns_back(std::string_view target) {
+  bool named = false;
+  for (std::string_view part : split(target, '/')) {
+    if (part == ".." && named) return true;
+    named = named || (!part.empty() && part != "." && part != "..");
+  }
+  return false;
+}
+
+// A regular file, opened only when it is known to be one: to open a device has effects, and the name may be
+// another's by now.
+UniqueFd open_regular(int folder, const char* name) {
+  UniqueFd seen(open_below(folder, name, O_PATH));
+  struct stat st {};
+  if (!seen || fstat(seen.get(), &st) != 0) return {};
+  if (!S_ISREG(st.st_mode)) {
+    errno = EINVAL;
+    return {};
+  }
+  const std::string own = "/proc/self/fd/" + num_signed(seen.get());
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  UniqueFd fd(open(own.c_str(), kFlags | O_NOATIME));
+  if (!fd && errno == EPERM) fd.reset(open(own.c_str(), kFlags));  // another one's file
+  return fd;
+}
+
+// At most `limit` bytes; nullopt and errno.
+std::optional<std::string> read_some(int fd, size_t limit) {
+  std::string text(limit, '\0');
+  size_t have = 0;
+  while (have < limit) {
+    const ssize_t got = read(fd, text.data() + have, limit - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::nullopt;
+    if (got == 0) break;
+    have += static_cast<size_t>(got);
+  }
+  text.resize(have);
+  return text;
 }
 
 bool says(std::string_view text, std::string_view word) { return text.find(word) != std::string_view::npos; }
@@ -116,13 +161,17 @@ void Looker::meet(WalkFolder& folder, int fd, const char* name, size_t length, u
   struct statx st {};
   constexpr unsigned kAsked = STATX_BASIC_STATS & ~static_cast<unsigned>(STATX_BLOCKS);
   if (statx(fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, kAsked, &st) != 0) {
+    missed(folder, {name, length}, errno);
+    return;
+  }
+  if (S_ISDIR(st.stx_mode)) {  // it was none when its name was read: nobody goes into it
     ++seen_.vanished;
     return;
   }
   const PlaceOf place = place_of(folder.place, {name, length});
   const Sight sight{folder, fd, name, st, place.zone == Zone::None ? folder.zone : place.zone, place.known};
   if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) {
-    if (seen_.mounts.size() < kMostMounts) seen_.mounts.push_back({sight.path(), {}, {}, {}, false});
+    mounted(sight.path());
     return;
   }
   Note note;
@@ -147,9 +196,16 @@ void Looker::meet(WalkFolder& folder, int fd, const char* name, size_t length, u
   keep(sight, note);
 }
 
+void Looker::mounted(std::string path) {
+  if (seen_.mounts.size() < kMostMounts)
+    seen_.mounts.push_back({std::move(path), {}, {}, {}, false});
+  else
+    ++seen_.untold;
+}
+
 void Looker::missed(WalkFolder& above, std::string_view name, int error) {
   if (error == EXDEV) {
-    if (seen_.mounts.size() < kMostMounts) seen_.mounts.push_back({above.path_of(name), {}, {}, {}, false});
+    mounted(above.path_of(name));
   } else if (error == ENOENT || error == ENOTDIR || error == ELOOP) {
     ++seen_.vanished;  // gone, or something else has its name now
   } else {
@@ -162,7 +218,10 @@ void Looker::owner(const Sight& sight) {
   if (uid != last_owner_ || last_count_ == nullptr) {
     auto at = seen_.owners.find(uid);
     if (at == seen_.owners.end()) {
-      if (seen_.owners.size() >= kMostOwners) return;
+      if (seen_.owners.size() >= kMostOwners) {
+        seen_.owners_left = true;
+        return;
+      }
       at = seen_.owners.emplace(uid, std::pair{uint64_t{0}, sight.path()}).first;
     }
     last_owner_ = uid;
@@ -206,7 +265,7 @@ void Looker::program(const Sight& sight, Note& note) {
   if (sight.zone == Zone::Program && (note.tool = tool_of(sight.name)) != Tool::None) note.marks |= kTool;
   if (sight.st.stx_size == 0) return;
   const auto bytes = attribute_of(sight.fd, sight.name, "security.capability");
-  if (!bytes) ++seen_.unlooked;
+  if (!bytes) ++seen_.unasked;
   if (!bytes || bytes->empty()) return;
   const auto capabilities = parse_file_capabilities(*bytes);
   if (!capabilities) return;
@@ -239,7 +298,7 @@ void Looker::acl(const Sight& sight, Note& note) {
   const bool asks = (sight.st.stx_mode & (hidden ? 070 : 020)) != 0 && (hidden || is_guarded(sight.zone));
   if (!asks) return;
   const auto bytes = attribute_of(sight.fd, sight.name, "system.posix_acl_access");
-  if (!bytes) ++seen_.unlooked;
+  if (!bytes) ++seen_.unasked;
   if (!bytes || bytes->empty()) return;
   const std::string whom = opened_by_acl(*bytes, hidden ? 6 : 2, keeper_);
   if (whom.empty()) return;
@@ -256,49 +315,53 @@ void Looker::link(const Sight& sight, Note& note) {
   const ssize_t size = readlinkat(sight.fd, sight.name, target, sizeof target);
   if (size <= 0) return;
   const std::string_view leads(target, static_cast<size_t>(size));
-  if (leads_up(leads, sight.folder.depth))
+  if (leads_up(leads, sight.folder.depth) || leads_out(sight, leads))
     note.marks |= kLeadsUp;
   else if (placed && leads.front() == '/')
     note.marks |= kPlacedLink;
   if ((note.marks & (kLeadsUp | kPlacedLink)) != 0) note.text = leads;
 }
 
+// What is no link has a ".." that leads back to where the name before it stands. Whoever puts a link there
+// instead comes out above: "s/../../etc", where s leads to "." or up.
+bool Looker::leads_out(const Sight& sight, std::string_view target) const {
+  if (target.front() == '/' || !turns_back(target)) return false;
+  const std::string way =
+      "." + (sight.folder.depth == 0 ? "" : sight.folder.path()) + "/" + std::string(target);
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS;
+  const UniqueFd fd(static_cast<int>(syscall(SYS_openat2, top_, way.c_str(), &how, sizeof how)));
+  return !fd && (errno == EXDEV || errno == ENAMETOOLONG);
+}
+
 std::string Looker::beginning(const Sight& sight, size_t limit) {
-  UniqueFd fd(open_below(sight.fd, sight.name, O_RDONLY));
-  struct stat st {};
-  // It may have become something else meanwhile.
-  if (!fd || fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
-  std::string text(limit, '\0');
-  size_t have = 0;
-  while (have < limit) {
-    const ssize_t got = read(fd.get(), text.data() + have, limit - have);
-    if (got <= 0) break;
-    have += static_cast<size_t>(got);
-  }
-  text.resize(have);
-  return text;
+  const UniqueFd fd = open_regular(sight.fd, sight.name);
+  return fd ? read_some(fd.get(), limit).value_or(std::string()) : std::string();
 }
 
 void Looker::known(const Sight& sight) {
-  if (seen_.files.size() >= kMostFiles) return;
+  if (seen_.files.size() >= kMostFiles || known_ > kMostKnown) {
+    ++seen_.untold;
+    return;
+  }
   KnownFile file;
   file.known = sight.known;
   file.path = sight.path();
   file.mode = sight.st.stx_mode;
   file.uid = sight.st.stx_uid;
   file.gid = sight.st.stx_gid;
-  UniqueFd fd(open_below(sight.fd, sight.name, O_RDONLY));
-  struct stat st {};
-  if (!fd || fstat(fd.get(), &st) != 0) {
-    file.why = errno_text(errno);
-  } else if (!S_ISREG(st.st_mode)) {
-    file.why = "it is no regular file any more";
-  } else if (st.st_size > static_cast<off_t>(kKnownLimit)) {
+  const UniqueFd fd = open_regular(sight.fd, sight.name);
+  auto text = fd ? read_some(fd.get(), kKnownLimit + 1) : std::nullopt;
+  if (!text) {
+    file.why = errno == EINVAL ? "it is no regular file any more" : errno_text(errno);
+  } else if (text->size() > kKnownLimit) {
     file.why = "it is larger than 1 MiB";
   } else {
-    file.text = beginning(sight, kKnownLimit);
+    file.text = std::move(*text);
     file.read = true;
   }
+  known_ += file.path.size() + file.text.size();
   seen_.files.push_back(std::move(file));
 }
 
@@ -310,7 +373,11 @@ void Looker::keep(const Sight& sight, Note& note) {
   bool wanted = place;
   for (int bit = 0; bit < kMarkCount; ++bit)
     if ((note.marks >> bit & 1) != 0 && ++seen_.marked[bit] <= kMostOfAMark) wanted = true;
-  if (!wanted || text_ > kMostText) return;
+  if (!wanted) return;
+  if (text_ > kMostText) {
+    ++seen_.untold;
+    return;
+  }
   const struct statx& st = sight.st;
   note.path = sight.path();
   note.mode = st.stx_mode;
@@ -346,6 +413,9 @@ void Looker::give(Tree& tree) {
   }
   tree.vanished += seen_.vanished;
   tree.unlooked += seen_.unlooked;
+  tree.unasked += seen_.unasked;
+  tree.untold += seen_.untold;
+  tree.owners_left = tree.owners_left || seen_.owners_left;
   if (tree.unreadable_example.empty()) tree.unreadable_example = seen_.unreadable_example;
   tree.unreadable += seen_.unreadable;
 }

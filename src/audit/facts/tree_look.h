@@ -12,8 +12,9 @@ namespace immure::audit {
 
 class Looker : public Visitor {
  public:
-  Looker(KeptNames& names, uint32_t keeper, uint32_t keeper_group, int64_t now)
-      : names_(names), keeper_(keeper), keeper_group_(keeper_group), now_(now) {}
+  // `top`: of the tree, for links that only the kernel can tell the end of.
+  Looker(KeptNames& names, int top, uint32_t keeper, uint32_t keeper_group, int64_t now)
+      : names_(names), top_(top), keeper_(keeper), keeper_group_(keeper_group), now_(now) {}
 
   bool enter(WalkFolder& folder, int fd, const struct statx& st) override;
   void meet(WalkFolder& folder, int fd, const char* name, size_t length, uint64_t inode,
@@ -36,13 +37,17 @@ class Looker : public Visitor {
   void known(const Sight& sight);
   void keep(const Sight& sight, Note& note);
   void owner(const Sight& sight);
+  void mounted(std::string path);
+  bool leads_out(const Sight& sight, std::string_view target) const;
   std::string beginning(const Sight& sight, size_t limit);
 
   KeptNames& names_;
+  const int top_;
   const uint32_t keeper_, keeper_group_;
   const int64_t now_;
   Tree seen_;
-  size_t text_ = 0;  // bytes of what is kept
+  size_t text_ = 0;   // bytes of what is kept
+  size_t known_ = 0;  // bytes of the files that are kept
   uint32_t last_owner_ = ~uint32_t{0};
   uint64_t* last_count_ = nullptr;
 };

@@ -192,6 +192,8 @@ void Walk::one(Worker& worker, WalkFolder* folder) {
       folder->inode = st.stx_ino;
       ++worker.counts.folders;
       if (worker.visitor.enter(*folder, folder->fd, st)) read_folder(worker, folder);
+    } else {
+      worker.visitor.missed(*folder, {}, errno);
     }
   }
   // What waits for it finds it again; what waits in a tree of ten thousand levels cannot all stay open.
@@ -254,7 +256,10 @@ void Walk::read_folder(Worker& worker, WalkFolder* folder) {
       unsigned char type = entry->type;
       if (type == DT_UNKNOWN) {  // some file systems do not tell
         struct stat st {};
-        if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) continue;
+        if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) {
+          worker.visitor.missed(*folder, name, errno);
+          continue;
+        }
         type = static_cast<unsigned char>(IFTODT(st.st_mode));
       }
       if (type == DT_DIR)
@@ -285,7 +290,9 @@ std::string WalkFolder::path_of(std::string_view entry) const {
 
 int open_below(int folder, const char* name, int flags) {
   open_how how{};
-  how.flags = static_cast<uint64_t>(flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOATIME);
+  // What is not opened for reading takes no words about that.
+  const int for_reading = (flags & O_PATH) != 0 ? 0 : O_NONBLOCK | O_NOCTTY | O_NOATIME;
+  how.flags = static_cast<uint64_t>(flags | O_NOFOLLOW | O_CLOEXEC | for_reading);
   how.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH;
   long fd = syscall(SYS_openat2, folder, name, &how, sizeof how);
   if (fd < 0 && errno == EPERM) {  // the time of reading is its owner's to leave alone

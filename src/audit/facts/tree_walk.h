@@ -50,7 +50,7 @@ class Visitor {
   // A name in it that is no folder; `type` as in dirent, never DT_UNKNOWN.
   virtual void meet(WalkFolder& folder, int fd, const char* name, size_t length, uint64_t inode,
                     unsigned char type) = 0;
-  // A folder that could not be entered. EXDEV: something is mounted on it; ENOENT: it is gone.
+  // A name that could not be looked at, a folder that could not be entered. EXDEV: something is mounted on it; ENOENT: it is gone.
   virtual void missed(WalkFolder& above, std::string_view name, int error) = 0;
 };
 

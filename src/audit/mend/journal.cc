@@ -174,13 +174,13 @@ Result<OpenJournal> open_journal(const std::string& path) {
                 "another immure mends or undoes by it just now", "wait for it", {}, errno);
   auto text = read_fd(open.fd.get(), kLongest, path);
   if (!text) return cannot("read", path, text.error().sys_errno);
-  // A line that a kill cut off tells of nothing, and must not swallow the next one.
-  const size_t whole = text->rfind('\n') == std::string::npos ? 0 : text->rfind('\n') + 1;
-  if (whole != text->size() && ftruncate(open.fd.get(), static_cast<off_t>(whole)) != 0)
-    return cannot("write", path, errno);
-  text->resize(whole);
   auto journal = read_journal(*text, path);
   if (!journal) return tl::unexpected<Error>(std::move(journal.error()));
+  // A line that a kill cut off tells of nothing, and must not swallow the next one. Not before it is known to
+  // be a journal: whoever names a wrong file loses nothing of it.
+  const size_t whole = text->rfind('\n') + 1;
+  if (whole != text->size() && ftruncate(open.fd.get(), static_cast<off_t>(whole)) != 0)
+    return cannot("write", path, errno);
   open.journal = std::move(*journal);
   return open;
 }

@@ -182,20 +182,24 @@ Result<std::vector<Step>> survey(const Root& root, const Plan& plan) {
 
 std::vector<int> processes_in(const Root& root) {
   std::vector<int> found;
-  struct stat own {};
+  struct statx own {};
   Folder proc(opendir("/proc"));
-  if (!proc || fstat(root.fd(), &own) != 0) return found;
+  if (!proc || statx(root.fd(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &own) != 0) return found;
   while (const dirent* entry = readdir(proc.get())) {
     auto pid = parse_u64(entry->d_name);
     if (!pid || *pid == static_cast<uint64_t>(getpid())) continue;
-    struct stat st {};
-    const std::string link = "/proc/" + num(*pid) + "/root";
-    // Through the process's own root: the same folder, however it is mounted. One below it by its path.
+    struct statx st {};
+    // Through the process's own root: the same folder, however it is mounted. One below it by its path. A file
+    // system of the process's own is asked nothing, since it might never answer.
+    const std::string its = "/proc/" + num(*pid) + "/root";
     char path[4096];
-    const ssize_t size = readlink(link.c_str(), path, sizeof path);
+    const ssize_t size = readlink(its.c_str(), path, sizeof path);
     const bool below = size > 0 && path_within({path, static_cast<size_t>(size)}, root.path());
-    const bool same =
-        stat((link + "/.").c_str(), &st) == 0 && st.st_dev == own.st_dev && st.st_ino == own.st_ino;
+    UniqueFd fd(open(its.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    constexpr int kFlags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+    const bool same = fd && statx(fd.get(), "", kFlags, STATX_BASIC_STATS, &st) == 0 &&
+                      st.stx_dev_major == own.stx_dev_major && st.stx_dev_minor == own.stx_dev_minor &&
+                      st.stx_ino == own.stx_ino;
     if (below || same) found.push_back(static_cast<int>(*pid));
   }
   std::sort(found.begin(), found.end());

@@ -13,6 +13,7 @@ void unknown_owner(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers);
   const KnownFile* passwd = tree.file(Known::Passwd);
   if (passwd == nullptr) return;
+  if (tree.owners_left) answers.unknown("there are more owners than " + num(tree.owners.size()));
   if (!passwd->read) return answers.unknown("/etc/passwd: " + passwd->why);
   std::set<uint64_t> ids = {0, tree.keeper(), kNobodyId};
   // A tree for a user namespace has all its ids moved by what root is.

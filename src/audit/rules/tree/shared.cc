@@ -10,8 +10,15 @@ const Tree& begin(const Facts& facts, Answers& answers, uint32_t marks) {
   const Tree& tree = *facts.tree;
   answers.checked();
   if (tree.unreadable != 0)
-    answers.unknown(num(tree.unreadable) + " folders could not be read, such as " + tree.unreadable_example);
-  if (tree.unlooked != 0 && (marks & (kSecret | kCapabilities | kAclOpens)) != 0)
+    answers.unknown(num(tree.unreadable) + " names could not be looked at, such as " +
+                    tree.unreadable_example);
+  // What fills the store with many names hides none behind them.
+  if (tree.untold != 0)
+    answers.unknown(num(tree.untold) +
+                    " names that may matter are more than are kept: nobody looked at them");
+  if ((marks & (kCapabilities | kAclOpens)) != 0 && tree.unasked != 0)
+    answers.unknown("the attributes of " + num(tree.unasked) + " names could not be read");
+  if ((marks & kSecret) != 0 && tree.unlooked != 0)
     answers.unknown(num(tree.unlooked) + " files could not be looked into");
   for (int bit = 0; bit < kMarkCount; ++bit)
     if ((marks >> bit & 1) != 0 && tree.marked[bit] > kMostOfAMark)

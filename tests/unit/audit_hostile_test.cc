@@ -1,0 +1,355 @@
+// What a jail puts in the way of who looks at it and of who does what the look says.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/fuse.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "audit/facts.h"
+#include "audit/facts/live.h"
+#include "audit/facts/tree.h"
+#include "audit/mend/journal.h"
+#include "audit/mend/survey.h"
+#include "audit/report.h"
+#include "base/text.h"
+
+namespace immure::audit {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class HostileTree : public testing::Test {
+ protected:
+  void SetUp() override {
+    // In memory lists of rights may be longer than a block.
+    std::string name = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : fs::temp_directory_path().string();
+    name += "/immure-hostile-XXXXXX";
+    home_ = mkdtemp(name.data());
+    top_ = home_ + "/top";
+    fs::create_directory(top_);
+  }
+  void TearDown() override {
+    if (fork() == 0) execlp("rm", "rm", "-rf", home_.c_str(), nullptr), _exit(1);
+    wait(nullptr);
+  }
+  void put(const std::string& name, const std::string& text = "x", mode_t mode = 0644) const {
+    fs::create_directories(fs::path(top_ + "/" + name).parent_path());
+    std::ofstream(top_ + "/" + name) << text;
+    chmod((top_ + "/" + name).c_str(), mode);
+  }
+  Tree look() const {
+    auto tree = look_at_tree(top_, {.threads = 1});
+    EXPECT_TRUE(tree.has_value());
+    return tree ? std::move(*tree) : Tree{};
+  }
+  static Answers ask_of(const Tree& tree, const char* id) {
+    Facts facts;
+    facts.tree = &tree;
+    const Rule* rule[] = {find_rule(id)};
+    EXPECT_NE(rule[0], nullptr);
+    return ask(facts, rule);
+  }
+  // The last word of a rule, empty: it could look.
+  static std::string why_not(const Tree& tree, const char* id) {
+    std::string why;
+    const Answers answers = ask_of(tree, id);
+    for (const auto& answer : answers.answers())
+      if (answer.state == Answers::State::Unknown) why = answer.why;
+    return why;
+  }
+  bool is_marked(const Tree& tree, const char* path, uint32_t mark) const {
+    for (const Note& note : tree.notes)
+      if (note.path == path && (note.marks & mark) != 0) return true;
+    return false;
+  }
+  std::string home_, top_;
+};
+
+std::string output_of(const std::string& shell, const std::string& command) {
+  const std::string file = fs::temp_directory_path() / ("immure-hostile-" + num_signed(getpid()));
+  std::ofstream(file) << command;
+  std::string said;
+  if (FILE* pipe = popen((shell + " " + file + " 2>&1").c_str(), "r"); pipe != nullptr) {
+    char part[256];
+    while (fgets(part, sizeof part, pipe) != nullptr) said += part;
+    pclose(pipe);
+  }
+  unlink(file.c_str());
+  return said;
+}
+
+TEST(HostileFix, ANameThatATerminalMustNotSeeGivesNoShellACommand) {
+  for (const char* name :
+       {"/srv/x\x01';echo GOT IT;'", "/srv/x\x01\\';echo GOT IT;#", "/srv/\xff'\n echo GOT IT\n"})
+    for (const char* shell : {"dash", "bash", "sh"})
+      EXPECT_THAT(output_of(shell, "true " + shell_word(name) + "\n"), testing::Not(HasSubstr("GOT IT")))
+          << printable(name) << " in " << shell;
+}
+
+// The command of a rule has the user's name between quotes of its own, and sed executes what it reads.
+TEST(HostileFix, AUsersNameIsNoPartOfACommandUnlessItIsAName) {
+  for (const char* id : {"tree-second-root", "tree-empty-password"}) {
+    Finding finding;
+    finding.rule = find_rule(id);
+    ASSERT_NE(finding.rule, nullptr);
+    finding.path = "/srv/jail/etc/passwd";
+    finding.value = "toor";
+    EXPECT_THAT(fix_command(finding, {}), HasSubstr("^toor:"));
+    for (const char* name :
+         {"x;reboot;#", "x'$(reboot)'", "x y", "r/s/^/id/w/etc/cron.d/x", ".*", "", "x\ny"}) {
+      finding.value = name;
+      EXPECT_EQ(fix_command(finding, {}), "") << printable(name);
+    }
+  }
+}
+
+TEST_F(HostileTree, WhatFillsTheStoreHidesNothingUnsaid) {
+  std::string deep;
+  for (int level = 0; level < 15; ++level) deep += "/" + std::string(250, 'd');
+  const int at = open(top_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  fs::create_directories(top_ + deep);
+  const int folder = openat(at, deep.substr(1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_GE(folder, 0);
+  // Fewer than are kept of a mark, and longer than all that is kept. 48 MiB by 12,000 of 4,000 bytes.
+  for (int i = 0; i < 13000; ++i) {
+    const std::string name = num(static_cast<uint64_t>(i)) + std::string(200, 'n');
+    mknodat(folder, name.c_str(), S_IFREG | 0644, 0);
+    fchmodat(folder, name.c_str(), i % 2 == 0 ? 0666 : 04755, 0);
+  }
+  close(folder);
+  close(at);
+  const Tree tree = look();
+  EXPECT_LT(tree.marked[0], kMostOfAMark);
+  EXPECT_LT(tree.notes.size(), 13000U);
+  EXPECT_GT(tree.untold, 0U);
+  EXPECT_THAT(why_not(tree, "tree-device-memory"), HasSubstr("more than are kept"));
+}
+
+TEST_F(HostileTree, FilesThatAreReadAreBounded) {
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "etc/sudoers.d/" + num(static_cast<uint64_t>(i));
+    put(name);
+    ASSERT_EQ(truncate((top_ + "/" + name).c_str(), 1 << 20), 0);
+  }
+  const Tree tree = look();
+  size_t bytes = 0;
+  for (const KnownFile& file : tree.files) bytes += file.text.size();
+  EXPECT_LT(bytes, 40U << 20);
+  EXPECT_GT(tree.untold, 0U);
+}
+
+TEST_F(HostileTree, AListOfRightsIsReadHoweverLong) {
+  put("etc/passwd", "root:x:0:0::/:/bin/sh\n", 0664);
+  // Version, owner, 600 users who may write, group, mask, others.
+  std::string list("\2\0\0\0", 4);
+  auto row = [&list](uint16_t tag, uint16_t rights, uint32_t id) {
+    for (uint16_t half : {tag, rights}) list += {static_cast<char>(half), static_cast<char>(half >> 8)};
+    for (int byte = 0; byte < 4; ++byte) list += static_cast<char>(id >> (8 * byte));
+  };
+  row(1, 6, ~uint32_t{0});
+  for (uint32_t user = 0; user < 600; ++user) row(2, 6, 2000 + user);
+  for (auto tag : std::initializer_list<uint16_t>{4, 16, 32}) row(tag, tag == 32 ? 4 : 6, ~uint32_t{0});
+  if (setxattr((top_ + "/etc/passwd").c_str(), "system.posix_acl_access", list.data(), list.size(), 0) != 0)
+    GTEST_SKIP() << "no such lists here: " << errno_text(errno);
+  const Tree tree = look();
+  EXPECT_TRUE(is_marked(tree, "/etc/passwd", kAclOpens));
+  EXPECT_EQ(tree.unasked, 0U);
+}
+
+TEST_F(HostileTree, AttributesThatCannotBeReadEarnNothing) {
+  Tree tree;
+  tree.unasked = 1;
+  EXPECT_NE(why_not(tree, "tree-capabilities-root"), "");
+  EXPECT_EQ(why_not(tree, "tree-device-memory"), "");
+}
+
+TEST_F(HostileTree, ALinkThatSeemsToStayInsideByAnotherLinkIsSeen) {
+  put("etc/passwd");
+  fs::create_directories(top_ + "/d/e");
+  auto link = [&](const char* target, const char* name) {
+    ASSERT_EQ(symlink(target, (top_ + name).c_str()), 0);
+  };
+  link(".", "/s");
+  link("s/s/../../etc/shadow", "/out");
+  link("..", "/d/up");
+  link("up/../etc/shadow", "/d/out");
+  link("d/../etc/passwd", "/stays");
+  link("e/../../etc/passwd", "/d/stays");
+  link("nothing/../etc/passwd", "/dangles");
+  const Tree tree = look();
+  for (const char* out : {"/out", "/d/out"}) EXPECT_TRUE(is_marked(tree, out, kLeadsUp)) << out;
+  for (const char* in : {"/stays", "/d/stays", "/dangles", "/s", "/d/up"})
+    EXPECT_FALSE(is_marked(tree, in, kLeadsUp)) << in;
+}
+
+TEST_F(HostileTree, AFolderThatLetsNobodyLookAtItsNamesIsSaid) {
+  put("opt/x");
+  chmod((top_ + "/opt").c_str(), 0744);
+  chmod(home_.c_str(), 0755);
+  chmod(top_.c_str(), 0755);
+  if (geteuid() != 0) GTEST_SKIP() << "root alone can become another user";
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setresgid(1, 1, 1) != 0 || setresuid(1, 1, 1) != 0) _exit(9);
+    auto tree = look_at_tree(top_, {.threads = 1});
+    _exit(tree && tree->unreadable == 1 && tree->vanished == 0 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+// Whoever names a wrong file loses nothing of it.
+TEST_F(HostileTree, AFileThatIsNoJournalStaysWhole) {
+  for (const char* text : {"first\nand a last line without its end", "no line at all", "", "{}\n{\"cut"}) {
+    put("notes", text, 0600);
+    EXPECT_FALSE(mend::open_journal(top_ + "/notes").has_value());
+    std::ifstream file(top_ + "/notes", std::ios::binary);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), text);
+  }
+}
+
+// A child that does `work`, says so, and waits to be killed.
+class Child {
+ public:
+  template <class Work>
+  explicit Child(Work work) {
+    int ready[2];
+    EXPECT_EQ(pipe2(ready, O_CLOEXEC), 0);
+    pid_ = fork();
+    if (pid_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody else is to meet it
+      work();
+      if (write(ready[1], "x", 1) != 1) _exit(1);
+      for (;;) pause();
+    }
+    close(ready[1]);
+    char byte = 0;
+    ready_ = read(ready[0], &byte, 1) == 1;
+    close(ready[0]);
+  }
+  ~Child() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  int pid() const { return pid_; }
+  bool ready() const { return ready_; }
+
+ private:
+  int pid_ = -1;
+  bool ready_ = false;
+};
+
+bool is_jailed(int pid) {
+  for (const JailedGroup& group : jailed_groups(*look_around())) {
+    if (group.pid == pid) return true;
+    for (int other : group.others)
+      if (other == pid) return true;
+  }
+  return false;
+}
+
+TEST(HostileProcess, AJailWhoseFirstThreadHasEndedIsNotHidden) {
+  if (geteuid() != 0) GTEST_SKIP() << "takes root";
+  int numbers[2];
+  ASSERT_EQ(pipe2(numbers, O_CLOEXEC), 0);
+  const pid_t first = fork();
+  if (first == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (chroot("/usr") != 0 || chdir("/") != 0) _exit(1);
+    std::thread([&numbers] {
+      usleep(100'000);
+      const auto tid = static_cast<int>(syscall(SYS_gettid));
+      if (write(numbers[1], &tid, sizeof tid) != sizeof tid) _exit(1);
+      for (;;) pause();
+    }).detach();
+    syscall(SYS_exit, 0);
+  }
+  close(numbers[1]);
+  int tid = 0;
+  const bool told = read(numbers[0], &tid, sizeof tid) == static_cast<ssize_t>(sizeof tid);
+  close(numbers[0]);
+  const bool seen = told && is_jailed(tid);
+  auto live = look_at_live(tid);
+  kill(first, SIGKILL);
+  waitpid(first, nullptr, 0);
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(seen);
+  ASSERT_TRUE(live.has_value());
+  EXPECT_EQ((*live)->root, RootKind::Chroot);
+}
+
+// A file system whose server answers what is needed to make it somebody's root, and then nothing any more.
+void root_that_never_answers() {
+  const int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+  if (fuse < 0 || unshare(CLONE_NEWNS) != 0) _exit(1);
+  const std::string options = "fd=" + num_signed(fuse) + ",rootmode=40000,user_id=0,group_id=0";
+  if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("none", "/mnt", "fuse", 0, options.c_str()) != 0)
+    _exit(1);
+  std::thread([fuse] {
+    alignas(8) static char ask[1 << 18];
+    for (;;) {
+      if (read(fuse, ask, sizeof ask) <= 0) continue;
+      fuse_in_header in{};
+      memcpy(&in, ask, sizeof in);
+      struct {
+        fuse_out_header head;
+        fuse_init_out init;
+      } out{};
+      out.head.unique = in.unique;
+      out.head.len = sizeof out.head;
+      if (in.opcode == FUSE_INIT) {
+        out.head.len = sizeof out;
+        out.init.major = FUSE_KERNEL_VERSION;
+        out.init.minor = FUSE_KERNEL_MINOR_VERSION;
+        out.init.max_write = 4096;
+      } else if (in.opcode == FUSE_ACCESS) {
+        out.head.error = -ENOSYS;
+      } else {
+        continue;
+      }
+      if (write(fuse, &out, out.head.len) < 0) _exit(1);
+    }
+  }).detach();
+  if (chroot("/mnt") != 0) _exit(1);
+}
+
+TEST(HostileProcess, AJailWhoseRootNeverAnswersIsSeenAndMakesNobodyWait) {
+  if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "takes root and /dev/fuse";
+  Child child(root_that_never_answers);
+  if (!child.ready()) GTEST_SKIP() << "no such file system can be mounted here";
+  const time_t begin = time(nullptr);
+  EXPECT_TRUE(is_jailed(child.pid()));
+  auto live = look_at_live(child.pid());
+  ASSERT_TRUE(live.has_value()) << live.error().why;
+  EXPECT_EQ((*live)->root, RootKind::Chroot);
+  std::string folder = fs::temp_directory_path() / "immure-silent-XXXXXX";
+  auto root = mend::Root::open(mkdtemp(folder.data()));
+  ASSERT_TRUE(root.has_value());
+  EXPECT_EQ(mend::processes_in(*root), std::vector<int>());
+  fs::remove(folder);
+  EXPECT_LT(time(nullptr) - begin, 4);
+}
+
+}  // namespace
+}  // namespace immure::audit

@@ -57,7 +57,8 @@ class Case(unittest.TestCase):
     maxDiff = 3000
 
     def setUp(self):
-        self.home = tempfile.mkdtemp(prefix="immure-fix-")
+        # Where another user comes to as well.
+        self.home = tempfile.mkdtemp(prefix="immure-fix-", dir="/var/tmp")
         self.addCleanup(shutil.rmtree, self.home, True)
         os.chmod(self.home, 0o755)
         self.tree = os.path.join(self.home, "jail")

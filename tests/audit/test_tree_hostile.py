@@ -2,6 +2,7 @@
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -24,6 +25,22 @@ class Hostile(unittest.TestCase):
                 self.assertNotIn(char, plain)
             self.assertNotIn("\ncritical  nothing", plain)
         self.assertEqual(zoo.audit(tree.path).ids, {"tree-set-uid-root", "tree-link-up"})
+
+    @unittest.skipUnless(os.geteuid() == 0, "takes root")
+    def test_a_baseline_of_others_is_refused(self):
+        tree = zoo.Tree(self)
+        tree.file("opt/x", mode=0o4755)
+        with tempfile.NamedTemporaryFile() as baseline:
+            command = [zoo.IMMURE, "audit", tree.path, "--json"]
+            subprocess.run(command, stdout=baseline, check=False)
+            command[-1:] = ["--baseline", baseline.name]
+            self.assertEqual(subprocess.run(command, capture_output=True, check=False).returncode, 0)
+            for change in (lambda: os.chown(baseline.name, 4711, 4711),
+                           lambda: (os.chown(baseline.name, 0, 0), os.chmod(baseline.name, 0o666))):
+                change()
+                said = subprocess.run(command, capture_output=True, text=True, check=False)
+                self.assertEqual(said.returncode, 125, said)
+                self.assertIn("cannot use the baseline", said.stderr)
 
     def test_fifos_in_place_of_files_block_nobody(self):
         tree = zoo.Tree(self)

@@ -198,6 +198,21 @@ TEST(AuditText, AnEscapeAndWhoPredictedIt) {
   EXPECT_THAT(text, HasSubstr("no finding predicted it"));
 }
 
+// Who makes every look wait is not shown as one in whom nothing was found.
+TEST(AuditText, AJailThatCouldNotBeLookedAtIsNoGoodOne) {
+  audit::Audits audits = made_up("a");
+  audit::Audit unseen;
+  unseen.target.kind = "process";
+  unseen.target.name = "4711";
+  unseen.target.unseen = true;
+  unseen.target.notes = {"reading it took longer than 5 s"};
+  audits.all.push_back(unseen);
+  const std::string text = audit_text(audits, {.colour = true});
+  EXPECT_THAT(text, HasSubstr("could not be looked at"));
+  EXPECT_THAT(text, HasSubstr("longer than 5 s"));
+  EXPECT_THAT(text, Not(HasSubstr("nothing")));
+}
+
 TEST(AuditText, OfManyJailsALineEach) {
   audit::Audits audits = made_up("a");
   audits.all.push_back(made_up("b").all[0]);

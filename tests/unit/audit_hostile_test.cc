@@ -21,11 +21,13 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "audit/facts.h"
 #include "audit/facts/live.h"
 #include "audit/facts/tree.h"
+#include "audit/facts/tree_walk.h"
 #include "audit/mend/journal.h"
 #include "audit/mend/survey.h"
 #include "audit/report.h"
@@ -216,6 +218,40 @@ TEST_F(HostileTree, AFolderThatLetsNobodyLookAtItsNamesIsSaid) {
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+// Two folders that are moved into each other whenever one of them is entered.
+class Mover : public Visitor {
+ public:
+  explicit Mover(std::string top) : top_(std::move(top) + "/") {}
+  bool enter(WalkFolder& folder, int, const struct statx&) override {
+    if (folder.depth == 0) return true;
+    const std::string here = folder.name, other = here == "x" ? "y" : "x";
+    ++entered;
+    rename((top_ + other + "/" + here).c_str(), (top_ + here).c_str());
+    rename((top_ + other).c_str(), (top_ + here + "/" + other).c_str());
+    return entered < 1000;
+  }
+  void meet(WalkFolder&, int, const char*, size_t, uint64_t, unsigned char) override {}
+  void missed(WalkFolder&, std::string_view, int) override { ++missed_; }
+  int entered = 0, missed_ = 0;
+
+ private:
+  std::string top_;
+};
+
+TEST_F(HostileTree, FoldersThatAreMovedIntoEachOtherHaveAnEnd) {
+  fs::create_directory(top_ + "/x");
+  fs::create_directory(top_ + "/y");
+  std::vector<std::unique_ptr<Visitor>> visitors;
+  visitors.push_back(std::make_unique<Mover>(top_));
+  const auto* mover = static_cast<const Mover*>(visitors.front().get());
+  const int top = open(top_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  walk_tree(top, visitors);
+  close(top);
+  EXPECT_GE(mover->entered, 2);
+  EXPECT_LT(mover->entered, 1000);
+  EXPECT_GE(mover->missed_, 1);
 }
 
 // Whoever names a wrong file loses nothing of it.

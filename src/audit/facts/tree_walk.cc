@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -183,6 +184,13 @@ bool Walk::open_folder(Worker& worker, WalkFolder* folder) {
   return false;
 }
 
+// Who moves folders into each other while they are read could make a few of them a tree without an end: on
+// such a way one that was a mark comes again.
+bool is_met_again(const WalkFolder* folder) {
+  const WalkFolder* mark = folder->mark;
+  return mark != nullptr && mark->device == folder->device && mark->inode == folder->inode;
+}
+
 void Walk::one(Worker& worker, WalkFolder* folder) {
   if (open_folder(worker, folder)) {
     struct statx st {};
@@ -191,7 +199,10 @@ void Walk::one(Worker& worker, WalkFolder* folder) {
       folder->device = device_of(st);
       folder->inode = st.stx_ino;
       ++worker.counts.folders;
-      if (worker.visitor.enter(*folder, folder->fd, st)) read_folder(worker, folder);
+      if (is_met_again(folder))
+        worker.visitor.missed(*folder, {}, ELOOP);
+      else if (worker.visitor.enter(*folder, folder->fd, st))
+        read_folder(worker, folder);
     } else {
       worker.visitor.missed(*folder, {}, errno);
     }
@@ -233,6 +244,7 @@ void Walk::child(Worker& worker, WalkFolder* folder, const KernelEntry& entry) {
   child->above = folder;
   child->name = entry.name;
   child->depth = folder->depth + 1;
+  child->mark = std::has_single_bit(folder->depth) ? folder : folder->mark;
   const PlaceOf place = place_of(folder->place, child->name);
   child->place = place.state;
   child->known = place.known;

@@ -34,6 +34,7 @@ struct WalkFolder {
 
   // The walk's own.
   int fd = -1;
+  const WalkFolder* mark = nullptr;    // the one above at the last depth that is a power of two
   std::atomic<uint32_t> held = 1;      // by itself and by the folders in it
   std::atomic<uint32_t> unopened = 1;  // by its reader and by the folders in it that are to be opened
 
@@ -50,7 +51,8 @@ class Visitor {
   // A name in it that is no folder; `type` as in dirent, never DT_UNKNOWN.
   virtual void meet(WalkFolder& folder, int fd, const char* name, size_t length, uint64_t inode,
                     unsigned char type) = 0;
-  // A name that could not be looked at, a folder that could not be entered. EXDEV: something is mounted on it; ENOENT: it is gone.
+  // A name that could not be looked at, a folder that could not be entered. EXDEV: something is mounted on
+  // it; ENOENT: it is gone.
   virtual void missed(WalkFolder& above, std::string_view name, int error) = 0;
 };
 

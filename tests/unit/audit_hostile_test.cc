@@ -334,6 +334,27 @@ TEST(HostileProcess, AJailWhoseFirstThreadHasEndedIsNotHidden) {
   EXPECT_EQ((*live)->root, RootKind::Chroot);
 }
 
+TEST(HostileProcess, AFileThatIsNamedLikeMemoryIsAFile) {
+  if (geteuid() != 0) GTEST_SKIP() << "takes root";
+  Child child([] {
+    if (unshare(CLONE_NEWNS) != 0 || mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("none", "/mnt", "tmpfs", 0, nullptr) != 0 ||
+        open("/mnt/memfd:x (deleted)", O_RDWR | O_CREAT, 0600) < 0 || umount2("/mnt", MNT_DETACH) != 0 ||
+        syscall(SYS_memfd_create, "y", 0) < 0)
+      _exit(1);
+  });
+  ASSERT_TRUE(child.ready());
+  auto process = look_at_process(child.pid());
+  ASSERT_TRUE(process.has_value() && process->fds);
+  int files = 0, memory = 0;
+  for (const FdView& fd : *process->fds) {
+    if (fd.target.starts_with("/memfd:x")) files += fd.kind == FdKind::File ? 1 : 0;
+    if (fd.target.starts_with("/memfd:y")) memory += fd.kind == FdKind::Memfd ? 1 : 0;
+  }
+  EXPECT_EQ(files, 1);
+  EXPECT_EQ(memory, 1);
+}
+
 // A file system whose server answers what is needed to make it somebody's root, and then nothing any more.
 void root_that_never_answers() {
   const int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);

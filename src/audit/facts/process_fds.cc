@@ -176,6 +176,8 @@ void take_link(FdView& fd, std::string link) {
 
 void take_stat(FdView& fd, const Stat& st) {
   if (!st.ok) return;
+  // A name at the top of a mount that the caller does not see reads like that, too.
+  if (fd.kind == FdKind::Memfd && st.value.stx_nlink != 0) fd.kind = FdKind::Unknown;
   if (fd.kind == FdKind::Unknown) fd.kind = kind_of_mode(st.value.stx_mode);
   fd.inode = st.value.stx_ino;
   if (fd.mount_id < 0) fd.mount_id = st.mount_id();

@@ -186,6 +186,14 @@ namespace {
 // Whose damage it is has to be known, and nobody else's work may suffer from it.
 bool wants_to_be_alone(const Job& job) { return job.site.expendable; }
 
+bool can_run_beside(const Job& job, const std::vector<Running>& running) {
+  return std::none_of(running.begin(), running.end(), [&](const Running& other) {
+    const std::string& root = other.job.site.locked_root;
+    return wants_to_be_alone(job) || wants_to_be_alone(other.job) ||
+           (!root.empty() && root == job.site.locked_root);
+  });
+}
+
 }  // namespace
 
 bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
@@ -197,10 +205,11 @@ bool run_jobs(Yard& yard, std::vector<Job> jobs, unsigned at_once) {
   std::vector<Running> running;
   while (!waiting.empty() || !running.empty()) {
     while (!waiting.empty() && running.size() < at_once) {
-      if (!running.empty() && (wants_to_be_alone(waiting.front()) || wants_to_be_alone(running.front().job)))
-        break;
-      if (!waiting.front().probes.empty()) running.push_back(runner.start(std::move(waiting.front())));
-      waiting.pop_front();
+      auto next = std::find_if(waiting.begin(), waiting.end(),
+                               [&](const Job& job) { return can_run_beside(job, running); });
+      if (next == waiting.end()) break;
+      if (!next->probes.empty()) running.push_back(runner.start(std::move(*next)));
+      waiting.erase(next);
     }
     std::vector<pollfd> fds;
     int64_t now = now_ms(), next = now + kPatience;

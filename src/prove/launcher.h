@@ -31,6 +31,7 @@ struct Site {
   std::shared_ptr<const LikeProcess> like;  // of Place::Process
   bool planted = false;                     // the probes are told of planted things
   bool expendable = false;  // standard input is /proc/cmdline, for a probe that does damage to see itself
+  std::string locked_root;  // somebody else's sandbox may keep others out of it while it runs; empty: none
   auto operator<=>(const Site&) const = default;
 };
 

@@ -95,6 +95,7 @@ Site Sites::foreign(const Probe& probe) const {
   site.program = has_planted_root() ? std::string(probes::kProbeInRoot) : trial_.probe;
   const std::pair<std::string_view, std::string> meanings[] = {
       {kPlantedRoot, yard_.root(has_hard_links(probe))}, {kProgramFile, trial_.probe}};
+  if (has_planted_root()) site.locked_root = yard_.root(has_hard_links(probe));
   for (std::string word : trial_.against) {
     if (word == kProgramAndArgs) continue;
     if (word == kArgs) {

@@ -30,7 +30,7 @@ void look_at_groups(Live& live) {
   }
 }
 
-void look_at_small_files(const Look& look, Live& live) {
+void look_at_small_files(const LiveLook& look, Live& live) {
   if (auto text = text_of(look.proc, "oom_score_adj")) {
     std::string_view word = trim(*text);
     bool minus = word.starts_with('-');
@@ -60,7 +60,7 @@ void mark_kernel_files(int task, std::vector<FdView>& fds) {
   }
 }
 
-void mark_kernel_files(const Look& look, Live& live) {
+void mark_kernel_files(const LiveLook& look, Live& live) {
   if (live.process.fds) mark_kernel_files(look.proc, *live.process.fds);
   for (ThreadView& thread : live.threads) {
     std::string name = "task/" + num_signed(thread.tid);
@@ -96,7 +96,7 @@ Result<std::unique_ptr<Live>> look(int pid, const Surroundings& around) {
   auto live = std::make_unique<Live>(std::move(*process));
   live->privileged = around.privileged;
   live->host_namespaces = around.namespaces;
-  Look look{proc.get(), around};
+  LiveLook look{proc.get(), around};
   look_at_threads(look, *live);
   look_at_root(look, *live);
   look_at_environment(look, *live);

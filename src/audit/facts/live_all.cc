@@ -85,7 +85,7 @@ uint64_t own_inode(const Live& live, std::string_view kind) {
   return 0;
 }
 
-void look_at_terminal(const Look& look, Live& live) {
+void look_at_terminal(const LiveLook& look, Live& live) {
   auto stat = text_of(look.proc, "stat", 4096);
   live.terminal = stat ? terminal_of(*stat) : 0;
   if (live.terminal == 0) return;
@@ -203,8 +203,9 @@ void look_at_supervisor(Live& live) {
     if (!proc) return;
     uint64_t its_pids = namespace_of(proc.get(), "pid");
     if (its_pids != 0 && its_pids != pids) {
-      live.supervised = fstatat(proc.get(), "exe", &its, 0) == 0 && its.st_dev == program.st_dev &&
-                        its.st_ino == program.st_ino;
+      const bool seen = fstatat(proc.get(), "exe", &its, 0) == 0;
+      live.supervised = seen && its.st_dev == program.st_dev && its.st_ino == program.st_ino;
+      live.starter_hidden = !seen;
       return;
     }
     std::string text = text_of(proc.get(), "stat", 4096).value_or(std::string());
@@ -213,7 +214,7 @@ void look_at_supervisor(Live& live) {
   }
 }
 
-void look_at_neighbours(const Look& look, Live& live) {
+void look_at_neighbours(const LiveLook& look, Live& live) {
   look_at_terminal(look, live);
   look_at_supervisor(live);
   if (live.threads.empty()) return;

@@ -67,7 +67,7 @@ std::vector<EnvironmentName> names_of_environment(std::string_view text) {
   return out;
 }
 
-void look_at_environment(const Look& look, Live& live) {
+void look_at_environment(const LiveLook& look, Live& live) {
   auto text = text_of(look.proc, "environ", 4u << 20);
   if (!text) return;
   live.environment = names_of_environment(*text);

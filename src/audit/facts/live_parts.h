@@ -54,16 +54,16 @@ std::string host_path_of(const LiveMount& mount, const std::vector<HostMount>& h
 std::string host_path_of(std::string_view device, std::string_view below, const std::vector<HostMount>& host);
 bool is_host_peer(const LiveMount& mount, const std::vector<HostMount>& host);
 
-struct Look {
+struct LiveLook {
   int proc = -1;  // O_PATH of /proc/PID
   const Surroundings& around;
 };
-void look_at_threads(const Look& look, Live& live);
-void look_at_root(const Look& look, Live& live);
-void look_at_environment(const Look& look, Live& live);
-void look_at_neighbours(const Look& look, Live& live);
+void look_at_threads(const LiveLook& look, Live& live);
+void look_at_root(const LiveLook& look, Live& live);
+void look_at_environment(const LiveLook& look, Live& live);
+void look_at_neighbours(const LiveLook& look, Live& live);
 // What can be opened below its root. Needs threads, mounts and root to be there.
-void look_at_reach(const Look& look, Live& live);
+void look_at_reach(const LiveLook& look, Live& live);
 
 // Pure: names and shapes of the values of an environment as /proc/PID/environ has it. Wipes nothing.
 std::vector<EnvironmentName> names_of_environment(std::string_view text);

@@ -255,7 +255,7 @@ Ids ids_of(const Live& live) {
   return ids;
 }
 
-void look_at_reach(const Look& look, Live& live) {
+void look_at_reach(const LiveLook& look, Live& live) {
   UniqueFd root(openat(look.proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root || !live.mounts) {
     live.reach_note = "its root is not readable for this caller";

@@ -152,7 +152,7 @@ bool is_host_peer(const LiveMount& mount, const std::vector<HostMount>& host) {
   return false;
 }
 
-void look_at_root(const Look& look, Live& live) {
+void look_at_root(const LiveLook& look, Live& live) {
   if (live.process.places.size() > 1) live.root_path = live.process.places[1].target;
   if (auto text = text_of(look.proc, "mountinfo")) {
     live.mounts = parse_live_mounts(*text);

@@ -90,7 +90,7 @@ size_t place_of(const FilterStack& stack, std::vector<FilterStack>& filters) {
 
 }  // namespace
 
-void look_at_threads(const Look& look, Live& live) {
+void look_at_threads(const LiveLook& look, Live& live) {
   live.filters.emplace_back();
   live.threads.push_back(view_of(live.process.pid, live.process.status));
   live.threads[0].name = live.process.name;

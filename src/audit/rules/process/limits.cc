@@ -35,6 +35,9 @@ void limit(const Live& live, Answers& answers, std::optional<uint64_t> value, co
   if (live.supervised)
     return answers.unknown(
         "no control group limits it, and what immure lets it have is not seen from outside");
+  if (live.starter_hidden)
+    return answers.unknown(
+        "no control group limits it, and what started it cannot be looked at by this caller");
   if (!value && group_hidden(live)) return answers.unknown("its control groups are not visible here");
   answers.found(severity, std::string("control group: ") + what, "none for its groups and those above");
 }

@@ -1,5 +1,5 @@
-// What an audit is told by files: accepted findings, an earlier report. Any bytes are read or refused; what was
-// read back compares with itself without a change.
+// What an audit is told by files: accepted findings, an earlier report. Any bytes are read or refused; what
+// was read back compares with itself without a change.
 #include <cstdint>
 #include <cstdlib>
 

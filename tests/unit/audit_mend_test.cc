@@ -457,10 +457,24 @@ bool traced(const std::function<void()>& body, const std::function<bool(uint64_t
 
 bool may_change_something(uint64_t call) {
   switch (call) {
-    case SYS_write: case SYS_pwrite64: case SYS_ftruncate: case SYS_fsync: case SYS_fdatasync:
-    case SYS_openat: case SYS_mkdirat: case SYS_linkat: case SYS_unlinkat: case SYS_renameat2:
-    case SYS_chmod: case SYS_fchmod: case SYS_fchown: case SYS_fchownat: case SYS_utimensat:
-    case SYS_setxattr: case SYS_fsetxattr: case SYS_removexattr: return true;
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_ftruncate:
+    case SYS_fsync:
+    case SYS_fdatasync:
+    case SYS_openat:
+    case SYS_mkdirat:
+    case SYS_linkat:
+    case SYS_unlinkat:
+    case SYS_renameat2:
+    case SYS_chmod:
+    case SYS_fchmod:
+    case SYS_fchown:
+    case SYS_fchownat:
+    case SYS_utimensat:
+    case SYS_setxattr:
+    case SYS_fsetxattr:
+    case SYS_removexattr: return true;
     default: return false;
   }
 }

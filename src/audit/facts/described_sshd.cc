@@ -118,7 +118,8 @@ class Reader {
       if (jailed && other) jail.logins.push_back(std::move(login));
     }
     if (somebody)
-      jail.root.say(WhoseRoot::Own, jail.logins.empty() ? "ChrootDirectory" : jail.logins.front().root.origin);
+      jail.root.say(WhoseRoot::Own,
+                    jail.logins.empty() ? "ChrootDirectory" : jail.logins.front().root.origin);
     else
       jail.root.by_default(WhoseRoot::Host, "ChrootDirectory is in force for nobody");
     return jail;

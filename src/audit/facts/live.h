@@ -102,8 +102,8 @@ struct Live {
   // The process that started its pid namespace is immure itself, which counts what the jail uses where no
   // control group does; how much it lets it have is not seen from outside.
   bool supervised = false;
-  bool starter_hidden =
-      false;  // the process outside that started it shows its program to nobody like this caller
+  // Who started it shows nothing to this caller, or cannot be told.
+  bool starter_hidden = false;
   std::string core_pattern;
 
   bool steal_input = true;                 // dev.tty.legacy_tiocsti: who has a terminal open may type into it

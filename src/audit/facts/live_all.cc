@@ -196,6 +196,7 @@ void look_at_supervisor(Live& live) {
   struct stat program {
   }, its{};
   uint64_t pids = own_inode(live, "pid");
+  live.starter_hidden = pids == 0;
   if (n <= 0 || pids == 0 || stat(start.c_str(), &program) != 0) return;
   int pid = live.process.status.ppid;
   for (int steps = 0; pid > 1 && steps < 64; steps++) {

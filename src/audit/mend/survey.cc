@@ -189,8 +189,8 @@ std::vector<int> processes_in(const Root& root) {
     auto pid = parse_u64(entry->d_name);
     if (!pid || *pid == static_cast<uint64_t>(getpid())) continue;
     struct statx st {};
-    // Through the process's own root: the same folder, however it is mounted. One below it by its path. A file
-    // system of the process's own is asked nothing, since it might never answer.
+    // Through the process's own root: the same folder, however it is mounted. One below it by its path. A
+    // file system of the process's own is asked nothing, since it might never answer.
     const std::string its = "/proc/" + num(*pid) + "/root";
     char path[4096];
     const ssize_t size = readlink(its.c_str(), path, sizeof path);

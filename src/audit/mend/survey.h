@@ -24,8 +24,8 @@ struct Step {
 // once, by names and inodes only.
 Result<std::vector<Step>> survey(const Root& root, const Plan& plan);
 
-// The processes whose root is this folder or below it, for a mending while they run. Those that may not be looked at are
-// left out.
+// The processes whose root is this folder or below it, for a mending while they run. Those that may not be
+// looked at are left out.
 std::vector<int> processes_in(const Root& root);
 
 }  // namespace immure::audit::mend

@@ -37,6 +37,7 @@ struct Battery {
   size_t attacks = 0, blocked = 0, exposed = 0, unsure = 0;
   bool shows_something = false;  // something was blocked, and not more was unsure
   std::vector<Escape> escaped;
+  std::vector<std::string> exposed_ids;  // of `exposed`
 };
 
 // Something drawn as a tree: mounts, processes. Rows come after their parents.

@@ -80,6 +80,7 @@ void battery_object(JsonWriter& json, const Battery& battery) {
       .number("blocked", static_cast<int64_t>(battery.blocked))
       .number("exposed", static_cast<int64_t>(battery.exposed))
       .number("unsure", static_cast<int64_t>(battery.unsure));
+  lines(json, "exposed_ids", battery.exposed_ids);
   json.begin_array("escaped");
   for (const Battery::Escape& escape : battery.escaped) {
     json.begin_object()

@@ -126,15 +126,20 @@ Result<audit::Audits> look(const AuditWish& wish) {
   const int64_t now = time(nullptr);
   auto suppressions = suppressions_of(wish);
   if (!suppressions) return tl::unexpected<Error>(std::move(suppressions.error()));
-  auto jails = gather(wish);
+  audit::Audits out;
+  auto jails = gather(wish, out.notes);
   if (!jails) return tl::unexpected<Error>(std::move(jails.error()));
   if (wish.prove && jails->size() != 1)
     return fail(Code::kUsage, "--prove attacks one jail", num(jails->size()) + " are audited", {});
-  audit::Audits out;
   out.caller = caller_text();
   out.kernel = kernel_release();
   for (Gathered& jail : *jails) out.all.push_back(ask(wish, jail, now));
-  out.notes = audit::suppress(out.all, *suppressions, now);
+  // A check that checks nothing is green for ever.
+  if (!out.all.empty() &&
+      std::all_of(out.all.begin(), out.all.end(), [](const audit::Audit& one) { return one.asked.empty(); }))
+    return fail(Code::kUsage, "no rule is left to ask", "--only and --skip leave none that looks at this",
+                "immure audit --list");
+  for (std::string& note : audit::suppress(out.all, *suppressions, now)) out.notes.push_back(std::move(note));
   if (wish.prove) {
     auto battery = run_battery(jails->front());
     if (!battery) return tl::unexpected<Error>(std::move(battery.error()));

@@ -110,6 +110,20 @@ Result<int> mend_it(const AuditWish& wish, const AuditLook& look, const mend::Ro
   return out->refused() > 0 || counts(wish, *left) ? 1 : 0;
 }
 
+// The same again, with what makes the plan another one.
+std::string words_again(const AuditWish& wish, const mend::Root& root) {
+  std::string out = "immure audit " + audit::shell_word(root.path());
+  const std::pair<const char*, const std::vector<std::string>&> rules[] = {{" --only ", wish.only},
+                                                                           {" --skip ", wish.skip}};
+  for (const auto& [flag, names] : rules)
+    if (!names.empty()) out += flag + audit::shell_word(join(names, ","));
+  const std::pair<const char*, const std::string&> files[] = {{" --suppress ", wish.suppress},
+                                                              {" --journal ", wish.journal}};
+  for (const auto& [flag, file] : files)
+    if (!file.empty()) out += flag + audit::shell_word(file);
+  return out + (wish.while_running ? " --while-running" : "") + " --fix --yes";
+}
+
 }  // namespace
 
 Result<int> fix_tree(const AuditWish& wish, const AuditLook& look) {
@@ -135,8 +149,7 @@ Result<int> fix_tree(const AuditWish& wish, const AuditLook& look) {
   if (!wish.yes && isatty(0) != 1) {
     std::string why =
         alone ? "" : "First: " + printable(alone.error().what + ": " + alone.error().why) + ".\n";
-    IMMURE_TRY(say("\nNothing was changed. " + why + "To do it: immure audit " +
-                   audit::shell_word(root->path()) + " --fix --yes\n"));
+    IMMURE_TRY(say("\nNothing was changed. " + why + "To do it: " + words_again(wish, *root) + "\n"));
     return 1;
   }
   if (!alone) return tl::unexpected<Error>(alone.error());

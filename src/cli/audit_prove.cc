@@ -16,7 +16,9 @@ audit::Battery battery_of(const prove::Verdicts& verdicts, std::string against) 
   out.unsure = static_cast<size_t>(verdicts.of(prove::Verdict::Inconclusive));
   out.shows_something = prove::emptiness(verdicts).empty();
   for (const prove::Judged& one : verdicts.all)
-    if (one.verdict == prove::Verdict::Escaped)
+    if (one.verdict == prove::Verdict::Exposed)
+      out.exposed_ids.emplace_back(one.probe->id);
+    else if (one.verdict == prove::Verdict::Escaped)
       out.escaped.push_back({one.probe->id, probes::key(one.probe->category), one.probe->technique, {}});
   return out;
 }

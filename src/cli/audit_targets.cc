@@ -157,7 +157,7 @@ void name_it(Gathered& jail, const audit::Target& part) {
 }
 
 // One for each set of processes that are held alike. What ends meanwhile is none.
-Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish) {
+Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish, std::vector<std::string>& notes) {
   std::vector<Gathered> out;
   std::shared_ptr<const audit::HostState> host;
   for (const AuditWish::Said& said : wish.targets) {
@@ -190,6 +190,10 @@ Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish) {
     jail.host = host;
     out.push_back(std::move(jail));
   }
+  if (size_t hidden = audit::hidden_processes(*around); hidden != 0)
+    notes.push_back(num(hidden) + (hidden == 1 ? " process does" : " processes do") +
+                    " not show this caller whether they are in a jail" +
+                    (geteuid() == 0 ? "" : "; root sees those of others"));
   return out;
 }
 
@@ -202,9 +206,9 @@ audit::Facts Gathered::facts(int64_t now) const {
 
 std::span<const TargetKind> target_kinds() { return kKinds; }
 
-Result<std::vector<Gathered>> gather(const AuditWish& wish) {
+Result<std::vector<Gathered>> gather(const AuditWish& wish, std::vector<std::string>& notes) {
   for (const AuditWish::Said& said : wish.targets)
-    if (said.flag == kAll) return gather_jailed(wish);
+    if (said.flag == kAll) return gather_jailed(wish, notes);
   std::vector<Gathered> out(1);
   Gathered& jail = out.front();
   std::vector<std::pair<Look, std::string>> seen;

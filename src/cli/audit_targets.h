@@ -46,6 +46,7 @@ std::span<const TargetKind> target_kinds();
 
 // Everything that the wish names, as one jail; of --all one for each process. kUsage when two words name the
 // same part of a jail.
-Result<std::vector<Gathered>> gather(const AuditWish& wish);
+// `notes`: what could not be looked at at all.
+Result<std::vector<Gathered>> gather(const AuditWish& wish, std::vector<std::string>& notes);
 
 }  // namespace immure::cli

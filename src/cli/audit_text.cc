@@ -118,6 +118,11 @@ void tell_battery(Page& page, const audit::Battery& battery, bool verbose) {
     page.detail("", one.foretold_by.empty() ? "no finding predicted it"
                                             : "as " + join(one.foretold_by, ", ") + " said");
   }
+  for (size_t i = 0; i < battery.exposed_ids.size() && (verbose || i < kNamedPlaces); ++i)
+    page.marked(Mark::Note, "EXPOSED", battery.exposed_ids[i]);
+  if (battery.exposed_ids.size() > kNamedPlaces && !verbose)
+    page.line("and " + num(battery.exposed_ids.size() - kNamedPlaces) + " more are exposed: -v");
+  if (!battery.exposed_ids.empty()) page.line("What an attack is: immure prove --explain ID");
   if (predicted > kNamedPlaces && !verbose)
     page.line("and " + num(predicted - kNamedPlaces) + " more escaped, which findings predicted, too: -v");
 }
@@ -229,7 +234,9 @@ std::string audit_text(const audit::Audits& audits, const AuditShown& shown) {
     tell_many(page, audits);
   else
     for (const Audit& audit : audits.all) tell(page, audit, shown.verbose);
-  if (audits.all.empty()) page.line("No process here is in a jail.");
+  if (audits.all.empty())
+    page.line(audits.notes.empty() ? "No process here is in a jail."
+                                   : "No process that could be looked at is in a jail.");
   if (!audits.notes.empty()) page.blank();
   for (const std::string& note : audits.notes) page.line("note: " + note);
   if (!shown.verbose && audits.all.size() == 1)

@@ -219,6 +219,11 @@ TimerUnits timer_units(const TimerParts& parts) {
 }
 
 Result<int> install_timer(const AuditWish& wish) {
+  for (const AuditWish::Said& said : wish.targets)
+    if (said.flag == "--pid")
+      return fail(Code::kUsage, "a timer cannot audit process " + quoted(said.value),
+                  "its number is another's when the timer comes again",
+                  "name a folder, a unit (--unit), a running jail, or --all");
   auto parts = parts_of(wish);
   if (!parts) return tl::unexpected<Error>(std::move(parts.error()));
   const TimerUnits units = timer_units(*parts);

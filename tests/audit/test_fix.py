@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -166,6 +167,17 @@ class Fix(Case):
         self.assertIn("--fix --yes", said.stdout)
         self.assertEqual(self.now(), before)
         self.assertEqual(sorted(os.listdir(self.home)), ["jail", "outside"])
+
+    def test_the_line_to_type_is_of_the_same_plan(self):
+        """What was left out of the plan is left out of the command that it ends with."""
+        shown = immure(self.tree, "--fix", "--only", "tree-set-uid-root").stdout
+        self.assertNotIn("tree-fifo", shown)
+        line = shown.strip().splitlines()[-1]
+        self.assertIn("--only tree-set-uid-root --fix --yes", line)
+        fifo = os.lstat(self.at("run/fifo"))
+        immure(*shlex.split(line[line.index("immure audit ") + len("immure audit "):]))
+        self.assertEqual(os.lstat(self.at("usr/bin/set-uid")).st_mode & 0o7777, 0o755)
+        self.assertEqual(os.lstat(self.at("run/fifo")).st_ino, fifo.st_ino)
 
     def on_terminal(self, answer):
         pid, terminal = pty.fork()
@@ -408,6 +420,11 @@ class Timer(Case):
 
     def units(self):
         return sorted(glob.glob(self.user + "/config/systemd/user/*"))
+
+    def test_a_number_is_no_name(self):
+        said = immure("--pid", "1", "--install-timer", "--print")
+        self.assertEqual(said.returncode, 125)
+        self.assertIn("a timer cannot audit process", said.stderr)
 
     def test_print_only_prints(self):
         before = sorted(glob.glob("/etc/systemd/system/immure-audit-*"))

@@ -278,6 +278,15 @@ class Sandboxes(unittest.TestCase):
         self.check("runc")
 
 
+class AllOfAUser(unittest.TestCase):
+    def test_what_others_run_is_not_taken_for_free(self):
+        """Whoever may not look at the processes of others is told so, and not that there is no jail."""
+        words = [] if not ROOT else ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        said = subprocess.run([*words, IMMURE, "audit", "--all"], capture_output=True, check=False, text=True)
+        self.assertNotIn("No process here is in a jail", said.stdout)
+        self.assertRegex(" ".join(said.stdout.split()), r"process(es)? (does|do) not show this caller")
+
+
 @unittest.skipUnless(ROOT, "looks at processes of others")
 class All(unittest.TestCase):
     MAKER = """

@@ -32,6 +32,10 @@ class Reports(unittest.TestCase):
             os.chmod(path, mode)
         return path
 
+    def test_a_check_of_nothing_is_an_error(self):
+        self.assertEqual(run(self.tree.path, "--only", "tree-fifo", "--skip", "tree-fifo")[0], 125)
+        self.assertEqual(run(self.tree.path, "--only", "host-symlinks")[0], 125)
+
     @unittest.skipUnless(zoo.ROOT, "a user's set-id programs are another rule")
     def test_the_status_follows_the_severity(self):
         self.assertEqual(run(self.tree.path)[0], 0)

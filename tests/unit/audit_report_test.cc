@@ -108,7 +108,8 @@ Audits with_everything(const std::string& words = "words") {
   Audits audits = one_audit(some_of_each(words));
   Audit& audit = audits.all.front();
   audit.accepted = {{1, "we know " + words, "2027-01-31"}, {5, "for good", {}}};
-  audit.battery = Battery{"pid " + words, 10, 8, 1, 0, true, {{"one-attack", "devices", "a technique", {}}}};
+  audit.battery = Battery{"pid " + words, 10, 8, 1, 0, true, {{"one-attack", "devices", "a technique", {}}},
+                          {"one-exposed"}};
   foretell(*audit.battery, audit.answers.findings());
   audit.pictures = {{"Mounts", {{-1, "/", words}, {0, "/" + words, "proc"}}}};
   return audits;

@@ -124,7 +124,10 @@ TEST(AuditWords, TheVerbsRowHasEachFlag) {
 }
 
 TEST(AuditTargets, OnePartOfAJailIsLookedAtOnce) {
-  auto gathered = [](std::vector<std::string> words) { return gather(*wish_of(std::move(words))); };
+  auto gathered = [](std::vector<std::string> words) {
+    std::vector<std::string> notes;
+    return gather(*wish_of(std::move(words)), notes);
+  };
   for (const auto& words :
        {std::vector<std::string>{"/tmp", "/usr"}, {"--pid", "self", "--pid", "self"}, {"--host", "--host"}}) {
     auto out = gathered(words);
@@ -190,7 +193,7 @@ TEST(AuditText, NothingOfAJailWritesToTheTerminal) {
 TEST(AuditText, AnEscapeAndWhoPredictedIt) {
   audit::Audits audits = made_up();
   audits.all[0].battery = audit::Battery{
-      "pid 4711", 9, 7, 0, 0, true, {{"one-attack", "x", "a technique", {}}, {"other", "x", "another", {}}}};
+      "pid 4711", 9, 7, 0, 0, true, {{"one-attack", "x", "a technique", {}}, {"other", "x", "another", {}}}, {}};
   foretell(*audits.all[0].battery, audits.all[0].answers.findings());
   const std::string text = audit_text(audits, {});
   EXPECT_THAT(text, HasSubstr(": 0 of 100"));
@@ -242,6 +245,7 @@ TEST(AuditBattery, IsWhatTheVerdictsCameTo) {
   EXPECT_EQ(battery.attacks, 5u);
   EXPECT_EQ(battery.blocked, 1u);
   EXPECT_EQ(battery.exposed, 1u);
+  ASSERT_EQ(battery.exposed_ids.size(), 1u);
   EXPECT_EQ(battery.unsure, 1u);
   EXPECT_TRUE(battery.shows_something);
   ASSERT_EQ(battery.escaped.size(), 1u);
@@ -253,7 +257,8 @@ TEST(AuditBattery, IsWhatTheVerdictsCameTo) {
 }
 
 TEST(AuditBattery, NeedsAJail) {
-  auto host = gather(*wish_of({"--host"}));
+  std::vector<std::string> notes;
+  auto host = gather(*wish_of({"--host"}), notes);
   ASSERT_TRUE(host);
   auto battery = run_battery(host->front());
   ASSERT_FALSE(battery);

@@ -136,6 +136,9 @@ struct JailedGroup {
   std::vector<int> others;  // held alike: same namespaces, root, ids, capabilities, filters, group
 };
 std::vector<JailedGroup> jailed_groups(const Surroundings& around);
+// Processes of which this caller cannot tell whether they are in a jail: those of others, for an ordinary
+// user.
+size_t hidden_processes(const Surroundings& around);
 std::vector<int> jailed_processes();
 
 const char* name(RootKind kind);

@@ -269,6 +269,14 @@ std::vector<JailedGroup> jailed_groups(const Surroundings& around) {
   return out;
 }
 
+size_t hidden_processes(const Surroundings& around) {
+  return static_cast<size_t>(
+      std::count_if(around.processes.begin(), around.processes.end(), [](const HostProcess& process) {
+        UniqueFd proc = open_process(process.pid);
+        return proc && namespace_of(proc.get(), "mnt") == 0 && !is_kernel_thread(proc.get());
+      }));
+}
+
 std::vector<int> jailed_processes() {
   std::vector<int> out;
   for (const JailedGroup& group : jailed_groups(*look_around())) out.push_back(group.pid);

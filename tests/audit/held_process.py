@@ -5,6 +5,7 @@ What is not said is held well: a root of its own that was pivoted, namespaces of
 namespace, an unprivileged user, no capability, no_new_privs, nothing open. So one key makes one fault.
 """
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -12,6 +13,7 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import threading
 import time
 
@@ -82,10 +84,11 @@ def load_filter(program):
 def make_root(how):
     root = how["scratch"] + "/root"
     os.makedirs(root, exist_ok=True)
+    # Taken before all is made private, each is still shared with the mount that it is a copy of.
+    shared = [(must(LIBC.syscall(428, -100, source.encode(), 1), "open_tree"), target)
+              for source, target in how.get("shared", [])]
     if "mnt" in how["spaces"]:
         mount(None, "/", None, 0x44000)  # MS_REC | MS_PRIVATE
-        if how.get("shared"):
-            mount(None, how["scratch"], None, 0x100000)
     if how["root"] in ("none", "foreign"):
         return
     nosuid = 0 if how.get("set_id_mounts") else 2
@@ -102,6 +105,10 @@ def make_root(how):
             open(root + target, "w").close()
         mount(source, root + target, None, 4096)
         mount(None, root + target, None, 4096 | 32 | 2 | 4 | flags)
+    for tree, target in shared:
+        os.makedirs(root + target, exist_ok=True)
+        must(LIBC.syscall(429, tree, b"", -100, (root + target).encode(), 4), "move_mount")
+        os.close(tree)
     for kind, target, flags in how.get("mounts", []):
         os.makedirs(root + target, exist_ok=True)
         mount(kind, root + target, kind, flags)
@@ -113,6 +120,16 @@ def make_root(how):
         os.makedirs(os.path.dirname(root + path), exist_ok=True)
         open(root + path, "w").close()
         os.chmod(root + path, mode)
+    for path in how.get("sockets", []):
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        listen_at(root + path)
+
+
+def listen_at(path):
+    """A socket of the jail's own; the file stays when nobody listens any more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
+        end.bind(path)
+    os.chmod(path, 0o666)
 
 
 def enter_root(how):
@@ -146,6 +163,19 @@ def open_things(how, kept):
             os.dup2(os.open("/", os.O_RDONLY), words[0])
 
 
+def enter_users(how):
+    """A user namespace that maps one user of the outside to root inside."""
+    outside = how["users"]
+    os.setgroups([])
+    os.setresgid(outside, outside, outside)
+    os.setresuid(outside, outside, outside)
+    prctl(4, 1)  # its maps belong to it only while it is dumpable
+    must(LIBC.unshare(0x10000000), "unshare")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {outside} 1"), ("gid_map", f"0 {outside} 1")):
+        with open("/proc/self/" + name, "wb") as file:
+            file.write(text.encode())
+
+
 def give_up(how):
     for name, limit in how.get("limits", {}).items():
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (limit, limit))
@@ -156,7 +186,8 @@ def give_up(how):
     for number in range(41):
         if number not in bounding and number != 8:
             LIBC.prctl(24, number, 0, 0, 0)
-    os.setgroups(how.get("groups", []))
+    if "users" not in how:
+        os.setgroups(how.get("groups", []))
     prctl(8, 1)
     os.setresgid(how["uid"], how["uid"], how["uid"])
     os.setresuid(*how.get("uids", [how["uid"]] * 3))
@@ -194,6 +225,8 @@ def hold(how, tell, kept):
     if how.get("cwd_outside"):
         os.fchdir(outside)
     os.close(outside)
+    if "users" in how:
+        enter_users(how)
     for descriptor in kept:
         os.set_inheritable(descriptor, True)
     give_up(how)
@@ -216,6 +249,9 @@ def main():
     for name in list(os.environ):
         if name not in how.get("environment", {}):
             LIBC.unsetenv(name.encode())
+    for group in how.get("join", []):
+        with open(group, "w", encoding="ascii") as file:
+            file.write("0")
     kept = [os.open(path, os.O_RDONLY) for what, path, *_ in how.get("open", []) if what == "before"]
     foreign = os.open("/", os.O_RDONLY | os.O_DIRECTORY) if how["root"] == "foreign" else -1
     must(LIBC.unshare(ctypes.c_int(sum(SPACES[space] for space in how["spaces"]))), "unshare")
@@ -223,9 +259,17 @@ def main():
     ready, tell = os.pipe()
     if ["pidfd", ""] in how.get("open", []):
         kept.append(os.pidfd_open(os.getpid()))
+    terminal = os.openpty() if "terminal" in how else []
+    if how.get("terminal") == "shared":
+        fcntl.ioctl(terminal[1], termios.TIOCSCTTY, 0)
     pid = os.fork()
     if pid == 0:
         os.close(ready)
+        if how.get("terminal") == "own":
+            os.setsid()
+            fcntl.ioctl(terminal[1], termios.TIOCSCTTY, 0)
+        for descriptor in terminal:
+            os.close(descriptor)
         LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)
         if foreign >= 0:
             os.fchdir(foreign)

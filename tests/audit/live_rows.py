@@ -5,7 +5,12 @@ A row: a name, what the twin is like (None: held well), what the fault adds to i
 import os
 import stat
 
-HOST = object()  # stands for the scratch folder of the row
+# They stand for what is made outside of the process while it is there.
+HOST = object()           # a file
+SOCKET = object()         # a socket that everybody may connect to
+CLOSED_SOCKET = object()  # one that is root's alone
+HOME = object()           # a folder in /home
+SHARED = object()         # a mount that hands on what is mounted in it
 
 _ALL = ["mnt", "cgroup", "uts", "ipc", "pid", "net", "time"]
 
@@ -35,6 +40,10 @@ PLACES = [
 PRIVILEGES = [
     ("root", None, _ROOT, {"process-root-outside", "process-proc-writable"}),
     ("saved-root", None, {"uids": [65534, 65534, 0]}, {"process-root-outside"}),
+    ("root-mapped", {"users": 65534, "uid": 0}, {"users": 0, "uid": 0},
+     {"process-root-mapped", "process-proc-writable"}),
+    ("group-root", None, {"groups": [0]}, {"process-groups"}),
+    ("groups-without-power", None, {"groups": [65533]}, set()),
     ("groups", None, {"groups": [6, 42]}, {"process-groups"}),
     ("no-new-privs", None, {"no_new_privs": False}, {"process-no-new-privs"}),
     ("set-id-program", {"no_new_privs": False, "set_id_mounts": True},
@@ -57,6 +66,8 @@ PRIVILEGES = [
 ]
 
 NAMESPACES = [
+    ("space-user", {"users": 65534, "uid": 0}, {}, {"process-namespace-user", "process-keyring"}),
+    ("space-user-no-keyctl", {"users": 65534, "uid": 0, "filter": []}, _CLOSED, {"process-namespace-user"}),
     ("space-pid", None, {"spaces": without("pid"), "hidden": True}, {"process-namespace-pid"}),
     ("space-net", None, {"spaces": without("net")}, {"process-namespace-net"}),
     ("space-ipc", None, {"spaces": without("ipc")}, {"process-namespace-ipc"}),
@@ -109,7 +120,44 @@ FILTERS = [
     *_call("terminal", "ioctl"),
 ]
 
+def _socket(rule, *paths):
+    """Of the jail's own, or root's alone: none; of the outside: one."""
+    rows = []
+    for path in paths:
+        name = "socket-" + os.path.basename(path)
+        bound = {"binds": [[SOCKET, path, 0]]}
+        rows += [(name, {"sockets": [path]}, bound, {"process-socket-" + rule}),
+                 (name + "-closed", {"binds": [[CLOSED_SOCKET, path, 0]]}, bound, {"process-socket-" + rule})]
+    return rows
+
+
+SOCKETS = [
+    *_socket("engine", "/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock"),
+    *_socket("engine", "/run/user/65534/podman/podman.sock"),
+    *_socket("system", "/run/dbus/system_bus_socket", "/run/systemd/private"),
+    *_socket("session", "/run/user/65534/bus", "/run/user/65534/wayland-0", "/tmp/.X11-unix/X0"),
+    ("socket-file", None, {"binds": [[HOST, "/run/docker.sock", 0]]}, set()),
+]
+
+_LIMITED = ["memory", "pids", "cpu"]
+_BOUNDED = {"AS": 1 << 34, "FSIZE": 1 << 30, "NPROC": 4096, "NOFILE": 1024, "CPU": 3600}
+
+LIMITS = [
+    *[("limit-" + one, {"limited": _LIMITED}, {"limited": [other for other in _LIMITED if other != one]},
+       {"process-limit-" + one}) for one in _LIMITED],
+    *[("rlimit-" + one, {"limits": _BOUNDED}, {"limits": dict(_BOUNDED, **{one: -1})},
+       {"process-limit-resources"}) for one in ("AS", "FSIZE", "NPROC", "CPU")],
+    ("rlimits-that-it-may-lift", {"limits": _BOUNDED}, {"limits": _BOUNDED, "capabilities": [24]},
+     {"process-limit-resources", "process-cap-machine"}),
+]
+
 REACH = [
+    ("terminal", {"terminal": "own"}, {"terminal": "shared"}, {"process-terminal"}),
+    ("terminal-none", None, {"terminal": "shared"}, {"process-terminal"}),
+    ("terminal-own", None, {"terminal": "own"}, set()),
+    ("mount-shared", {"binds": [[SHARED, "/shared", 0]]}, {"shared": [[SHARED, "/shared"]]},
+     {"process-mount-propagation"}),
+    ("mount-home", {"binds": [[HOME, "/host", 1]]}, {"binds": [[HOME, "/host", 0]]}, {"process-mount-home"}),
     ("environment-secret", None, {"environment": {"DB_PASSWORD": "x"}}, {"process-environment-secret"}),
     ("environment-shape", None, {"environment": {"INNOCENT": "ghp_0123456789abcdef0123456789"}},
      {"process-environment-secret"}),

@@ -9,6 +9,7 @@ import tempfile
 import time
 import unittest
 
+import held_process
 import live_rows
 
 IMMURE = os.environ.get("IMMURE", "immure")
@@ -18,8 +19,9 @@ ROOT = os.geteuid() == 0
 OF_THE_PLACE = {"process-same-user", "process-abstract-sockets"}
 
 
-def audit(*words):
-    done = subprocess.run([IMMURE, "audit", "--json", *words], capture_output=True, text=True, check=False, timeout=60)
+def audit(*words, before=()):
+    done = subprocess.run([*before, IMMURE, "audit", "--json", *words], capture_output=True, text=True, check=False,
+                          timeout=60)
     if not done.stdout.startswith("{"):
         raise AssertionError(f"immure audit {words}: {done.returncode} {done.stderr}")
     return json.loads(done.stdout)
@@ -91,33 +93,125 @@ def sleeper_below(started, seconds=20):
     raise NothingStarted()
 
 
-class Held:
-    """Makes a process as live_rows.py says; rules of its findings."""
+class Places:
+    """What a process is given of the outside, made when it is asked for."""
 
     def __init__(self):
         self.scratch = tempfile.mkdtemp(prefix="immure-test-held-")
+        self.made = {}
+        self.folders, self.mounts = [self.scratch], []
 
     def close(self):
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        for mount in self.mounts:
+            subprocess.run(["umount", "-l", mount], check=False)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def rules(self, how):
-        scratch = tempfile.mkdtemp(dir=self.scratch)
-        with open(scratch + "/file", "w", encoding="ascii"):
-            pass
+    def __getitem__(self, what):
+        if what not in self.made:
+            self.made[what] = self.make(what)
+        return self.made[what]
+
+    def make(self, what):
+        if what is live_rows.HOME:
+            if not os.path.isdir("/home") or os.path.ismount("/home"):
+                raise unittest.SkipTest("there is no /home in the root of this machine")
+            self.folders.append(tempfile.mkdtemp(prefix="immure-test-", dir="/home"))
+            return self.folders[-1]
+        folder = tempfile.mkdtemp(dir=self.scratch)
+        if what is live_rows.SHARED:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "nosuid,nodev", "tmpfs", folder], check=True)
+            self.mounts.append(folder)
+            subprocess.run(["mount", "--make-shared", folder], check=True)
+            with open("/proc/1/mountinfo", encoding="utf-8") as file:
+                if folder not in file.read():
+                    raise unittest.SkipTest("the tests are in a mount namespace that is not the machine's")
+            return folder
+        path = folder + "/file"
+        if what is live_rows.HOST:
+            with open(path, "w", encoding="ascii"):
+                return path
+        held_process.listen_at(path)
+        os.chmod(path, 0o600 if what is live_rows.CLOSED_SOCKET else 0o666)
+        return path
+
+
+class Groups:
+    """Control groups of which some have a limit. Directly below the tree's root: above that there is none."""
+    OLD = {"memory": ("memory.limit_in_bytes", str(1 << 30)), "pids": ("pids.max", "100"),
+           "cpu": ("cpu.cfs_quota_us", "50000")}
+    NEW = {"memory": ("memory.max", str(1 << 30)), "pids": ("pids.max", "100"), "cpu": ("cpu.max", "50000 100000")}
+    TOP = "/sys/fs/cgroup/"
+
+    def __init__(self, limited):
+        name = f"/immure-test-{os.getpid()}-{time.monotonic_ns()}"
+        limits = self.OLD if os.path.ismount(self.TOP + "memory") else self.NEW
+        if limits is self.NEW:
+            try:
+                with open(self.TOP + "cgroup.subtree_control", encoding="ascii") as file:
+                    given = set(file.read().split())
+            except OSError:
+                given = set()
+            if not given >= set(limits):
+                raise unittest.SkipTest("no control groups of this machine limit memory, processes and processor")
+        self.folders = []
+        for controller, (file_name, limit) in limits.items():
+            folder = self.TOP + (controller if limits is self.OLD else "") + name
+            if folder not in self.folders:
+                os.mkdir(folder)
+                self.folders.append(folder)
+            if controller in limited:
+                with open(f"{folder}/{file_name}", "w", encoding="ascii") as file:
+                    file.write(limit)
+
+    def close(self):
+        end = time.monotonic() + 10
+        for folder in self.folders:
+            while True:
+                try:
+                    os.rmdir(folder)
+                    break
+                except OSError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.02)
+
+
+class Held:
+    """Makes a process as live_rows.py says; rules of its findings."""
+
+    def __init__(self, before=()):
+        self.places = Places()
+        self.before = list(before)
+
+    def close(self):
+        self.places.close()
+
+    def rules(self, how, look=None):
+        groups = Groups(how["limited"]) if "limited" in how else None
+        try:
+            return self.rules_in(how, groups.folders if groups else [], look or findings_of)
+        finally:
+            if groups:
+                groups.close()
+
+    def rules_in(self, how, groups, look):
+        scratch = tempfile.mkdtemp(dir=self.places.scratch)
 
         def filled(value):
             if isinstance(value, list):
                 return [filled(one) for one in value]
-            return scratch + "/file" if value is live_rows.HOST else value
-        words = {key: filled(value) for key, value in dict(how, scratch=scratch).items()}
-        command = [sys.executable, HERE + "/held_process.py", json.dumps(words)]
+            return self.places[value] if type(value) is object else value
+        join = [folder + "/cgroup.procs" for folder in groups]
+        words = {key: filled(value) for key, value in dict(how, scratch=scratch, join=join).items()}
+        command = [*self.before, sys.executable, HERE + "/held_process.py", json.dumps(words)]
         environment = dict(how.get("environment", {}), PATH="/usr/bin")
         with Started(command, stdout=subprocess.PIPE, env=environment, text=True) as started:
             line = started.running.stdout.readline()
             if not line:
                 return None
             started.pids.append(int(line))
-            return {one["rule"] for one in findings_of(int(line))}
+            return {one["rule"] for one in look(int(line))}
 
 
 @unittest.skipUnless(ROOT, "processes are held by root")
@@ -156,6 +250,64 @@ class Zoo(unittest.TestCase):
 
     def test_reach(self):
         self.look(live_rows.REACH)
+
+    def test_sockets(self):
+        self.look(live_rows.SOCKETS)
+
+    def test_limits(self):
+        self.look(live_rows.LIMITS)
+
+    def test_abstract_sockets(self):
+        # In a network of its own nobody else listens.
+        with Started(["unshare", "--net", "sleep", "60"]) as network:
+            sleeper_below(network)
+            before = ["nsenter", f"--net=/proc/{network.running.pid}/ns/net"]
+            held = Held(before)
+            self.addCleanup(held.close)
+
+            def look(pid):
+                return audit("--pid", str(pid), before=before)["audits"][0]["findings"]
+            shares = {"spaces": live_rows.without("net")}
+            self.assertNotIn("process-abstract-sockets", held.rules(shares, look))
+            listens = ("import socket, time; end = socket.socket(socket.AF_UNIX); end.bind('\\0immure-test'); "
+                       "end.listen(); print('listens', flush=True); time.sleep(60)")
+            with Started([*before, sys.executable, "-c", listens], stdout=subprocess.PIPE, text=True) as listener:
+                self.assertEqual("listens\n", listener.running.stdout.readline())
+                self.assertIn("process-abstract-sockets", held.rules(shares, look))
+                self.assertNotIn("process-abstract-sockets", held.rules({}, look))
+
+    def test_securebits(self):
+        # The kernel shows them to the process alone: it is the audit itself, and of any other they are not known.
+        itself = ["sh", "-c", "exec \"$0\" audit --json --pid $$", IMMURE]
+
+        def rules(*before):
+            done = subprocess.run([*before, *itself], capture_output=True, text=True, check=False, timeout=60)
+            told = json.loads(done.stdout)["audits"][0]
+            return [{one["rule"] for one in told[part]} for part in ("findings", "unknown")]
+        for bits, found in (("-noroot", True), ("+noroot", False)):
+            findings, unknown = rules("setpriv", "--securebits=" + bits)
+            self.assertEqual(found, "process-securebits" in findings)
+            self.assertNotIn("process-securebits", unknown)
+        with Started(["sleep", "60"]) as other:
+            sleeper_below(other)
+            told = audit("--pid", str(other.running.pid))["audits"][0]
+        self.assertNotIn("process-securebits", {one["rule"] for one in told["findings"]})
+        self.assertIn("process-securebits", {one["rule"] for one in told["unknown"]})
+
+    def test_security_module(self):
+        with Started(["sleep", "60"]) as started:
+            sleeper_below(started)
+            told = audit("--pid", str(started.running.pid))["audits"][0]
+            try:
+                with open(f"/proc/{started.running.pid}/attr/current", encoding="utf-8") as file:
+                    label = file.read()
+            except OSError:
+                label = ""
+        if not label:
+            # Landlock may still hold it.
+            self.assertIn("process-module", {one["rule"] for one in told["unknown"]})
+            self.skipTest("the kernel of this machine has no security module that labels processes")
+        self.skipTest("a profile that is only watched would have to be loaded into the kernel of this machine")
 
 
 class DefaultJail(unittest.TestCase):

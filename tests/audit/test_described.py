@@ -49,22 +49,35 @@ class Case(unittest.TestCase):
 
 
 class Bwrap(Case):
-    HARDENED = ("bwrap --unshare-all --unshare-user --new-session --die-with-parent --clearenv --cap-drop ALL --seccomp 9 "
+    HARDENED = ("bwrap --unshare-all --unshare-user --new-session --die-with-parent --clearenv --as-pid-1 --cap-drop ALL --seccomp 9 "
                 "--ro-bind /usr /usr --symlink usr/lib /lib --proc /proc --dev /dev --tmpfs /tmp sh")
 
-    def test_hardened_has_nothing_but_limits(self):
-        self.assertEqual(self.ids("--bwrap", self.HARDENED), {"described-memory", "described-processes"})
+    # What no word of bwrap does.
+    ALWAYS = {"described-memory", "described-processes", "described-descriptors"}
+
+    def test_hardened_has_nothing_but_what_bwrap_cannot_do(self):
+        self.assertEqual(self.ids("--bwrap", self.HARDENED), self.ALWAYS)
+
+    def test_what_is_called_before_it_counts(self):
+        self.assertEqual(self.ids("--bwrap", "systemd-run --scope -p MemoryMax=1G -p TasksMax=64 " + self.HARDENED),
+                         {"described-descriptors"})
+        keyring = self.HARDENED.replace(" --seccomp 9", "")
+        self.assertEqual(self.ids("--bwrap", keyring), self.ALWAYS | {"described-filter", "described-keyring"})
+        self.assertEqual(self.ids("--bwrap", "keyctl session - " + keyring), self.ALWAYS | {"described-filter"})
+        first = self.HARDENED.replace(" --as-pid-1", "")
+        self.assertEqual(self.ids("--bwrap", first), self.ALWAYS | {"described-first-environment"})
+        self.assertEqual(self.ids("--bwrap", "env -i " + first), self.ALWAYS)
 
     def test_each_word_that_is_taken_away(self):
         for word, rule in ((" --new-session", "described-terminal"), (" --die-with-parent", "described-outlives"),
-                           (" --clearenv", "described-environment"), (" --seccomp 9", "described-filter")):
+                           (" --clearenv", "described-environment")):
             with self.subTest(word):
-                self.assertEqual(self.ids("--bwrap", self.HARDENED.replace(word, "")),
-                                 {"described-memory", "described-processes", rule})
+                self.assertEqual(self.ids("--bwrap", self.HARDENED.replace(word, "")), self.ALWAYS | {rule})
 
     def test_each_word_that_is_added(self):
         for words, rules in (("--share-net", {"described-net-shared"}), ("--bind /etc /etc", {"described-host-system"}),
-                             ("--bind / /host --tmpfs /host/proc --tmpfs /host/sys", {"described-host-root"}),
+                             ("--bind / /host --tmpfs /host/proc --tmpfs /host/sys --tmpfs /host/run --tmpfs /host/tmp --tmpfs /host/dev",
+                              {"described-host-root"}),
                              ("--ro-bind /proc /hostproc", {"described-host-proc"}),
                              ("--dev-bind /dev /dev", {"described-host-dev"}),
                              ("--ro-bind /run/docker.sock /d", {"described-manager-socket"}),
@@ -76,7 +89,7 @@ class Bwrap(Case):
                 found = self.ids("--bwrap", self.HARDENED.replace("bwrap ", f"bwrap --unshare-all {words} ", 1)
                                  if words != "--share-net" and not words.startswith(("--cap", "--dev-bind /dev /dev"))
                                  else self.HARDENED.replace(" sh", f" {words} sh"))
-                self.assertEqual(found, {"described-memory", "described-processes"} | rules)
+                self.assertEqual(found, self.ALWAYS | rules)
 
     def test_documented_example(self):
         path = "/usr/share/doc/bubblewrap/examples/bubblewrap-shell.sh"

@@ -94,6 +94,47 @@ TEST(Bwrap, Mounts) {
   EXPECT_TRUE(jail.mounts[5].unclear);
 }
 
+TEST(Bwrap, WhatTheCallerHandsOn) {
+  const Described plain = read("bwrap --unshare-all --clearenv x");
+  EXPECT_TRUE(plain.callers_descriptors.is(true));
+  EXPECT_TRUE(plain.callers_keyring.is(true));
+  EXPECT_TRUE(plain.first_environment.is(true));
+  EXPECT_TRUE(plain.callers_powers.is(false));
+  EXPECT_TRUE(read("bwrap --unshare-all --as-pid-1 x").first_environment.is(false));
+  EXPECT_TRUE(read("bwrap x").first_environment.is(false));
+  EXPECT_EQ(read("bwrap --pidns 4 x").first_environment.word, Word::Unclear);
+  EXPECT_TRUE(read("bwrap --unshare-pid x").callers_powers.is(true));
+  // For root --cap-add alone takes nothing away.
+  EXPECT_TRUE(read("bwrap --cap-add CAP_NET_RAW x").callers_powers.is(true));
+  EXPECT_TRUE(read("bwrap --cap-drop ALL x").callers_powers.is(false));
+  EXPECT_EQ(read("bwrap --userns 5 x").callers_powers.word, Word::Unclear);
+  EXPECT_EQ(read("bwrap --args 5 x").callers_descriptors.word, Word::Unclear);
+}
+
+TEST(Bwrap, WhatStandsBeforeIt) {
+  EXPECT_TRUE(read("keyctl session - bwrap x").callers_keyring.is(false));
+  const Described empty = read("exec env -i PATH=/usr/bin DB_TOKEN=1 /usr/bin/bwrap --unshare-all x");
+  EXPECT_TRUE(empty.whole_environment.is(false) && empty.first_environment.is(false));
+  ASSERT_EQ(empty.variables.size(), 2U);
+  EXPECT_EQ(empty.variables[1].name, "DB_TOKEN");
+  EXPECT_TRUE(empty.callers_descriptors.is(true));
+  const Described scope = read(
+      "keyctl session - systemd-run --user --scope -p MemoryMax=1G --property=TasksMax=9 -pCPUQuota=50% bwrap x");
+  EXPECT_TRUE(scope.memory_limit.is(true) && scope.process_limit.is(true) && scope.processor_limit.is(true));
+  EXPECT_TRUE(scope.callers_keyring.is(false));
+  EXPECT_TRUE(scope.callers_descriptors.is(true));
+  EXPECT_TRUE(read("systemd-run --scope -p MemoryMax=infinity bwrap x").memory_limit.is(false));
+  EXPECT_TRUE(read("systemd-run --scope bwrap x").process_limit.is(false));
+  for (const char* other :
+       {"sudo -u me bwrap x", "systemd-run -p MemoryMax=1G bwrap x", "systemd-run --scope -u name bwrap x"}) {
+    const Described jail = read(other);
+    EXPECT_EQ(jail.callers_descriptors.word, Word::Unclear) << other;
+    EXPECT_EQ(jail.callers_keyring.word, Word::Unclear) << other;
+    EXPECT_EQ(jail.whole_environment.word, Word::Unclear) << other;
+    EXPECT_FALSE(jail.memory_limit.is(false)) << other;
+  }
+}
+
 TEST(Bwrap, Refusals) {
   for (const char* wrong : {"", "ls", "bwrap --nope x", "bwrap --bind /a", "bwrap 'x", "bwrap --cap-drop"}) {
     auto jail = describe_bwrap(wrong);

@@ -180,7 +180,7 @@ TEST(Profiles, WhatTheyLoosen) {
   ASSERT_NE(mkdtemp(name), nullptr);
   const std::string file = std::string(name) + "/p.toml";
   std::ofstream(file)
-      << "net = \"host\"\ncap-add = [\"net_raw\"]\nbind = [\"/tmp:/data\"]\n[weaken]\nptrace = true\n[limits]\nmemory = \"none\"\n";
+      << "net = \"host\"\ncap-add = [\"net_raw\"]\nbind = [\"/tmp:/data\"]\n[weaken]\nptrace = true\n[limits]\nmemory = \"none\"\n[need]\nfds = \"off\"\nlandlock = \"off\"\n";
   auto jail = describe_profile(file);
   ASSERT_TRUE(jail.has_value()) << format(jail.error());
   EXPECT_TRUE(jail->space(Space::Net).is(Share::Host));
@@ -188,7 +188,10 @@ TEST(Profiles, WhatTheyLoosen) {
   EXPECT_NE(jail->capabilities.value, 0U);
   EXPECT_TRUE(jail->memory_limit.is(false));
   EXPECT_TRUE(jail->process_limit.is(true));
-  ASSERT_EQ(jail->loosened.size(), 1U);
+  // A layer with a rule of its own is not told twice.
+  EXPECT_TRUE(jail->callers_descriptors.is(true));
+  EXPECT_TRUE(jail->callers_keyring.is(false));
+  ASSERT_EQ(jail->loosened.size(), 2U);
   EXPECT_THAT(jail->loosened[0].second, testing::HasSubstr("p.toml:5"));
   EXPECT_THAT(jail->mounts, testing::SizeIs(1));
   EXPECT_FALSE(describe_profile("no-such-profile-here").has_value());

@@ -66,6 +66,10 @@ Described clean() {
   jail.process_limit.say(true, "a");
   jail.processor_limit.say(true, "a");
   jail.whole_environment.say(false, "a");
+  jail.first_environment.say(false, "a");
+  jail.callers_descriptors.say(false, "a");
+  jail.callers_keyring.say(false, "a");
+  jail.callers_powers.say(false, "a");
   jail.variables = {{"PATH", "a", false}, {"TOKEN", "a", true}, {"SECRET_FILE", "a", false}};
   jail.programs = {{"/usr/bin/hook", "a", true, "", "", false, false}};
   return jail;
@@ -167,6 +171,23 @@ const std::vector<Fault>& faults() {
        }},
       {"described-devices", bound("/dev/vda1", "/dev/disk", false, true)},
       {"described-host-sockets", bound("/tmp/.X11-unix/X0", "/tmp/.X11-unix/X0", false)},
+      {"described-host-sockets",
+       [](Described& j) {
+         j.mounts.insert(j.mounts.begin(),
+                         {Kind::Bind, "/run", "/host/run", false, false, false, false, "b"});
+       }},
+      {"described-host-memory", bound("/dev/shm", "/dev/shm", true)},
+      {"described-host-memory", bound("/dev/shm", "/dev/shm", false, true)},
+      {"described-host-memory", bound("/dev", "/host/dev", false)},
+      {"described-descriptors", [](Described& j) { j.callers_descriptors.by_default(true, "b"); }},
+      {"described-keyring",
+       [](Described& j) {
+         j.callers_keyring.by_default(true, "b");
+         j.filter = {};
+         j.open_calls = {};
+       }},
+      {"described-first-environment", [](Described& j) { j.first_environment.by_default(true, "b"); }},
+      {"described-callers-powers", [](Described& j) { j.callers_powers.by_default(true, "b"); }},
       {"described-all-devices", [](Described& j) { j.all_devices.by_default(true, "b"); }},
       {"described-terminal", [](Described& j) { j.callers_terminal.by_default(true, "b"); }},
       {"described-outlives", [](Described& j) { j.ends_with_caller.by_default(false, "b"); }},
@@ -267,6 +288,12 @@ TEST(DescribedRules, AllPowersAreOneFinding) {
 TEST(DescribedRules, LaterMountsCoverEarlierOnes) {
   Described jail = clean();
   jail.mounts = {{Kind::Bind, "/", "/", false, false, false, false, "b"}};
+  EXPECT_THAT(ids(jail), testing::UnorderedElementsAre("described-host-root", "described-host-proc",
+                                                       "described-host-sys", "described-host-sockets",
+                                                       "described-host-sockets", "described-host-memory"));
+  // A socket and shared memory are there also where the mount is read-only; what covers them hides them.
+  for (const char* cover : {"/run", "/tmp", "/dev"})
+    jail.mounts.push_back({Kind::Tmpfs, "", cover, true, false, false, false, "b"});
   EXPECT_THAT(ids(jail), ElementsAre("described-host-root", "described-host-proc", "described-host-sys"));
   jail.mounts.push_back({Kind::Proc, "", "/proc", true, false, false, false, "b"});
   jail.mounts.push_back({Kind::Tmpfs, "", "/sys", true, false, false, false, "b"});
@@ -291,7 +318,8 @@ TEST(DescribedRules, UnclearIsUnknownAndNoFinding) {
        {&jail.root_outside, &jail.no_new_privs, &jail.filter, &jail.root_writable, &jail.homes_visible,
         &jail.propagation, &jail.settings_writable, &jail.all_devices, &jail.callers_terminal,
         &jail.ends_with_caller, &jail.memory_limit, &jail.process_limit, &jail.processor_limit,
-        &jail.whole_environment})
+        &jail.whole_environment, &jail.first_environment, &jail.callers_descriptors, &jail.callers_keyring,
+        &jail.callers_powers})
     value->unclear("c");
   jail.capabilities.unclear("c");
   jail.ambient.unclear("c");
@@ -303,11 +331,59 @@ TEST(DescribedRules, UnclearIsUnknownAndNoFinding) {
   for (const Answers::Answer& one : answers.answers())
     unknown += one.state == Answers::State::Unknown ? 1 : 0;
   // Two rules ask for the capabilities.
-  EXPECT_EQ(unknown, 27U);
+  EXPECT_EQ(unknown, 31U);
   Described login = server("sshd");
   login.logins[0].tokens = true;
   login.logins[0].tcp.unclear("c");
   EXPECT_THAT(ids(login), IsEmpty());
+}
+
+TEST(DescribedRules, AFilterKeepsKeysAway) {
+  Described jail = clean();
+  jail.callers_keyring.by_default(true, "b");
+  EXPECT_THAT(ids(jail), IsEmpty());
+  for (const char* call : {"keyctl", "request_key"}) {
+    jail.open_calls.say({call}, "a");
+    EXPECT_THAT(ids(jail), testing::UnorderedElementsAre("described-calls", "described-keyring")) << call;
+  }
+  // A filter that nobody could read may do so too.
+  jail.open_calls.unclear("c");
+  EXPECT_THAT(ids(jail), IsEmpty());
+  bool unknown = false;
+  const Answers answers = ask_of(jail);
+  for (const Answers::Answer& one : answers.answers())
+    unknown |= std::string_view(one.rule->id) == "described-keyring" && one.state == Answers::State::Unknown;
+  EXPECT_TRUE(unknown);
+}
+
+TEST(DescribedRules, OneEnvironmentIsOneFinding) {
+  Described jail = clean();
+  jail.first_environment.by_default(true, "b");
+  EXPECT_THAT(ids(jail), ElementsAre("described-first-environment"));
+  jail.whole_environment.by_default(true, "b");
+  EXPECT_THAT(ids(jail), ElementsAre("described-environment"));
+  // Without /proc it is not seen.
+  jail.whole_environment.say(false, "a");
+  jail.mounts.pop_back();
+  EXPECT_THAT(ids(jail), IsEmpty());
+}
+
+TEST(DescribedRules, WhatIsForetoldOfTheCaller) {
+  const auto foretells = [](const char* rule, std::string_view probe) {
+    const std::string words = " " + std::string(find_rule(rule)->predicts) + " ";
+    return words.find(" " + std::string(probe) + " ") != std::string::npos;
+  };
+  EXPECT_TRUE(foretells("described-descriptors", "leaked-top"));
+  EXPECT_TRUE(foretells("described-keyring", "callers-key-session"));
+  EXPECT_TRUE(foretells("described-environment", "proc-first-environ"));
+  EXPECT_TRUE(foretells("described-first-environment", "proc-any-environ"));
+  EXPECT_TRUE(foretells("described-callers-powers", "handle-top"));
+  EXPECT_TRUE(foretells("described-host-sockets", "unix-path"));
+  EXPECT_TRUE(foretells("described-ipc-shared", "sysv-memory-list"));
+  // What another fault gives is not its word.
+  EXPECT_FALSE(foretells("described-host-root", "information"));
+  EXPECT_FALSE(foretells("described-net-shared", "network"));
+  EXPECT_FALSE(foretells("described-descriptors", "descriptors"));
 }
 
 TEST(DescribedRules, NamesOfSecrets) {

@@ -78,6 +78,13 @@ TEST(Unit, NoNewPrivileges) {
   EXPECT_TRUE(read("User=a\nNoNewPrivileges=no\n").no_new_privs.is(false));
 }
 
+TEST(Unit, WhatTheManagerHandsOn) {
+  EXPECT_TRUE(read("").callers_descriptors.is(false));
+  EXPECT_TRUE(read("").callers_keyring.is(false));
+  EXPECT_TRUE(read("KeyringMode=shared\n").callers_keyring.is(false));
+  EXPECT_TRUE(read("KeyringMode=inherit\n").callers_keyring.is(true));
+}
+
 TEST(Unit, FilterLinesMerge) {
   const auto open = [](const std::string& settings) { return read(settings).open_calls.value; };
   EXPECT_TRUE(read("").filter.is(false));

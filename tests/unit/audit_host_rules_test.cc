@@ -58,7 +58,7 @@ const std::vector<Fault>& faults() {
       {"host-fifos", set("fs.protected_fifos", "0")},
       {"host-regular", set("fs.protected_regular", "0")},
       {"host-ptrace-scope", set("kernel.yama.ptrace_scope", "0")},
-      {"host-ptrace-scope", [](HostState& h) { h.settings["kernel.yama.ptrace_scope"] = Seen(); }},
+      {"host-yama", [](HostState& h) { h.settings["kernel.yama.ptrace_scope"] = Seen(); }},
       {"host-user-namespaces", set("user.max_user_namespaces", "5000")},
       {"host-namespace-limits", set("user.max_net_namespaces", "127000")},
       {"host-bpf-users", set("kernel.unprivileged_bpf_disabled", "0")},

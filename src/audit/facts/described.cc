@@ -70,7 +70,8 @@ void blur_defaults(Described& jail, const std::string& why) {
   for (Value<bool>* value :
        {&jail.root_outside, &jail.no_new_privs, &jail.root_writable, &jail.homes_visible, &jail.propagation,
         &jail.settings_writable, &jail.all_devices, &jail.callers_terminal, &jail.ends_with_caller,
-        &jail.memory_limit, &jail.process_limit, &jail.processor_limit, &jail.whole_environment})
+        &jail.memory_limit, &jail.process_limit, &jail.processor_limit, &jail.whole_environment,
+        &jail.first_environment, &jail.callers_descriptors, &jail.callers_keyring, &jail.callers_powers})
     blur(*value, why);
   blur(jail.unmasked, why);
 }

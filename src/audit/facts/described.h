@@ -123,6 +123,10 @@ struct Described {
   Value<bool> ends_with_caller;
   Value<bool> memory_limit, process_limit, processor_limit;
   Value<bool> whole_environment;
+  Value<bool> first_environment;    // the launcher stays as the first process, with its caller's environment
+  Value<bool> callers_descriptors;  // what its caller left open comes along
+  Value<bool> callers_keyring;      // the session keyring is the caller's
+  Value<bool> callers_powers;       // of a caller that is root: its capabilities stay, and are the host's
   std::vector<DescribedVariable> variables;
   std::vector<DescribedProgram> programs;  // that are started outside of the jail, or as root, for it
   std::vector<std::pair<std::string, std::string>> loosened;  // immure's own words: a sentence, its origin

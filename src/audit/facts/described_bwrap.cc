@@ -39,6 +39,7 @@ enum class Means : uint8_t {
   Seccomp,
   NewSession,
   Die,
+  FirstProcess,
   CapAdd,
   CapDrop,
   ClearEnv,
@@ -109,7 +110,7 @@ constexpr Option kOptions[] = {
     {"--json-status-fd", 1, Means::Nothing},
     {"--new-session", 0, Means::NewSession},
     {"--die-with-parent", 0, Means::Die},
-    {"--as-pid-1", 0, Means::Nothing},
+    {"--as-pid-1", 0, Means::FirstProcess},
     {"--cap-add", 1, Means::CapAdd},
     {"--cap-drop", 1, Means::CapDrop},
     {"--perms", 1, Means::Nothing},
@@ -143,6 +144,7 @@ class Reader {
       if (word.text == "--" || !word.text.starts_with("--")) break;
       IMMURE_TRY(option());
     }
+    follow();
     if (!blurred_.empty()) blur_defaults(jail_, blurred_);
     return std::move(jail_);
   }
@@ -166,6 +168,88 @@ class Reader {
     jail_.processor_limit.by_default(false, "bwrap sets none");
     jail_.whole_environment.by_default(true, "--clearenv was not said");
     jail_.label.by_default("", "--exec-label was not said");
+    jail_.first_environment.by_default(true, "--as-pid-1 was not said");
+    jail_.callers_descriptors.by_default(true, "bwrap closes none");
+    jail_.callers_keyring.by_default(true, "bwrap makes none");
+  }
+
+  // What bwrap keeps for a caller that is root, and what its first process has, follow from other words.
+  void follow() {
+    const Value<Share>& pids = jail_.space(Space::Pid);
+    if (!pids.known())
+      jail_.first_environment.unclear(pids.origin);
+    else if (pids.value == Share::Host)
+      jail_.first_environment.value = false;
+    if (!all_dropped_.empty() || jail_.space(Space::User).is(Share::Own))
+      jail_.callers_powers.say(false, all_dropped_.empty() ? jail_.space(Space::User).origin : all_dropped_);
+    else if (jail_.space(Space::User).origin.starts_with("word"))
+      jail_.callers_powers.unclear(jail_.space(Space::User).origin);
+    else
+      jail_.callers_powers.by_default(true, "neither --unshare-user nor --cap-drop ALL was said");
+  }
+
+  // What stands before bwrap and hands it on.
+  void launchers(size_t end) {
+    for (size_t i = 0; i < end;) {
+      const std::string& text = words_[i].text;
+      const std::string from = "word " + num(i + 1) + " (" + text + ")";
+      const std::string_view called = path_name(text);
+      const bool assigns = !text.starts_with('-') && text.find('=') != std::string::npos;
+      const auto next = [&](size_t more) { return i + more < end ? words_[i + more].text : std::string(); };
+      if (assigns) {
+        const size_t equals = text.find('=');
+        jail_.variables.push_back({text.substr(0, equals), from, equals + 1 == text.size()});
+        ++i;
+      } else if (called == "exec") {
+        ++i;
+      } else if (called == "env" && next(1) == "-i") {
+        jail_.whole_environment.say(false, from);
+        jail_.first_environment.say(false, from);
+        i += 2;
+      } else if (called == "keyctl" && next(1) == "session") {
+        jail_.callers_keyring.say(false, from);
+        i += 3;
+      } else if (called == "systemd-run" && (next(1) == "--scope" || next(2) == "--scope")) {
+        i = scope(i + 1, end);
+      } else {
+        return unknown_launcher(from + ": what it hands on is not known");
+      }
+    }
+  }
+
+  // The properties of a scope; the index of the word after them.
+  size_t scope(size_t i, size_t end) {
+    const auto set = [](std::string_view property, std::initializer_list<std::string_view> names) {
+      return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+        return property.starts_with(name) && property.substr(name.size()).starts_with('=') &&
+               property.substr(name.size()) != "=infinity" && property.size() > name.size() + 1;
+      });
+    };
+    for (; i < end && words_[i].text.starts_with('-'); ++i) {
+      const std::string from = "word " + num(i + 1) + " (" + words_[i].text + ")";
+      std::string_view property = words_[i].text;
+      if (property == "--scope" || property == "--user" || property == "--quiet" || property == "--collect")
+        continue;
+      if ((property == "-p" || property == "--property") && i + 1 < end)
+        property = words_[++i].text;
+      else if (property.starts_with("--property="))
+        property.remove_prefix(std::string_view("--property=").size());
+      else if (property.starts_with("-p") && property.size() > 2)
+        property.remove_prefix(2);
+      else
+        break;
+      if (set(property, {"MemoryMax"})) jail_.memory_limit.say(true, from);
+      if (set(property, {"TasksMax"})) jail_.process_limit.say(true, from);
+      if (set(property, {"CPUQuota", "CPUWeight"})) jail_.processor_limit.say(true, from);
+    }
+    return i;
+  }
+
+  void unknown_launcher(const std::string& why) {
+    for (Value<bool>* value :
+         {&jail_.whole_environment, &jail_.first_environment, &jail_.callers_descriptors,
+          &jail_.callers_keyring, &jail_.memory_limit, &jail_.process_limit, &jail_.processor_limit})
+      if (value->word == Word::Default) value->unclear(why);
   }
 
   // "exec sudo -u me bwrap …", "bwrap …", or the options alone.
@@ -174,6 +258,7 @@ class Reader {
       if (path_name(words_[i].text) == "bwrap" || path_name(words_[i].text) == "flatpak-bwrap") {
         at_ = i + 1;
         jail_.name = words_[i].text;
+        launchers(i);
         return {};
       }
     if (!words_.empty() && words_[0].text.starts_with("--")) {
@@ -250,6 +335,7 @@ class Reader {
       case Means::Seccomp:
       case Means::NewSession:
       case Means::Die:
+      case Means::FirstProcess:
       case Means::CapAdd:
       case Means::CapDrop:
       case Means::ClearEnv:
@@ -313,6 +399,7 @@ class Reader {
       case Means::Seccomp:
       case Means::NewSession:
       case Means::Die:
+      case Means::FirstProcess:
       case Means::CapAdd:
       case Means::CapDrop:
       case Means::ClearEnv:
@@ -337,12 +424,14 @@ class Reader {
     }
     Value<uint64_t>& all = jail_.capabilities;
     // Only after ALL was dropped is the whole set known; of what was added before, so much is.
-    if (!add && upper == "ALL")
+    if (!add && upper == "ALL") {
+      all_dropped_ = from;
       all.say(0, from);
-    else if (add)
+    } else if (add) {
       all.say((all.known() ? all.value : 0) | bits, from);
-    else if (all.known())
+    } else if (all.known()) {
       all.say(all.value & ~bits, from);
+    }
     return {};
   }
 
@@ -354,6 +443,7 @@ class Reader {
     }
     if (option.means == Means::NewSession) jail_.callers_terminal.say(false, from);
     if (option.means == Means::Die) jail_.ends_with_caller.say(true, from);
+    if (option.means == Means::FirstProcess) jail_.first_environment.say(false, from);
     if (option.means == Means::ClearEnv) jail_.whole_environment.say(false, from);
     if (option.means == Means::Label) jail_.label.say(first.text, from);
     if (option.means == Means::SetEnv)
@@ -363,6 +453,7 @@ class Reader {
   std::vector<ShellWord> words_;
   size_t at_ = 0;
   std::string blurred_;
+  std::string all_dropped_;  // where --cap-drop ALL was said
   Described jail_;
 };
 

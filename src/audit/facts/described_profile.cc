@@ -37,6 +37,8 @@ class Reader {
     if (spec_.caps_add != 0) jail_.capabilities.say(spec_.caps_add, origin(Field::Caps));
     switch_of(jail_.no_new_privs, Layer::NoNewPrivs, true);
     switch_of(jail_.callers_terminal, Layer::Terminal, false);
+    switch_of(jail_.callers_descriptors, Layer::Fds, false);
+    switch_of(jail_.callers_keyring, Layer::Keyring, false);
     jail_.whole_environment.by_default(false, standard);
     if (spec_.keep_env) jail_.whole_environment.say(true, origin(Field::KeepEnv));
     for (const EnvGrant& one : spec_.env)
@@ -134,9 +136,8 @@ class Reader {
       if (const Weaken one = static_cast<Weaken>(i); spec_.has(one))
         jail_.loosened.emplace_back(std::string(key(one)) + ": " + sentence(one),
                                     spec_.origin_text(spec_.weaken[static_cast<size_t>(i)]));
-    for (Layer layer :
-         {Layer::TimeNs, Layer::Mounts, Layer::Devices, Layer::Cgroup, Layer::Rlimits, Layer::Capabilities,
-          Layer::Securebits, Layer::Landlock, Layer::Lsm, Layer::Fds, Layer::Keyring})
+    for (Layer layer : {Layer::TimeNs, Layer::Mounts, Layer::Devices, Layer::Cgroup, Layer::Rlimits,
+                        Layer::Capabilities, Layer::Securebits, Layer::Landlock, Layer::Lsm})
       if (off(layer))
         jail_.loosened.emplace_back("the layer " + std::string(name(layer)) + " is off", origin(layer));
   }

@@ -352,7 +352,14 @@ class Meaning {
       jail_.programs.push_back(std::move(one));
   }
 
+  // The manager closes what it has open, and by itself makes a session keyring for each service.
+  void callers() {
+    jail_.callers_descriptors.by_default(false, "the manager closes them");
+    say(jail_.callers_keyring, word("KeyringMode", "private") == "inherit", "KeyringMode");
+  }
+
   void rest() {
+    callers();
     say(jail_.label, word("AppArmorProfile", word("SELinuxContext", word("SmackProcessLabel", ""))),
         some("SELinuxContext")      ? "SELinuxContext"
         : some("SmackProcessLabel") ? "SmackProcessLabel"

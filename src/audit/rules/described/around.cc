@@ -82,7 +82,8 @@ const Rule kDescribedEnvironment = {
     "environ(7)",
     check_environment,
     Mend::None,
-    "secret-variable user-variable session-variable loader-variable"};
+    "secret-variable user-variable session-variable loader-variable secret-variable-first proc-first-environ "
+    "proc-any-environ"};
 const Rule kDescribedSecret = {
     "described-secret",
     Look::Described,
@@ -97,7 +98,7 @@ const Rule kDescribedSecret = {
     "systemd.exec(5); proc_pid_environ(5)",
     check_secret,
     Mend::None,
-    "secret-variable secret-variable-first proc-environ"};
+    "secret-variable secret-variable-first proc-environ proc-any-environ"};
 const Rule kDescribedProgram = {
     "described-program",
     Look::Described,

@@ -118,6 +118,21 @@ void check_sockets(const Facts& facts, Answers& answers) {
     if (source == "/run" || source == "/tmp" || source.starts_with("/tmp/.X11-unix") || user)
       answers.found(one.target, with(one.source, one.origin), one.unclear ? "" : one.source);
   }
+  // Or a folder above them is mounted, with all that is in it. A mount that is read-only keeps nobody from
+  // connecting.
+  for (const char* folder : {"/run", "/tmp"})
+    if (const Shown seen = shown(*facts.described, folder);
+        seen.mount != nullptr && seen.mount->source != folder)
+      answers.found(seen.inside, std::string(folder) + " of the host, " + by(*seen.mount), folder);
+}
+
+void check_memory(const Facts& facts, Answers& answers) {
+  answers.checked();
+  const Shown seen = shown(*facts.described, "/dev/shm");
+  // All of /dev with its devices is the finding of another rule.
+  if (seen.mount == nullptr || (seen.mount->devices && seen.mount->source != "/dev/shm")) return;
+  answers.found(seen.mount->writable ? Severity::Medium : Severity::Low, seen.inside,
+                "/dev/shm of the host, " + by(*seen.mount), "/dev/shm");
 }
 
 void check_set_ids(const Facts& facts, Answers& answers) {
@@ -146,7 +161,8 @@ const Rule kDescribedHostRoot = {
     "bwrap(1); mount_namespaces(7)",
     check_root,
     Mend::None,
-    "root links information"};
+    "root links accounts groups passwords homes resolver file-systems machine-id machine-id-bus host-name-file "
+    "host-name-hosts unix-path"};
 const Rule kDescribedHostSystem = {
     "described-host-system",
     Look::Described,
@@ -221,7 +237,7 @@ const Rule kDescribedHostDev = {
     "bwrap(1)",
     check_dev,
     Mend::None,
-    "devices"};
+    "devices shm-file posix-queue-file"};
 const Rule kDescribedManagerSocket = {
     "described-manager-socket",
     Look::Described,
@@ -251,7 +267,22 @@ const Rule kDescribedHostSockets = {
     "unix(7)",
     check_sockets,
     Mend::None,
-    "unix-path connect-system"};
+    "unix-path socket-outside connect-system"};
+const Rule kDescribedHostMemory = {
+    "described-host-memory",
+    Look::Described,
+    Severity::Low,
+    Concern::Isolation,
+    Point::Leaks,
+    "the shared memory of the host is seen inside",
+    "Programs that work together keep data in files of /dev/shm, often readable for all. Where it is writable, what "
+    "they read there can be changed under them.",
+    "",
+    "--dev /dev, or a tmpfs over /dev/shm",
+    "shm_overview(7)",
+    check_memory,
+    Mend::None,
+    "shm-file"};
 const Rule kDescribedSetIds = {
     "described-mount-set-id",
     Look::Described,

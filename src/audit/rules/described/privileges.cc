@@ -168,7 +168,7 @@ const Rule kDescribedPrivileged = {
     "capabilities(7)",
     check_privileged,
     Mend::None,
-    "privilege mount-root-disk"};
+    "privilege mount-root-disk handle-top handle-folder"};
 const Rule kDescribedCapabilities = {
     "described-capabilities",
     Look::Described,
@@ -183,7 +183,7 @@ const Rule kDescribedCapabilities = {
     "capabilities(7)",
     check_capabilities,
     Mend::None,
-    "cap-sys-admin cap-sys-ptrace cap-dac-read-search cap-mknod cap-net-admin cap-net-raw "
+    "cap-sys-admin cap-sys-ptrace cap-dac-read-search handle-top handle-folder cap-mknod cap-net-admin cap-net-raw "
     "cap-sys-chroot cap-dac-override cap-bpf cap-perfmon cap-syslog cap-sys-time cap-sys-boot"};
 const Rule kDescribedAmbient = {
     "described-ambient",

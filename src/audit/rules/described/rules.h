@@ -38,13 +38,16 @@ extern const Rule kDescribedRootOutside, kDescribedPrivileged, kDescribedCapabil
 extern const Rule kDescribedFilter, kDescribedCalls;
 // host_folders.cc
 extern const Rule kDescribedHostRoot, kDescribedHostSystem, kDescribedHostHomes, kDescribedHostProc,
-    kDescribedHostSys, kDescribedHostDev, kDescribedManagerSocket, kDescribedHostSockets, kDescribedSetIds;
+    kDescribedHostSys, kDescribedHostDev, kDescribedManagerSocket, kDescribedHostSockets, kDescribedSetIds,
+    kDescribedHostMemory;
 // kernel_files.cc
 extern const Rule kDescribedUnmasked, kDescribedSettings, kDescribedRootWritable, kDescribedDevices,
     kDescribedAllDevices;
 // around.cc
 extern const Rule kDescribedTerminal, kDescribedOutlives, kDescribedEnvironment, kDescribedSecret,
     kDescribedProgram, kDescribedLoosened;
+// callers.cc
+extern const Rule kDescribedDescriptors, kDescribedKeyring, kDescribedFirst, kDescribedPowers;
 // limits.cc
 extern const Rule kDescribedMemory, kDescribedTasks, kDescribedProcessor;
 // logins.cc

@@ -144,7 +144,14 @@ const Rule kDescribedNetwork = {
     "network_namespaces(7)",
     check_one<Space::Net>,
     Mend::None,
-    "network namespace-net abstract-stream"};
+    "tcp-loopback tcp-any-address tcp-fast-open tcp-multipath tcp6-loopback tcp-mapped-address "
+    "udp-loopback udp-connected abstract-stream abstract-datagram abstract-descriptor netlink-links "
+    "netlink-addresses netlink-neighbours netlink-routes netlink-set-link netlink-delete-address "
+    "netlink-delete-route proc-net-tcp proc-net-tcp6 proc-net-udp proc-net-unix proc-net-dev "
+    "proc-net-route proc-net-arp sys-class-net interface-address interface-driver bind-to-interface "
+    "route-out metadata-address route6-out privileged-port interface-flags route-ioctl ip-tables "
+    "ip6-tables nf-tables family-packet raw-ipv4 raw-ipv6 raw-icmp ping-socket netlink-netfilter "
+    "netlink-uevent netlink-xfrm netlink-sock-diag namespace-net"};
 const Rule kDescribedIpc = {
     "described-ipc-shared",
     Look::Described,
@@ -159,7 +166,8 @@ const Rule kDescribedIpc = {
     "ipc_namespaces(7)",
     check_one<Space::Ipc>,
     Mend::None,
-    "sysv-memory sysv-message posix-queue namespace-ipc"};
+    "sysv-memory sysv-memory-list sysv-semaphore sysv-message sysv-proc-shm sysv-proc-sem sysv-proc-msg posix-queue "
+    "namespace-ipc"};
 const Rule kDescribedNames = {
     "described-uts-shared",
     Look::Described,

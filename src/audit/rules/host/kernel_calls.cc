@@ -3,12 +3,20 @@
 namespace immure::audit {
 namespace {
 
-constexpr SettingTest kYama = {"kernel.yama.ptrace_scope", is_zero, "the kernel has no Yama"};
+constexpr SettingTest kYama = {"kernel.yama.ptrace_scope", is_zero, nullptr};
 constexpr SettingTest kBpf = {"kernel.unprivileged_bpf_disabled", is_zero, nullptr};
 constexpr SettingTest kFault = {"vm.unprivileged_userfaultfd", is_not_zero, nullptr};
 constexpr SettingTest kRing = {"kernel.io_uring_disabled", is_zero, nullptr};
 bool open_to_users(int64_t value) { return value < 2; }
 constexpr SettingTest kPerf = {"kernel.perf_event_paranoid", open_to_users, nullptr};
+
+// Where there is no such setting, no command sets it.
+void check_yama(const Facts& facts, Answers& answers) {
+  const Seen& seen = facts.host->setting(kYama.name);
+  if (seen.state == Seen::State::Unread) return answers.unknown(std::string(kYama.name) + ": " + seen.why);
+  answers.checked();
+  if (seen.state == Seen::State::Absent) answers.found(kYama.name, "the kernel has no Yama");
+}
 
 void check_jit(const Facts& facts, Answers& answers) {
   const Seen &harden = facts.host->setting("net.core.bpf_jit_harden"),
@@ -30,10 +38,25 @@ const Rule kHostPtrace = {
     "a user may trace all of its own processes",
     "A program that gets out of its jail with the user id of a person reads the memory of everything that person "
     "runs. Two jails of one user id that share a pid namespace can take each other over.",
+    "sysctl -w kernel.yama.ptrace_scope=1",
     "",
-    "sysctl -w kernel.yama.ptrace_scope=1; a kernel without Yama needs lsm=yama, or to be another one",
     "ptrace(2); Documentation/admin-guide/LSM/Yama.rst",
     check_setting<kYama>,
+    Mend::None,
+    "trace-attach trace-seize memory-read memory-write"};
+const Rule kHostYama = {
+    "host-yama",
+    Look::Host,
+    Severity::Low,
+    Concern::Isolation,
+    Point::HostKernel,
+    "nothing limits who traces whom",
+    "Without Yama a user may trace all of its own processes, and no setting takes that away. What gets out of a jail with "
+    "the user id of a person reads the memory of everything that person runs.",
+    "",
+    "boot with yama among the modules of lsm=, or a kernel that has it; until then each jail gets a user id of its own",
+    "ptrace(2); Documentation/admin-guide/LSM/Yama.rst",
+    check_yama,
     Mend::None,
     "trace-attach trace-seize memory-read memory-write"};
 const Rule kHostBpf = {

@@ -40,7 +40,7 @@ inline bool is_not_zero(int64_t value) { return value != 0; }
 // links.cc
 extern const Rule kHostHardLinks, kHostSymlinks, kHostFifos, kHostRegular;
 // kernel_calls.cc
-extern const Rule kHostPtrace, kHostBpf, kHostBpfJit, kHostPerf, kHostUserfaultfd, kHostIoUring;
+extern const Rule kHostPtrace, kHostYama, kHostBpf, kHostBpfJit, kHostPerf, kHostUserfaultfd, kHostIoUring;
 // kernel_leaks.cc
 extern const Rule kHostKptr, kHostDmesg, kHostHidepid, kHostLayout, kHostLowPages;
 // kernel_code.cc

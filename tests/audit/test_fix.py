@@ -468,7 +468,7 @@ class Timer(Case):
     def test_systemd_takes_the_units(self):
         odd = os.path.join(self.home, "a 100% \"$HOME\" \\x41 name")
         os.mkdir(odd)
-        for words in ((self.tree,), (odd,), ("--host",), ("--pid", "1"), (self.tree, "--on-calendar", "Sat 04:00")):
+        for words in ((self.tree,), (odd,), ("--host",), ("--all",), (self.tree, "--on-calendar", "Sat 04:00")):
             said = immure(*words, "--install-timer", "--print")
             self.assertEqual(said.returncode, 0, said.stderr)
             files = []

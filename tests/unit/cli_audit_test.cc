@@ -193,7 +193,8 @@ TEST(AuditText, NothingOfAJailWritesToTheTerminal) {
 TEST(AuditText, AnEscapeAndWhoPredictedIt) {
   audit::Audits audits = made_up();
   audits.all[0].battery = audit::Battery{
-      "pid 4711", 9, 7, 0, 0, true, {{"one-attack", "x", "a technique", {}}, {"other", "x", "another", {}}}, {}};
+      "pid 4711", 9, 7, 0, 0, true, {{"one-attack", "x", "a technique", {}}, {"other", "x", "another", {}}},
+      {}};
   foretell(*audits.all[0].battery, audits.all[0].answers.findings());
   const std::string text = audit_text(audits, {});
   EXPECT_THAT(text, HasSubstr(": 0 of 100"));

@@ -264,52 +264,6 @@ TEST(DescribedRules, AllPowersAreOneFinding) {
   EXPECT_EQ(worst(jail), Severity::Low);
 }
 
-TEST(DescribedRules, LaterMountsCoverEarlierOnes) {
-  Described jail = clean();
-  jail.mounts = {{Kind::Bind, "/", "/", false, false, false, false, "b"}};
-  EXPECT_THAT(ids(jail), ElementsAre("described-host-root", "described-host-proc", "described-host-sys"));
-  jail.mounts.push_back({Kind::Proc, "", "/proc", true, false, false, false, "b"});
-  jail.mounts.push_back({Kind::Tmpfs, "", "/sys", true, false, false, false, "b"});
-  EXPECT_THAT(ids(jail), ElementsAre("described-host-root"));
-  EXPECT_EQ(worst(jail), Severity::Medium);
-  jail.mounts[0].writable = true;
-  EXPECT_THAT(ids(jail), ElementsAre("described-host-root"));
-  EXPECT_EQ(worst(jail), Severity::Critical);
-  // What is below what is covered is covered, and a name that only begins alike is not.
-  jail.mounts = {{Kind::Bind, "/sys", "/a/b", false, false, false, false, "b"},
-                 {Kind::Tmpfs, "", "/a", true, false, false, false, "b"}};
-  EXPECT_THAT(ids(jail), IsEmpty());
-  jail.mounts[1].target = "/a/bc";
-  EXPECT_THAT(ids(jail), ElementsAre("described-host-sys"));
-}
-
-TEST(DescribedRules, UnclearIsUnknownAndNoFinding) {
-  Described jail = clean();
-  jail.root.unclear("c");
-  for (Value<Share>& space : jail.spaces) space.unclear("c");
-  for (Value<bool>* value :
-       {&jail.root_outside, &jail.no_new_privs, &jail.filter, &jail.root_writable, &jail.homes_visible,
-        &jail.propagation, &jail.settings_writable, &jail.all_devices, &jail.callers_terminal,
-        &jail.ends_with_caller, &jail.memory_limit, &jail.process_limit, &jail.processor_limit,
-        &jail.whole_environment})
-    value->unclear("c");
-  jail.capabilities.unclear("c");
-  jail.ambient.unclear("c");
-  jail.label.unclear("c");
-  jail.unmasked.unclear("c");
-  EXPECT_THAT(ids(jail), IsEmpty());
-  size_t unknown = 0;
-  const Answers answers = ask_of(jail);
-  for (const Answers::Answer& one : answers.answers())
-    unknown += one.state == Answers::State::Unknown ? 1 : 0;
-  // Two rules ask for the capabilities.
-  EXPECT_EQ(unknown, 27U);
-  Described login = server("sshd");
-  login.logins[0].tokens = true;
-  login.logins[0].tcp.unclear("c");
-  EXPECT_THAT(ids(login), IsEmpty());
-}
-
 TEST(DescribedRules, AChrootInAFolderOfEverybodyIsPutElsewhere) {
   const auto by_hand = [](const std::string& folder, bool sticky) {
     Described jail = server("sshd");
@@ -366,6 +320,52 @@ TEST(DescribedRules, WhatSystemdHasNotYetIsAdvice) {
   EXPECT_EQ(worst(jail), Severity::Advice);
   jail.space(Space::Pid).say(Share::Host, "c");
   EXPECT_EQ(worst(jail), Severity::Low);
+}
+
+TEST(DescribedRules, LaterMountsCoverEarlierOnes) {
+  Described jail = clean();
+  jail.mounts = {{Kind::Bind, "/", "/", false, false, false, false, "b"}};
+  EXPECT_THAT(ids(jail), ElementsAre("described-host-root", "described-host-proc", "described-host-sys"));
+  jail.mounts.push_back({Kind::Proc, "", "/proc", true, false, false, false, "b"});
+  jail.mounts.push_back({Kind::Tmpfs, "", "/sys", true, false, false, false, "b"});
+  EXPECT_THAT(ids(jail), ElementsAre("described-host-root"));
+  EXPECT_EQ(worst(jail), Severity::Medium);
+  jail.mounts[0].writable = true;
+  EXPECT_THAT(ids(jail), ElementsAre("described-host-root"));
+  EXPECT_EQ(worst(jail), Severity::Critical);
+  // What is below what is covered is covered, and a name that only begins alike is not.
+  jail.mounts = {{Kind::Bind, "/sys", "/a/b", false, false, false, false, "b"},
+                 {Kind::Tmpfs, "", "/a", true, false, false, false, "b"}};
+  EXPECT_THAT(ids(jail), IsEmpty());
+  jail.mounts[1].target = "/a/bc";
+  EXPECT_THAT(ids(jail), ElementsAre("described-host-sys"));
+}
+
+TEST(DescribedRules, UnclearIsUnknownAndNoFinding) {
+  Described jail = clean();
+  jail.root.unclear("c");
+  for (Value<Share>& space : jail.spaces) space.unclear("c");
+  for (Value<bool>* value :
+       {&jail.root_outside, &jail.no_new_privs, &jail.filter, &jail.root_writable, &jail.homes_visible,
+        &jail.propagation, &jail.settings_writable, &jail.all_devices, &jail.callers_terminal,
+        &jail.ends_with_caller, &jail.memory_limit, &jail.process_limit, &jail.processor_limit,
+        &jail.whole_environment})
+    value->unclear("c");
+  jail.capabilities.unclear("c");
+  jail.ambient.unclear("c");
+  jail.label.unclear("c");
+  jail.unmasked.unclear("c");
+  EXPECT_THAT(ids(jail), IsEmpty());
+  size_t unknown = 0;
+  const Answers answers = ask_of(jail);
+  for (const Answers::Answer& one : answers.answers())
+    unknown += one.state == Answers::State::Unknown ? 1 : 0;
+  // Two rules ask for the capabilities.
+  EXPECT_EQ(unknown, 27U);
+  Described login = server("sshd");
+  login.logins[0].tokens = true;
+  login.logins[0].tcp.unclear("c");
+  EXPECT_THAT(ids(login), IsEmpty());
 }
 
 TEST(DescribedRules, NamesOfSecrets) {

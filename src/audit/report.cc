@@ -48,6 +48,7 @@ std::string shell_word(std::string_view text) {
 }
 
 std::string fix_command(const Finding& finding, const Target& target) {
+  if (finding.by_hand) return {};
   // In one pass, so that a name that holds "{value}" stays a name.
   std::string out;
   std::string_view rest = finding.rule->fix;
@@ -72,6 +73,27 @@ std::string fix_command(const Finding& finding, const Target& target) {
     }
   }
   return out;
+}
+
+std::string advice_for(const Rule& rule, const Target& target) {
+  constexpr std::pair<std::string_view, std::string_view> kKinds[] = {
+      {"bwrap: ", "bwrap"}, {"unit: ", "unit"},     {"OCI: ", "oci"},
+      {"sshd: ", "sshd"},   {"vsftpd: ", "vsftpd"}, {"profile: ", "profile"}};
+  std::string out;
+  std::string_view rest = rule.advice;
+  while (!rest.empty()) {
+    const size_t end = rest.find("; ");
+    std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
+    const auto* kind = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                    [&](const auto& one) { return part.starts_with(one.first); });
+    if (kind != std::end(kKinds)) {
+      if (kind->second != target.kind) continue;
+      part.remove_prefix(kind->first.size());
+    }
+    out += (out.empty() ? "" : "; ") + std::string(part);
+  }
+  return out.empty() ? rule.advice : out;
 }
 
 const Acceptance* accepted(const Audit& audit, size_t finding) {

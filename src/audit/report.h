@@ -28,10 +28,13 @@ std::string explain_text(const Rule& rule);
 
 // ---- words that all of them share
 
-// The rule's fix for this place, as a shell takes it; empty: there is only advice. Names of a jail are quoted
-// so that they are one word, whatever is in them; where the command has them between quotes of its own and
-// they are no mere names, there is no command.
+// The rule's fix for this place, as a shell takes it; empty: there is only advice here. Names of a jail are
+// quoted so that they are one word, whatever is in them; where the command has them between quotes of its own
+// and they are no mere names, there is no command.
 std::string fix_command(const Finding& finding, const Target& target);
+// The rule's advice for this kind of target: of "unit: …; OCI: …" the parts for the others are left out. The
+// whole, where none is for this one.
+std::string advice_for(const Rule& rule, const Target& target);
 // A word of a POSIX shell, or where it holds what a terminal must not be shown, of bash ($'…'); a
 // shell that does not know that takes it for another word, and for no more than a word.
 std::string shell_word(std::string_view text);

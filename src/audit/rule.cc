@@ -38,7 +38,7 @@ void Answers::found(Severity severity, std::string where, std::string evidence, 
                     std::string value) {
   checked();
   findings_.push_back(
-      {rule_, severity, std::move(where), std::move(path), std::move(evidence), std::move(value)});
+      {rule_, severity, std::move(where), std::move(path), std::move(evidence), std::move(value), false});
 }
 
 void Answers::checked() { answer(State::Checked, {}); }

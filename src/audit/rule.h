@@ -93,6 +93,7 @@ struct Finding {
   std::string path;   // the same on the host, where it is a file; empty: it is none
   std::string evidence;  // one line: "mode 04755, owner 0"; any bytes of a jail may be in it
   std::string value;     // for {value} of the rule's fix
+  bool by_hand = false;  // the rule's fix would do harm here: only its advice holds
 };
 
 // What rules say. Not thread-safe; one for each thread, then joined.
@@ -104,6 +105,8 @@ class Answers {
   void found(std::string where, std::string evidence, std::string path = {}, std::string value = {});
   void found(Severity severity, std::string where, std::string evidence, std::string path = {},
              std::string value = {});
+  // What was found last has no command: the rule's would do harm there.
+  void by_hand() { findings_.back().by_hand = true; }
   // It was looked at, as far as it applies. A rule that finds something need not say so.
   void checked();
   // It applies, and could not be looked at: `why` in one line, "not readable for this caller".

@@ -50,7 +50,7 @@ void tell_fix(Page& page, const Audit& audit, const Finding& finding, size_t oth
   if (!fix.empty())
     page.whole(others == 0 ? "fix" : "fix (of the first)", fix);
   else if (finding.rule->advice[0] != '\0')
-    page.detail("do", finding.rule->advice);
+    page.detail("do", advice_for(*finding.rule, audit.target));
 }
 
 void tell_group(Page& page, const Audit& audit, const Alike& group, bool verbose) {
@@ -67,13 +67,16 @@ void tell_group(Page& page, const Audit& audit, const Alike& group, bool verbose
     return;
   }
   page.detail("", rule.why);
+  bool command = false;
   for (size_t at : group.findings) {
     const Finding& finding = audit.answers.findings()[at];
+    command = command || !fix_command(finding, audit.target).empty();
     page.whole("at", finding.where + (finding.evidence.empty() ? "" : ": " + finding.evidence));
     if (!finding.path.empty() && finding.path != finding.where) page.whole("on the host", finding.path);
     tell_fix(page, audit, finding, 0);
   }
-  if (rule.fix[0] != '\0' && rule.advice[0] != '\0') page.detail("or", rule.advice);
+  // Without a command the advice was told with the place.
+  if (command && rule.advice[0] != '\0') page.detail("or", advice_for(rule, audit.target));
   page.detail("see", rule.reference);
 }
 

@@ -255,7 +255,7 @@ MemoryMax=100M
 
     def test_one_line_less(self):
         for line, rules in (("PrivateUsers=yes\n", set()), ("PrivateNetwork=yes\n", {"described-net-shared"}),
-                            ("PrivateIPC=yes\n", {"described-ipc-shared"}), ("PrivatePIDs=yes\n", {"described-pid-shared"}),
+                            ("PrivateIPC=yes\n", {"described-ipc-shared"}), ("PrivatePIDs=yes\n", set()),
                             ("RootDirectory=/srv/none\n", {"described-root"}), ("MemoryMax=100M\n", {"described-memory"}),
                             ("SystemCallFilter=~@keyring @aio @ipc userfaultfd\n", {"described-calls"}),
                             ("PrivateDevices=yes\n", {"described-all-devices"})):
@@ -355,6 +355,20 @@ class Logins(Case):
         self.assertEqual(self.sshd(self.GOOD.format("/usr/share").replace("DisableForwarding yes\n", "")),
                          {"described-login-forwarding", "described-login-agent"})
         self.assertEqual(self.sshd(self.GOOD.format("/usr/share") + "PermitUserEnvironment yes\n"), {"described-login-files"})
+
+    def test_sshd_below_the_folder_of_everybody(self):
+        if os.geteuid() != 0:
+            self.skipTest("folders of root are made by root")
+        everybody = os.path.join(self.home, "all")
+        os.makedirs(os.path.join(everybody, "sftp"))
+        os.chmod(everybody, 0o1777)
+        # The first folder of a way is what is named: of a test below /tmp that is /tmp.
+        text = self.GOOD.format(everybody + "/sftp") + self.GOOD.format(everybody + "/%u").replace("group", "user")
+        found = self.audit("--sshd", self.put("sshd_config", text))
+        places = [one for one in found["findings"] if one["rule"] == "described-login-folder"]
+        self.assertEqual(len(places), 1, places)
+        self.assertEqual(places[0]["fix"], "")
+        self.assertIn("described-login-folder", [one["rule"] for one in found["unknown"]])
 
     def test_sshd_as_shipped(self):
         for path in ("/etc/ssh/sshd_config", "/usr/share/openssh/sshd_config"):

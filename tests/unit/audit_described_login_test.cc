@@ -150,9 +150,11 @@ TEST_F(Folders, AsSshdLooks) {
   EXPECT_TRUE(look("/srv/sftp").looked_at);
   chmod((top_ + "/srv").c_str(), 01777);
   EXPECT_EQ(look("/srv/sftp").changeable, "/srv") << "the sticky bit is no help";
+  EXPECT_TRUE(look("/srv/sftp").sticky);
   chmod((top_ + "/srv").c_str(), 0755);
   ASSERT_EQ(chown((top_ + "/srv/sftp/user").c_str(), 1234, 0), 0);
   EXPECT_EQ(look("/srv/sftp/user").changeable, "/srv/sftp/user");
+  EXPECT_FALSE(look("/srv/sftp/user").sticky);
   EXPECT_EQ(look("/srv/sftp/").changeable, "");
   const DescribedLogin tokens = look("/srv/sftp/%u");
   EXPECT_TRUE(tokens.tokens);
@@ -173,6 +175,19 @@ TEST_F(Folders, TheEmptyFolder) {
   EXPECT_EQ(fault("/no"), "it is not there");
   chmod((top_ + "/srv/sftp/user").c_str(), 0777);
   EXPECT_THAT(fault("/srv/sftp/user"), testing::HasSubstr("0777"));
+}
+
+TEST_F(Folders, TheEmptyFolderThatIsBuiltIn) {
+  Described jail = vsftpd("local_enable=YES\n");
+  look_at_described(jail, top_);
+  EXPECT_FALSE(jail.empty_folder_there);
+  EXPECT_EQ(jail.empty_folder.value, "/usr/share/empty");
+  fs::create_directories(top_ + "/var/run/vsftpd/empty");
+  jail = vsftpd("local_enable=YES\n");
+  look_at_described(jail, top_);
+  EXPECT_TRUE(jail.empty_folder_there);
+  EXPECT_EQ(jail.empty_folder.value, "/var/run/vsftpd/empty");
+  EXPECT_EQ(jail.empty_folder_fault, "");
 }
 
 TEST(Profiles, WhatTheyLoosen) {

@@ -285,6 +285,64 @@ TEST(DescribedRules, AllPowersAreOneFinding) {
   EXPECT_EQ(worst(jail), Severity::Low);
 }
 
+TEST(DescribedRules, AChrootInAFolderOfEverybodyIsPutElsewhere) {
+  const auto by_hand = [](const std::string& folder, bool sticky) {
+    Described jail = server("sshd");
+    jail.logins[0].changeable = folder;
+    jail.logins[0].sticky = sticky;
+    const Answers answers = ask_of(jail);
+    EXPECT_THAT(ids(jail), ElementsAre("described-login-folder"));
+    return !answers.findings().empty() && answers.findings()[0].by_hand;
+  };
+  EXPECT_TRUE(by_hand("/tmp", true));
+  EXPECT_TRUE(by_hand("/srv/all", true));
+  EXPECT_TRUE(by_hand("/home", false));
+  EXPECT_FALSE(by_hand("/srv/sftp", false));
+}
+
+TEST(DescribedRules, AFolderOfTwoLoginsIsOneFinding) {
+  Described jail = server("sshd");
+  jail.logins[0].changeable = "/srv";
+  jail.logins.push_back(jail.logins[0]);
+  jail.logins[1].who = "Match user x";
+  jail.logins[1].root.say("/srv/%u", "c");
+  jail.logins[1].tokens = true;
+  const Answers answers = ask_of(jail);
+  ASSERT_EQ(answers.findings().size(), 1U);
+  EXPECT_EQ(answers.findings()[0].where, "/srv");
+  EXPECT_THAT(answers.findings()[0].evidence,
+              testing::HasSubstr("local users: /srv/sftp: a; Match user x: /srv/%u: c"));
+  // What lies behind the name of the user was not looked at, whatever lies before it.
+  EXPECT_THAT(answers.answers(), testing::Contains(testing::AllOf(
+                                     testing::Field(&Answers::Answer::state, Answers::State::Unknown),
+                                     testing::Field(&Answers::Answer::why, testing::HasSubstr("/srv/%u")))));
+}
+
+TEST(DescribedRules, AnEmptyFolderThatNobodyNamed) {
+  Described jail = server("vsftpd");
+  jail.empty_folder_there = false;
+  jail.empty_folder_fault = "it is not there";
+  EXPECT_THAT(ids(jail), ElementsAre("described-empty-folder"));
+  jail.empty_folder.by_default("/usr/share/empty", "c");
+  EXPECT_THAT(ids(jail), IsEmpty());
+  const Answers unknown = ask_of(jail);
+  EXPECT_THAT(unknown.answers(),
+              testing::Contains(testing::Field(&Answers::Answer::state, Answers::State::Unknown)));
+  jail.empty_folder_there = true;
+  jail.empty_folder_fault = "it is not empty";
+  EXPECT_THAT(ids(jail), ElementsAre("described-empty-folder"));
+}
+
+TEST(DescribedRules, WhatSystemdHasNotYetIsAdvice) {
+  Described jail = clean();
+  jail.kind = "unit";
+  for (Space which : {Space::Pid, Space::Cgroup}) jail.space(which).by_default(Share::Host, "c");
+  EXPECT_THAT(ids(jail), ElementsAre("described-pid-shared", "described-cgroup-shared"));
+  EXPECT_EQ(worst(jail), Severity::Advice);
+  jail.space(Space::Pid).say(Share::Host, "c");
+  EXPECT_EQ(worst(jail), Severity::Low);
+}
+
 TEST(DescribedRules, LaterMountsCoverEarlierOnes) {
   Described jail = clean();
   jail.mounts = {{Kind::Bind, "/", "/", false, false, false, false, "b"}};

@@ -43,6 +43,15 @@ TEST(Unit, NothingSaid) {
   EXPECT_TRUE(jail.all_devices.is(true));
 }
 
+// What an older systemd does not have is named with the release that has it.
+TEST(Unit, SettingsOfLaterReleases) {
+  const Described jail = read("ExecStart=/usr/bin/a\n");
+  for (Space which : {Space::Pid, Space::Cgroup})
+    EXPECT_THAT(jail.space(which).origin, testing::HasSubstr("from systemd 257 on")) << name(which);
+  EXPECT_THAT(jail.space(Space::Net).origin, testing::Not(testing::HasSubstr("257")));
+  EXPECT_TRUE(read("PrivatePIDs=yes\n").space(Space::Pid).is(Share::Own));
+}
+
 TEST(Unit, DynamicUserImplies) {
   const Described jail = read("DynamicUser=yes\n");
   EXPECT_TRUE(jail.root_outside.is(false));

@@ -76,7 +76,11 @@ const std::vector<Fault>& faults() {
       {"host-memory-device", [](HostState& h) { h.config_words["CONFIG_STRICT_DEVMEM"] = "n"; }},
       {"host-kexec", set("kernel.kexec_load_disabled", "0")},
       {"host-lockdown", [](HostState& h) { h.lockdown = Seen::of("none"); }},
-      {"host-lockdown", [](HostState& h) { h.lockdown = Seen(); }},
+      {"host-lockdown",
+       [](HostState& h) {
+         h.lockdown = Seen();
+         h.modules_lsm = Seen::of("capability,landlock,apparmor");
+       }},
       {"host-taint", set("kernel.tainted", "4096")},
       {"host-taint", set("kernel.tainted", "128")},
       {"host-modules-disabled", loads_modules},
@@ -118,6 +122,18 @@ TEST(HostRules, FaultsOfTwoSettings) {
   host.lockdown = Seen::of("none");
   EXPECT_THAT(ids(ask_of(host)),
               testing::UnorderedElementsAre("host-lockdown", "host-module-signing", "host-modules-disabled"));
+}
+
+// The level stands in a file system that need not be mounted, the modules are told by a call too.
+TEST(HostRules, ALockdownWhoseLevelIsNotSeen) {
+  HostState host = made_up_host();
+  host.lockdown = Seen();
+  host.modules_lsm = Seen::of("lockdown,capability,landlock,yama");
+  host.modules_lsm_by = "lsm_list_modules(2)";
+  const Answers answers = ask_of(host);
+  EXPECT_THAT(ids(answers), testing::ElementsAre("host-security-module"));
+  EXPECT_THAT(state_of(answers, "host-lockdown"), testing::StartsWith("unknown: lockdown is active"));
+  EXPECT_EQ(answers.findings()[0].evidence, "are lockdown,capability,landlock,yama: lsm_list_modules(2)");
 }
 
 TEST(HostRules, ModulesOnDemand) {

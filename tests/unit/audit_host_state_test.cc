@@ -61,6 +61,7 @@ TEST_F(HostFolder, ReadsWhatIsThere) {
   EXPECT_EQ(host.setting("net.core.bpf_jit_harden").number(), 1);
   EXPECT_EQ(host.setting("kernel.kptr_restrict").state, Seen::State::Absent);
   EXPECT_EQ(host.lockdown.text, "integrity");
+  EXPECT_STREQ(host.modules_lsm_by, "/sys/kernel/security/lsm");
   EXPECT_EQ(host.config_words.at("CONFIG_STRICT_DEVMEM"), "n");
   EXPECT_EQ(host.proc_options.text, "rw,nosuid,hidepid=2");
   ASSERT_EQ(host.v1_hierarchies.size(), 1U);

@@ -61,8 +61,43 @@ TEST(FixCommand, NamesThePlaceAndNothingElse) {
   EXPECT_THAT(fix_command(finding, target), HasSubstr(" ./-rf;"));
   finding.path = "";
   EXPECT_THAT(fix_command(finding, target), HasSubstr("'/in side'"));
+  finding.by_hand = true;
+  EXPECT_EQ(fix_command(finding, target), "") << "there it would do harm";
+  finding.by_hand = false;
   rule.fix = "";
   EXPECT_EQ(fix_command(finding, target), "");
+}
+
+TEST(Advice, IsOfTheKindAtHand) {
+  Rule rule = made_up("x", Severity::Low, Point::Leaks);
+  rule.advice = "unit: A=; OCI: b.c, and d; bwrap: --e";
+  const auto told = [&](const char* kind) {
+    Target target;
+    target.kind = kind;
+    return advice_for(rule, target);
+  };
+  EXPECT_EQ(told("unit"), "A=");
+  EXPECT_EQ(told("oci"), "b.c, and d");
+  EXPECT_EQ(told("bwrap"), "--e");
+  EXPECT_EQ(told("profile"), rule.advice) << "it has no part of its own";
+  rule.advice = "for all; unit: A=";
+  EXPECT_EQ(told("unit"), "for all; A=");
+  EXPECT_EQ(told("oci"), "for all");
+  rule.advice = "colons: and; semicolons: stay";
+  EXPECT_EQ(told("unit"), rule.advice);
+}
+
+// No word of one tool is told to the user of another.
+TEST(Advice, NamesTheToolAtHand) {
+  Target unit, oci;
+  unit.kind = "unit";
+  oci.kind = "oci";
+  for (const char* id :
+       {"described-net-shared", "described-filter", "described-memory", "described-capabilities"}) {
+    const Rule& rule = *find_rule(id);
+    EXPECT_THAT(advice_for(rule, unit), testing::AllOf(HasSubstr("="), testing::Not(HasSubstr("--")))) << id;
+    EXPECT_THAT(advice_for(rule, oci), testing::Not(testing::AnyOf(HasSubstr("--"), HasSubstr("=")))) << id;
+  }
 }
 
 TEST(Outcomes, TellARulesLastWord) {

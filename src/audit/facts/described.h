@@ -80,6 +80,7 @@ struct DescribedLogin {
   bool tokens = false;      // "%h" is in it: only the folders before it could be looked at
   // A folder that is or leads to the root and that somebody but root may change; empty: none. As sshd looks.
   std::string changeable, changeable_why;
+  bool sticky = false;  // `changeable` is a folder where everybody has names of their own, as /tmp
   bool looked_at = false;
   std::string not_looked;                        // why it was not
   Value<bool> shell;                             // anything but file transfer can be started
@@ -134,6 +135,7 @@ struct Described {
   std::vector<DescribedLogin> logins;
   Value<std::string> empty_folder;  // vsftpd's secure_chroot_dir
   std::string empty_folder_fault;   // "mode 0777, owner 0:0", "it is not empty"
+  bool empty_folder_there = true;
   Value<bool> clear_passwords;
 };
 

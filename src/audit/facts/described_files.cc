@@ -26,6 +26,8 @@ constexpr const char* kUnitFolders[] = {
     "/run/systemd/generator.late",
 };
 
+constexpr const char* kDebiansEmpty = "/var/run/vsftpd/empty";
+
 // "getty@tty1.service" → "getty@.service"; empty: no instance.
 std::string template_of(const std::string& name) {
   const size_t at = name.find('@'), dot = name.rfind('.');
@@ -71,6 +73,7 @@ void look_at_login(DescribedLogin& login, const std::string& prefix) {
     login.looked_at = true;
     if (S_ISDIR(seen.st_mode) && seen.st_uid == 0 && (seen.st_mode & 022) == 0) continue;
     login.changeable = here;
+    login.sticky = (seen.st_mode & S_ISVTX) != 0;
     login.changeable_why = S_ISDIR(seen.st_mode) ? mode_text(seen) : "it is no folder";
     return;
   }
@@ -103,9 +106,13 @@ void look_at_described(Described& jail, const std::string& prefix) {
       one.there = look_at_chain(prefix, one.path, one.changeable, one.changeable_why);
   for (DescribedLogin& login : jail.logins) look_at_login(login, prefix);
   if (jail.empty_folder.known() && jail.empty_folder.value.starts_with('/')) {
-    const std::string path = prefix + jail.empty_folder.value;
     struct stat seen {};
-    if (stat(path.c_str(), &seen) != 0)
+    // What is built in without a word differs: Debian's is another than that of the documentation.
+    if (jail.empty_folder.word == Word::Default && stat((prefix + kDebiansEmpty).c_str(), &seen) == 0)
+      jail.empty_folder.value = kDebiansEmpty;
+    const std::string path = prefix + jail.empty_folder.value;
+    jail.empty_folder_there = stat(path.c_str(), &seen) == 0;
+    if (!jail.empty_folder_there)
       jail.empty_folder_fault = "it is not there";
     else if (!S_ISDIR(seen.st_mode) || seen.st_uid != 0 || (seen.st_mode & 022) != 0)
       jail.empty_folder_fault = mode_text(seen);

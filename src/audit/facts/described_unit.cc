@@ -148,11 +148,15 @@ class Meaning {
     space(Space::Ipc, {"PrivateIPC"});
     space(Space::Uts, {"ProtectHostname"});
     space(Space::Pid, {"PrivatePIDs"});
+    if (Value<Share>& pid = jail_.space(Space::Pid); pid.word == Word::Default)
+      pid.origin += " (it is there from systemd 257 on)";
     const std::string groups = word("ProtectControlGroups", "no");
     if (groups == "private" || groups == "strict")
       jail_.space(Space::Cgroup).say(Share::Own, origin("ProtectControlGroups"));
     else
-      jail_.space(Space::Cgroup).by_default(Share::Host, "ProtectControlGroups=private was not said");
+      jail_.space(Space::Cgroup)
+          .by_default(Share::Host,
+                      "ProtectControlGroups=private was not said (it is there from systemd 257 on)");
     for (const auto& [key, which] : {std::pair<const char*, Space>{"NetworkNamespacePath", Space::Net},
                                      std::pair<const char*, Space>{"IPCNamespacePath", Space::Ipc},
                                      std::pair<const char*, Space>{"UserNamespacePath", Space::User}})

@@ -272,6 +272,7 @@ HostState look_at_host(const std::string& prefix) {
   host.modules_lsm = read_seen(prefix + "/sys/kernel/security/lsm", 1024);
   if (!host.modules_lsm.read()) {
     std::string active = prefix.empty() ? active_lsms() : std::string();
+    host.modules_lsm_by = "lsm_list_modules(2)";
     host.modules_lsm =
         active.empty() ? Seen::unread("/sys/kernel/security is not mounted") : Seen::of(std::move(active));
   }

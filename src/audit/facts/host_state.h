@@ -76,11 +76,12 @@ struct HostState {
   // Of a name that nobody read: Absent.
   const Seen& setting(std::string_view name) const;
 
-  Seen lockdown;      // "none", "integrity", "confidentiality": the word in brackets
-  Seen modules_lsm;   // security modules: "lockdown,capability,landlock"
-  Seen command_line;  // the kernel's
-  Seen sig_enforce;   // /sys/module/module/parameters/sig_enforce: "Y"
-  Seen config;        // the kernel's configuration as a whole; text is empty, config_words has it
+  Seen lockdown;     // "none", "integrity", "confidentiality": the word in brackets
+  Seen modules_lsm;  // security modules: "lockdown,capability,landlock"
+  const char* modules_lsm_by = "/sys/kernel/security/lsm";  // what told of them, or lsm_list_modules(2)
+  Seen command_line;                                        // the kernel's
+  Seen sig_enforce;                                         // /sys/module/module/parameters/sig_enforce: "Y"
+  Seen config;  // the kernel's configuration as a whole; text is empty, config_words has it
   std::map<std::string, std::string, std::less<>> config_words;  // "CONFIG_MODULES" → "y"
 
   Seen modules_folder;  // /lib/modules/RELEASE: Unread when nothing can be said of modules

@@ -51,7 +51,7 @@ const Rule kDescribedTerminal = {
     "With TIOCSTI or by the menu of a virtual console it types commands, which the shell of the caller runs outside. It "
     "also reads what is typed there.",
     "",
-    "--new-session, or a filter that denies TIOCSTI and TIOCLINUX; a terminal of its own",
+    "bwrap: --new-session, a terminal of its own, or a filter that denies TIOCSTI and TIOCLINUX",
     "ioctl_tty(2); CVE-2017-5226",
     check_terminal,
     Mend::None,
@@ -65,7 +65,7 @@ const Rule kDescribedOutlives = {
     "it outlives its caller",
     "When the caller is killed the programs inside go on, and nobody looks after them. What watched over them has gone.",
     "",
-    "--die-with-parent",
+    "bwrap: --die-with-parent",
     "PR_SET_PDEATHSIG(2const)",
     check_outlives};
 const Rule kDescribedEnvironment = {
@@ -78,7 +78,7 @@ const Rule kDescribedEnvironment = {
     "Tokens, addresses of agents and of buses stand in it, also those that are set next year. A loader variable changes "
     "what programs inside do.",
     "",
-    "--clearenv, and --setenv for the few that are needed",
+    "bwrap: --clearenv, and --setenv for the few that are needed",
     "environ(7)",
     check_environment,
     Mend::None,
@@ -94,7 +94,9 @@ const Rule kDescribedSecret = {
     "Every program that is started inside has it, and everybody of the same user id reads it in /proc. It also stands in "
     "the configuration, which more people read.",
     "",
-    "LoadCredential=, or a file that only the one program can read",
+    "unit: LoadCredential=, or a file that only the one program can read; bwrap: --unsetenv, and a file "
+    "that only the one program can read; OCI: take it out of process.env, and mount a file that only the "
+    "one program can read",
     "systemd.exec(5); proc_pid_environ(5)",
     check_secret,
     Mend::None,

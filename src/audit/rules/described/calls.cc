@@ -40,7 +40,7 @@ const Rule kDescribedFilter = {
     "Every fault of the kernel that a system call reaches is within reach. Most ways out of jails of the last years went "
     "through a call that the program never needed.",
     "",
-    "SystemCallFilter=@system-service, linux.seccomp, --seccomp with a compiled filter",
+    "unit: SystemCallFilter=@system-service; OCI: linux.seccomp; bwrap: --seccomp with a compiled filter",
     "seccomp(2)",
     check_filter,
     Mend::None,
@@ -55,7 +55,8 @@ const Rule kDescribedCalls = {
     "These calls mount, load code, trace, or reach large and young parts of the kernel. Hardly a program in a jail calls "
     "them.",
     "",
-    "deny them: SystemCallFilter=~@mount @debug …, a default action of SCMP_ACT_ERRNO",
+    "unit: deny them, SystemCallFilter=~@mount @debug …; OCI: a defaultAction of SCMP_ACT_ERRNO, and "
+    "only what is needed allowed",
     "seccomp(2)",
     check_calls,
     Mend::None,

@@ -157,7 +157,9 @@ const Rule kDescribedHostRoot = {
     "Where it is writable the jail changes any file that its user may change, and nothing of the jail is left. Read-only "
     "it still shows every file that its user may read.",
     "",
-    "mount only the folders that are needed: --ro-bind /usr /usr",
+    "bwrap: mount only the folders that are needed, --ro-bind /usr /usr; unit: BindReadOnlyPaths= of the "
+    "folders that are needed; OCI: only the folders that are needed among mounts; profile: only the "
+    "folders that are needed in bind",
     "bwrap(1); mount_namespaces(7)",
     check_root,
     Mend::None,
@@ -188,7 +190,9 @@ const Rule kDescribedHostHomes = {
     "Keys, tokens and the history of shells lie there. Where they are writable, a line in a startup file is run outside at "
     "the next login.",
     "",
-    "ProtectHome=yes; mount the one folder that is needed",
+    "unit: ProtectHome=yes, and BindPaths= for the one folder that is needed; bwrap: --bind the one "
+    "folder that is needed; OCI: mount the one folder that is needed; profile: bind the one folder that "
+    "is needed",
     "systemd.exec(5); bwrap(1)",
     check_homes,
     Mend::None,
@@ -203,7 +207,8 @@ const Rule kDescribedHostProc = {
     "/proc/1/root is the root of the host for whoever may follow it, and core_pattern is a program that the kernel "
     "starts. A pid namespace is worth little beside it.",
     "",
-    "--proc /proc, a mount of type proc in a pid namespace",
+    "bwrap: --unshare-pid --proc /proc; OCI: a mount of type proc and a pid namespace; unit: take it out "
+    "of BindPaths= and BindReadOnlyPaths=; profile: take it out of bind",
     "proc(5)",
     check_proc,
     Mend::None,
@@ -218,7 +223,8 @@ const Rule kDescribedHostSys = {
     "It shows the hardware and every control group. For root it is full of switches: uevent_helper, power, control "
     "groups.",
     "",
-    "leave it out, or mount a sysfs read-only in a network namespace",
+    "bwrap: leave it out; unit: take it out of BindPaths= and BindReadOnlyPaths=; OCI: a read-only mount "
+    "of type sysfs and a network namespace; profile: take it out of bind",
     "sysfs(5)",
     check_sys,
     Mend::None,
@@ -233,7 +239,9 @@ const Rule kDescribedHostDev = {
     "Disks, memory, terminals of others and virtual machines are opened by whoever may by their modes. A user in the "
     "group disk, or root, reads and writes the host through them.",
     "",
-    "--dev /dev, or the few devices that are needed",
+    "bwrap: --dev /dev, and --dev-bind for the few devices that are needed; unit: PrivateDevices=yes, "
+    "and take it out of BindPaths=; OCI: a tmpfs at /dev, and linux.devices for the few that are needed; "
+    "profile: take it out of bind",
     "bwrap(1)",
     check_dev,
     Mend::None,

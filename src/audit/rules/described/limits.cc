@@ -25,7 +25,8 @@ const Rule kDescribedMemory = {
     "One program takes all memory of the host, and the kernel then ends whatever it likes outside. A limit for the group "
     "ends the jail instead.",
     "",
-    "MemoryMax=, linux.resources.memory.limit, a scope: systemd-run --scope -p MemoryMax=1G bwrap …",
+    "unit: MemoryMax=; OCI: linux.resources.memory.limit; bwrap: a scope, systemd-run --scope -p "
+    "MemoryMax=1G bwrap …; profile: memory in [limits]",
     "cgroups(7)",
     check_memory,
     Mend::None,
@@ -39,7 +40,8 @@ const Rule kDescribedTasks = {
     "the number of processes has no limit",
     "A fork bomb takes all process ids, and nobody can log in to end it. A limit for the group stops it at once.",
     "",
-    "TasksMax=, linux.resources.pids.limit, a scope: systemd-run --scope -p TasksMax=256 bwrap …",
+    "unit: TasksMax=; OCI: linux.resources.pids.limit; bwrap: a scope, systemd-run --scope -p "
+    "TasksMax=256 bwrap …; profile: pids in [limits]",
     "cgroups(7)",
     check_tasks,
     Mend::None,
@@ -53,7 +55,7 @@ const Rule kDescribedProcessor = {
     "processor time has no limit",
     "A busy loop in every processor slows the whole host down. A quota or a weight keeps the rest of it answering.",
     "",
-    "CPUQuota=, linux.resources.cpu.quota",
+    "unit: CPUQuota=; OCI: linux.resources.cpu.quota; bwrap: a scope, systemd-run --scope -p CPUQuota=100% bwrap …",
     "cgroups(7)",
     check_processor,
     Mend::None,

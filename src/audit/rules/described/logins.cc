@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <map>
+
 #include "audit/rules/described/rules.h"
 
 namespace immure::audit {
@@ -16,18 +19,38 @@ void check_root(const Facts& facts, Answers& answers) {
     if (!jailed(login) && login.who != "anonymous") answers.found(login.who, login.root.origin);
 }
 
+// Folders that are everybody's, or that programs of the system need as they are: not to be changed for a
+// chroot that somebody put there.
+constexpr std::string_view kShared[] = {
+    "/bin",      "/boot",      "/dev",       "/etc",     "/home",      "/lib",     "/lib64",     "/media",
+    "/mnt",      "/opt",       "/proc",      "/root",    "/run",       "/sbin",    "/sys",       "/tmp",
+    "/usr",      "/usr/local", "/usr/share", "/var",     "/var/cache", "/var/lib", "/var/local", "/var/log",
+    "/var/mail", "/var/run",   "/var/spool", "/var/tmp", "/dev/shm"};
+
+bool is_shared(const DescribedLogin& login) {
+  return login.sticky ||
+         std::find(std::begin(kShared), std::end(kShared), login.changeable) != std::end(kShared);
+}
+
 void check_folder(const Facts& facts, Answers& answers) {
+  if (facts.described->kind != "sshd") return;
+  // Each folder once, whoever is locked into it or below it.
+  std::map<std::string, std::pair<const DescribedLogin*, std::string>> changeable;
   for (const DescribedLogin& login : facts.described->logins) {
-    if (!jailed(login) || facts.described->kind != "sshd") continue;
-    if (!login.changeable.empty()) {
-      answers.found(login.changeable, folder(login) + ", " + login.changeable_why + ": " + login.root.origin,
-                    login.changeable);
-    } else if (!login.looked_at || login.tokens) {
-      answers.unknown(folder(login) +
-                      (login.tokens ? " is another folder for everybody" : ": " + login.not_looked));
-    } else {
-      answers.checked();
-    }
+    if (!jailed(login)) continue;
+    answers.checked();
+    if (login.tokens)
+      answers.unknown(folder(login) + ": the folder of each user, and what lies after it, was not looked at");
+    else if (!login.looked_at)
+      answers.unknown(folder(login) + ": " + login.not_looked);
+    if (login.changeable.empty()) continue;
+    auto& [first, who] = changeable[login.changeable];
+    if (first == nullptr) first = &login;
+    who += (who.empty() ? "" : "; ") + with(folder(login), login.root.origin);
+  }
+  for (const auto& [path, of] : changeable) {
+    answers.found(path, of.first->changeable_why + ", leads to " + of.second, path);
+    if (is_shared(*of.first)) answers.by_hand();
   }
 }
 
@@ -86,6 +109,8 @@ void check_passwd(const Facts& facts, Answers& answers) {
 void check_empty(const Facts& facts, Answers& answers) {
   const Described& jail = *facts.described;
   if (jail.empty_folder.word == Word::Silent) return;
+  if (jail.empty_folder.word == Word::Default && !jail.empty_folder_there)
+    return answers.unknown(jail.empty_folder.origin + ", and the default of this vsftpd is not known");
   answers.checked();
   if (!jail.empty_folder_fault.empty())
     answers.found(jail.empty_folder.value, with(jail.empty_folder_fault, jail.empty_folder.origin),
@@ -124,7 +149,7 @@ const Rule kDescribedLoginFolder = {
     "Who may write to the root, or to a folder that leads to it, puts an etc or a lib of its own there, or another folder "
     "in its place. sshd refuses the session then; another server would not.",
     "chown root:root {path} && chmod go-w {path}",
-    "",
+    "where the folder is everybody's or the system's, as /tmp and /home: put the chroot elsewhere, below a folder of root",
     "sshd_config(5), ChrootDirectory",
     check_folder,
     Mend::None,
@@ -238,7 +263,7 @@ const Rule kDescribedEmptyFolder = {
     Severity::Medium,
     Concern::Isolation,
     Point::RootChange,
-    "the empty folder of the server is not empty",
+    "the server has no empty folder that is root's alone",
     "The parts of the server that talk to strangers have this folder as their root. What lies in it, or can be put there, "
     "is theirs.",
     "",

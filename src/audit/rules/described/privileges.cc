@@ -149,7 +149,8 @@ const Rule kDescribedRootOutside = {
     "Every file of root is its own, in the jail and wherever a wall has a gap. Root inside is root outside, unless a user "
     "namespace maps it to somebody else.",
     "",
-    "User= or DynamicUser=yes, another uid, or a user namespace with maps",
+    "unit: User= or DynamicUser=yes; OCI: another process.user.uid, or a user namespace with "
+    "uidMappings; bwrap: run it as another user",
     "user_namespaces(7); credentials(7)",
     check_outside,
     Mend::None,
@@ -179,7 +180,9 @@ const Rule kDescribedCapabilities = {
     "Each capability is a part of what root may do, and several of them are a way to all of it. In a user namespace of "
     "its own it opens code of the kernel that was written for root.",
     "",
-    "take it out of every set: --cap-drop, CapabilityBoundingSet=~, process.capabilities",
+    "bwrap: --cap-drop ALL; unit: CapabilityBoundingSet=~ with its name, and out of "
+    "AmbientCapabilities=; OCI: take it out of every set of process.capabilities; profile: take it out "
+    "of cap-add",
     "capabilities(7)",
     check_capabilities,
     Mend::None,
@@ -210,7 +213,7 @@ const Rule kDescribedNewPrivileges = {
     "One set-id program with a fault inside the jail is root. With no_new_privs none of them is more than any other "
     "program.",
     "",
-    "NoNewPrivileges=yes, process.noNewPrivileges: true",
+    "unit: NoNewPrivileges=yes; OCI: process.noNewPrivileges: true",
     "PR_SET_NO_NEW_PRIVS(2const)",
     check_new,
     Mend::None,
@@ -253,7 +256,8 @@ const Rule kDescribedLabel = {
     "A profile of AppArmor or SELinux holds when a wall of the kernel has a gap. Without one the program then has what its "
     "user has.",
     "",
-    "name a profile: AppArmorProfile=, process.apparmorProfile",
+    "unit: name a profile, AppArmorProfile=; OCI: name a profile, process.apparmorProfile; bwrap: aa-exec "
+    "before it, or --exec-label",
     "apparmor(7)",
     check_label};
 

@@ -28,7 +28,9 @@ void check_space(const Facts& facts, Answers& answers, Space which) {
                     evidence = with("is the host's", space.origin);
   // Most services speak to others on the host; few are jails.
   if (facts.described->kind == "unit" && (which == Space::Net || which == Space::Pid))
-    answers.found(Severity::Low, where, evidence);
+    // No release of systemd before 257 can give processes a namespace of their own.
+    answers.found(which == Space::Pid && space.word == Word::Default ? Severity::Advice : Severity::Low,
+                  where, evidence);
   else
     answers.found(where, evidence);
 }
@@ -80,7 +82,7 @@ const Rule kDescribedRoot = {
     "The program sees every file of the host, and only their modes keep it from them. What is not there cannot be read, "
     "and a set-id program that is not there cannot be used.",
     "",
-    "give it a root of its own: ChrootDirectory, RootDirectory=, --root",
+    "unit: RootDirectory= or RootImage=; OCI: root.path and a mount namespace; sshd: ChrootDirectory",
     "chroot(2); pivot_root(2)",
     check_root,
     Mend::None,
@@ -95,7 +97,7 @@ const Rule kDescribedMount = {
     "What is mounted outside appears inside, and with the right to mount, the other way round. A root that was changed "
     "in the host's own mount namespace is only a chroot.",
     "",
-    "add a mount namespace to the configuration",
+    "unit: PrivateMounts=yes; OCI: a mount namespace in linux.namespaces",
     "mount_namespaces(7)",
     check_one<Space::Mount>,
     Mend::None,
@@ -110,7 +112,7 @@ const Rule kDescribedUsers = {
     "Root inside is root outside the moment one wall falls, and so is every file it made. With ids of its own it is "
     "nobody in particular outside.",
     "",
-    "PrivateUsers=yes, a user namespace with maps, --unshare-user",
+    "unit: PrivateUsers=yes; OCI: a user namespace in linux.namespaces, with maps; bwrap: --unshare-user",
     "user_namespaces(7)",
     check_users,
     Mend::None,
@@ -125,7 +127,8 @@ const Rule kDescribedProcesses = {
     "The program may signal and trace what has its user id, and reads of the others what /proc shows. Nothing ends its "
     "own processes when the first one ends.",
     "",
-    "--unshare-pid, a pid namespace, PrivatePIDs=yes or ProtectProc=invisible",
+    "unit: ProtectProc=invisible, and from systemd 257 on PrivatePIDs=yes; OCI: a pid namespace in "
+    "linux.namespaces; bwrap: --unshare-pid",
     "pid_namespaces(7)",
     check_one<Space::Pid>,
     Mend::None,
@@ -140,7 +143,8 @@ const Rule kDescribedNetwork = {
     "Everything that listens on the host's own addresses is within reach, and abstract sockets too, the session bus among "
     "them. Many services trust whoever comes from 127.0.0.1.",
     "",
-    "--unshare-net, a network namespace, PrivateNetwork=yes where no network is needed",
+    "unit: PrivateNetwork=yes where no network is needed; OCI: a network namespace in linux.namespaces; "
+    "bwrap: --unshare-net; profile: another word than host for net",
     "network_namespaces(7)",
     check_one<Space::Net>,
     Mend::None,
@@ -162,7 +166,7 @@ const Rule kDescribedIpc = {
     "Shared memory, semaphores and queues of every program of the same user are within reach, and what is open to all. "
     "Databases keep their data in it.",
     "",
-    "--unshare-ipc, an ipc namespace, PrivateIPC=yes",
+    "unit: PrivateIPC=yes; OCI: an ipc namespace in linux.namespaces; bwrap: --unshare-ipc",
     "ipc_namespaces(7)",
     check_one<Space::Ipc>,
     Mend::None,
@@ -178,7 +182,7 @@ const Rule kDescribedNames = {
     "The program knows on which machine it is, and with CAP_SYS_ADMIN it changes the name for all. Mails and logs then "
     "lie about where they came from.",
     "",
-    "--unshare-uts, a uts namespace, ProtectHostname=yes",
+    "unit: ProtectHostname=yes; OCI: a uts namespace in linux.namespaces; bwrap: --unshare-uts",
     "uts_namespaces(7)",
     check_one<Space::Uts>,
     Mend::None,
@@ -193,7 +197,8 @@ const Rule kDescribedGroups = {
     "The program sees the names of all groups, and with them what else runs here. Where it may write to them it changes "
     "its own limits.",
     "",
-    "--unshare-cgroup, a cgroup namespace, ProtectControlGroups=private",
+    "unit: from systemd 257 on ProtectControlGroups=private; OCI: a cgroup namespace in "
+    "linux.namespaces; bwrap: --unshare-cgroup",
     "cgroup_namespaces(7)",
     check_one<Space::Cgroup>,
     Mend::None,
@@ -223,7 +228,8 @@ const Rule kDescribedPropagation = {
     "A mount that is made inside appears outside, where programs of root follow it. With the right to mount that is a "
     "way to the host.",
     "",
-    "rprivate or rslave in place of shared",
+    "unit: leave MountFlags=shared out; OCI: rprivate or rslave in place of shared, in "
+    "linux.rootfsPropagation and the options of mounts",
     "mount_namespaces(7), SHARED SUBTREES",
     check_propagation,
     Mend::None,

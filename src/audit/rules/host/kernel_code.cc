@@ -1,4 +1,5 @@
 #include "audit/rules/host/rules.h"
+#include "kernel/mountinfo.h"
 
 namespace immure::audit {
 namespace {
@@ -38,8 +39,13 @@ void check_lockdown(const Facts& facts, Answers& answers) {
   const Seen& seen = facts.host->lockdown;
   if (seen.state == Seen::State::Unread) return answers.unknown("/sys/kernel/security/lockdown: " + seen.why);
   if (seen.state == Seen::State::Absent) {
-    if (!facts.host->modules_lsm.read()) return answers.unknown(facts.host->modules_lsm.why);
-    return answers.found("lockdown", "the kernel does not have it, or it is not among the active modules");
+    const Seen& active = facts.host->modules_lsm;
+    if (!active.read()) return answers.unknown(active.why);
+    // Its file is in a file system that need not be mounted.
+    if (list_has(active.text, "lockdown"))
+      return answers.unknown(
+          "lockdown is active, and /sys/kernel/security/lockdown, which tells its level, is not there");
+    return answers.found("lockdown", "is not among the active modules: " + active.text);
   }
   answers.checked();
   if (seen.text == "none") answers.found("/sys/kernel/security/lockdown", "is none");

@@ -4,20 +4,24 @@
 namespace immure::audit {
 namespace {
 
+std::string active_text(const HostState& host) {
+  return "are " + host.modules_lsm.text + ": " + host.modules_lsm_by;
+}
+
 void check_module(const Facts& facts, Answers& answers) {
   const Seen& active = facts.host->modules_lsm;
   if (!active.read()) return answers.unknown("the active modules: " + active.why);
   answers.checked();
   for (const char* name : {"selinux", "apparmor", "smack", "tomoyo"})
     if (list_has(active.text, name)) return;
-  answers.found("/sys/kernel/security/lsm", "is " + active.text);
+  answers.found("security modules", active_text(*facts.host));
 }
 
 void check_landlock(const Facts& facts, Answers& answers) {
   const Seen& active = facts.host->modules_lsm;
   if (!active.read()) return answers.unknown("the active modules: " + active.why);
   answers.checked();
-  if (!list_has(active.text, "landlock")) answers.found("/sys/kernel/security/lsm", "is " + active.text);
+  if (!list_has(active.text, "landlock")) answers.found("security modules", active_text(*facts.host));
 }
 
 void check_audit(const Facts& facts, Answers& answers) {

@@ -47,11 +47,33 @@ std::string shell_word(std::string_view text) {
   return out + "'";
 }
 
+namespace {
+
+// What a file's other names lead to stays as it is: they may be outside of the tree.
+constexpr const char* kBreakFirst =
+    "cp -p --remove-destination {path} {path}.new && mv -T {path}.new {path} && ";
+
+bool changes_in_place(const Finding& finding) {
+  if (!finding.several_names || finding.rule->fix[0] == '\0') return false;
+  switch (finding.rule->mend) {
+    case Mend::StripBits:
+    case Mend::CloseWrite:
+    case Mend::TakeOwner: return true;
+    case Mend::None:
+    case Mend::BreakLink:
+    case Mend::Quarantine: return false;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::string fix_command(const Finding& finding, const Target& target) {
   if (finding.by_hand) return {};
   // In one pass, so that a name that holds "{value}" stays a name.
   std::string out;
-  std::string_view rest = finding.rule->fix;
+  const std::string command = (changes_in_place(finding) ? kBreakFirst : "") + std::string(finding.rule->fix);
+  std::string_view rest = command;
   const std::pair<std::string_view, std::string> words[] = {
       {"{path}", shell_word(as_path(finding.path.empty() ? finding.where : finding.path))},
       {"{pid}", num_signed(target.pid)},

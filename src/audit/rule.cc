@@ -41,6 +41,10 @@ void Answers::found(Severity severity, std::string where, std::string evidence, 
       {rule_, severity, std::move(where), std::move(path), std::move(evidence), std::move(value), false});
 }
 
+void Answers::has_several_names() {
+  if (!findings_.empty()) findings_.back().several_names = true;
+}
+
 void Answers::checked() { answer(State::Checked, {}); }
 void Answers::unknown(std::string why) { answer(State::Unknown, std::move(why)); }
 

@@ -91,9 +91,10 @@ struct Finding {
   Severity severity = Severity::Medium;
   std::string where;  // the place, as the audited jail sees it: "/usr/bin/su", "fd 7", "kernel.kptr_restrict"
   std::string path;   // the same on the host, where it is a file; empty: it is none
-  std::string evidence;  // one line: "mode 04755, owner 0"; any bytes of a jail may be in it
-  std::string value;     // for {value} of the rule's fix
-  bool by_hand = false;  // the rule's fix would do harm here: only its advice holds
+  std::string evidence;        // one line: "mode 04755, owner 0"; any bytes of a jail may be in it
+  std::string value;           // for {value} of the rule's fix
+  bool by_hand = false;        // the rule's fix would do harm here: only its advice holds
+  bool several_names = false;  // the file has others: what is changed in place is changed there, too
 };
 
 // What rules say. Not thread-safe; one for each thread, then joined.
@@ -107,6 +108,7 @@ class Answers {
              std::string value = {});
   // What was found last has no command: the rule's would do harm there.
   void by_hand() { findings_.back().by_hand = true; }
+  void has_several_names();  // the file of what was found last
   // It was looked at, as far as it applies. A rule that finds something need not say so.
   void checked();
   // It applies, and could not be looked at: `why` in one line, "not readable for this caller".

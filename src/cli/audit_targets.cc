@@ -34,6 +34,10 @@ Status gather_folder(const AuditWish& wish, const std::string& value, Gathered& 
     into.target.notes.push_back(
         num(into.tree->vanished) +
         " names were gone when they were looked at: somebody changes the tree meanwhile");
+  if (into.tree->is_no_root())
+    into.target.notes.push_back(into.tree->names == 0
+                                    ? "it is empty: this is no root, and that nothing is found says nothing"
+                                    : "no program is in it: this is no root, or not yet");
   into.target.name = value;
   into.run_options = {"--root", value};
   return {};

@@ -59,9 +59,20 @@ def machine_id(tree):
 
 
 class Row:
-    def __init__(self, rules, fault, twin=None, root=False, severity=None):
+    def __init__(self, rules, fault, twin=None, root=False, severity=None, fix=None):
         self.rules, self.fault, self.twin, self.root = rules.split(), fault, twin, root
-        self.severity = severity
+        self.severity, self.fix = severity, fix
+
+
+def folder_for_all(rule, name, severity, mode=0o1777):
+    """The sticky bit is no help there, and no mend."""
+    return Row(rule, lambda t: t.folder(name, mode), lambda t: t.folder(name, 0o755), severity=severity, fix="go-w")
+
+
+def run_by_others(tree):
+    os.chown(tree.at("usr/bin/program"), 1000, 0)
+    os.chmod(tree.at("usr/bin/program"), 0o4755)
+    tree.file("usr/bin/program", "x", 0o4755)
 
 
 # fault and twin take the tree; both are applied to a clean one.
@@ -129,6 +140,37 @@ ROWS = {
     "program of a user": Row("tree-writable-program", lambda t: os.chown(t.at("usr/bin/program"), 1000, 0), root=True),
     "folder of programs of a group": Row("tree-writable-program", lambda t: (os.chown(t.at("usr/bin"), 0, 1000),
                                                                              os.chmod(t.at("usr/bin"), 0o775)), root=True),
+    "set-uid program that its user writes": Row("tree-writable-program tree-set-uid-user", run_by_others, root=True,
+                                                severity="high"),
+    "file for all with a bit that means nothing": Row("tree-world-writable-file",
+                                                      lambda t: t.file("opt/x", mode=0o4666)),
+    "program for all with another name": Row(
+        "tree-writable-program", lambda t: (os.chmod(t.at("usr/bin/program"), 0o777),
+                                            os.link(t.at("usr/bin/program"), t.at("usr/bin/other"))), fix="mv -T"),
+    "etc for all": folder_for_all("tree-writable-config", "etc", "critical", 0o777),
+    "etc for all, sticky": folder_for_all("tree-writable-config", "etc", "critical"),
+    "etc of a user": Row("tree-writable-config", lambda t: os.chown(t.at("etc"), 1000, 0), root=True,
+                         severity="critical"),
+    "pam.d for all": folder_for_all("tree-writable-accounts", "etc/pam.d", "critical"),
+    "usr for all": folder_for_all("tree-writable-program", "usr", "critical", 0o777),
+    "usr for all, sticky": folder_for_all("tree-writable-program", "usr", "critical"),
+    "bin for all": folder_for_all("tree-writable-program", "bin", "critical"),
+    "usr/bin for all": folder_for_all("tree-writable-program", "usr/bin", "critical"),
+    "lib for all": folder_for_all("tree-writable-library", "lib", "critical"),
+    "libraries of a machine for all": folder_for_all("tree-writable-library", "usr/lib/x86_64-linux-gnu", "critical"),
+    "usr/local for all": folder_for_all("tree-writable-program", "usr/local", "high"),
+    "home of root for all": folder_for_all("tree-writable-startup", "root", "high"),
+    "keys of root for all": folder_for_all("tree-writable-keys", "root/.ssh", "high"),
+    "keys of a user for all": folder_for_all("tree-writable-keys", "home/joe/.ssh", "high", 0o777),
+    "keys of a user for all, sticky": folder_for_all("tree-writable-keys", "home/joe/.ssh", "high"),
+    "keys of a service for all": folder_for_all("tree-writable-keys", "var/lib/git/.ssh", "high"),
+    "home for all": folder_for_all("tree-writable-keys", "home/joe", "high"),
+    "jobs for all": folder_for_all("tree-writable-startup", "var/spool/cron", "high"),
+    "jobs of users for all": folder_for_all("tree-writable-startup", "var/spool/cron/crontabs", "high"),
+    "jobs of users as packages make them": Row(
+        "tree-world-writable-file", lambda t: t.file("var/lib/x", mode=0o666),
+        lambda t: (t.folder("var/spool/cron/crontabs", 0o1730), os.chown(t.at("var/spool/cron/crontabs"), 0, 102)),
+        root=True),
     "library for all": Row("tree-writable-library", lambda t: os.chmod(t.at("usr/lib/libx.so.1"), 0o666)),
     "module for all": Row("tree-writable-module", lambda t: t.file("usr/lib/python3.11/site.py", mode=0o666)),
     "preload for all": Row("tree-writable-loader", lambda t: t.file("etc/ld.so.preload", "", 0o666),
@@ -234,6 +276,10 @@ class Zoo(unittest.TestCase):
         self.assertEqual(said.ids, set(row.rules), said)
         if row.severity:
             self.assertEqual({one["severity"] for one in said.of(row.rules[0])}, {row.severity}, said)
+        if row.fix:
+            for one in said.of(row.rules[0]):
+                self.assertIn(row.fix, one["fix"], said)
+                self.assertNotIn("+t", one["fix"], said)
 
 
 def add(name, row):
@@ -351,6 +397,21 @@ class Manifest(unittest.TestCase):
     def test_manifest_of_others(self):
         os.chmod(self.path + ".immure.json", 0o666)
         self.found("tree-manifest-refused")
+
+
+class NoRoot(unittest.TestCase):
+    def notes(self, path):
+        return zoo.audit(path).document["audits"][0]["notes"]
+
+    def test_what_holds_no_program_is_told_of(self):
+        tree = zoo.Tree(self)
+        self.assertEqual(self.notes(tree.path), [])
+        os.chmod(tree.at("usr/bin/program"), 0o644)
+        self.assertIn("no program", self.notes(tree.path)[0])
+
+    def test_an_empty_folder_is_no_root(self):
+        tree = zoo.Tree(self)
+        self.assertIn("empty", self.notes(os.path.join(tree.path, "opt"))[0])
 
 
 class Served(unittest.TestCase):

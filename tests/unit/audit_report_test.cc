@@ -100,6 +100,19 @@ TEST(Advice, NamesTheToolAtHand) {
   }
 }
 
+TEST(FixCommand, BreaksALinkFirst) {
+  Rule rule = made_up("x", Severity::Low, Point::Leaks);
+  rule.fix = "chmod go-w {path}";
+  rule.mend = Mend::CloseWrite;
+  Finding finding{&rule, Severity::Low, "/x", "/r/x", "", ""};
+  EXPECT_EQ(fix_command(finding, {}), "chmod go-w /r/x");
+  finding.several_names = true;
+  EXPECT_EQ(fix_command(finding, {}),
+            "cp -p --remove-destination /r/x /r/x.new && mv -T /r/x.new /r/x && chmod go-w /r/x");
+  rule.mend = Mend::Quarantine;
+  EXPECT_EQ(fix_command(finding, {}), "chmod go-w /r/x");
+}
+
 TEST(Outcomes, TellARulesLastWord) {
   const Audit audit = some_of_each();
   const std::vector<Outcome> all = outcomes(audit);

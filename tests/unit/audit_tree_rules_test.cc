@@ -402,6 +402,80 @@ TEST(TreeRules, WhatWasGivenToAProgramIsThatPrograms) {
   EXPECT_THAT(found_in(tree), testing::ElementsAre("tree-writable-keys"));
 }
 
+std::vector<std::pair<std::string, Severity>> told(const Note& one) {
+  Tree tree = clean();
+  tree.notes.push_back(one);
+  Facts facts;
+  facts.tree = &tree;
+  std::vector<std::pair<std::string, Severity>> all;
+  const Answers answers = ask(facts);
+  for (const Finding& finding : answers.findings()) all.emplace_back(finding.rule->id, finding.severity);
+  return all;
+}
+
+TEST(TreeRules, ASetIdBitHidesNoWriter) {
+  Note program = note(kForeignWrite, "/usr/bin/x", S_IFREG | 0755, 1001);
+  program.zone = Zone::Program;
+  using testing::Pair;
+  EXPECT_THAT(told(program), testing::ElementsAre(Pair("tree-writable-program", Severity::High)));
+  program.mode = S_IFREG | 04755;
+  program.marks |= kSetId;
+  EXPECT_THAT(told(program), testing::UnorderedElementsAre(Pair("tree-writable-program", Severity::High),
+                                                           Pair("tree-set-uid-user", Severity::Medium)));
+  // The bit of a file that cannot be run, and of a script, means nothing.
+  Note plain = note(kSetId | kWorldWritable, "/opt/x", S_IFREG | 04666);
+  EXPECT_THAT(told(plain), testing::ElementsAre(Pair("tree-world-writable-file", Severity::Medium)));
+  plain.mode = S_IFREG | 04777;
+  plain.script = true;
+  EXPECT_THAT(told(plain), testing::ElementsAre(Pair("tree-world-writable-file", Severity::Medium)));
+}
+
+TEST(TreeRules, AFolderThatHoldsEverythingIsEverything) {
+  struct Row {
+    Zone zone;
+    const char* path;
+    Severity severity;
+  };
+  constexpr Severity kC = Severity::Critical, kH = Severity::High;
+  for (const Row& row : {Row{Zone::Config, "/etc", kC}, Row{Zone::Config, "/etc/x", Severity::Low},
+                         Row{Zone::Accounts, "/etc/pam.d", kC}, Row{Zone::Program, "/usr", kC},
+                         Row{Zone::Program, "/sbin", kC}, Row{Zone::Program, "/usr/games", kH},
+                         Row{Zone::Library, "/lib", kC}, Row{Zone::Library, "/usr/lib/x86_64-linux-gnu", kC},
+                         Row{Zone::Library, "/usr/lib/x", kH}, Row{Zone::Keys, "/home/a/.ssh", kH}}) {
+    for (uint32_t mode : {0777u, 01777u}) {
+      Note folder = zoned(row.zone, S_IFDIR | mode);
+      folder.path = row.path;
+      const auto all = told(folder);
+      ASSERT_EQ(all.size(), 1u) << row.path;
+      EXPECT_EQ(all[0].second, row.severity) << row.path;
+      const std::string fix = find_rule(all[0].first)->fix;
+      EXPECT_NE(fix.find("chmod go-w"), std::string::npos) << row.path;
+    }
+  }
+}
+
+TEST(TreeRules, AFileWithSeveralNamesIsSaidToBeOne) {
+  Tree tree = clean();
+  tree.notes.push_back(zoned(Zone::Program));
+  Facts facts;
+  facts.tree = &tree;
+  EXPECT_FALSE(ask(facts).findings().at(0).several_names);
+  tree.notes[0].links = 2;
+  EXPECT_TRUE(ask(facts).findings().at(0).several_names);
+  tree.notes[0].mode = S_IFDIR | 0777;
+  EXPECT_FALSE(ask(facts).findings().at(0).several_names);
+}
+
+TEST(TreeRules, AFolderWithoutAProgramIsNoRoot) {
+  EXPECT_TRUE(clean().is_no_root());
+  for (const Change& change : {with(mount("ext4", "ro")), Change([](Tree& t) { t.unreadable = 1; }),
+                               Change([](Tree& t) { t.programs = 1; })}) {
+    Tree tree = clean();
+    change(tree);
+    EXPECT_FALSE(tree.is_no_root());
+  }
+}
+
 TEST(TreeRules, AUsersOwnRootIsThatUsersBusiness) {
   Tree tree = clean();
   tree.top_uid = tree.caller = 1001;

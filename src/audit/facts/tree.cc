@@ -52,6 +52,11 @@ void look_through(Tree& tree, int top, unsigned threads, int64_t now) {
 
 }  // namespace
 
+bool Tree::is_no_root() const {
+  // What could not be looked at, or is mounted, may hold one.
+  return programs == 0 && unreadable == 0 && vanished == 0 && mounts.empty();
+}
+
 bool Tree::has(Known known) const {
   return file(known) != nullptr ||
          std::any_of(notes.begin(), notes.end(), [known](const Note& note) { return note.known == known; });

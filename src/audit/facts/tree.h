@@ -100,6 +100,7 @@ struct Tree {
 
   uint64_t names = 0;  // met on the way
   uint64_t folders = 0;
+  uint64_t programs = 0;     // files with a right to execute
   uint64_t unreadable = 0;   // folders that could not be read
   uint64_t vanished = 0;     // names that were gone when they were looked at
   uint64_t unlooked = 0;     // files whose content could not be read
@@ -132,6 +133,8 @@ struct Tree {
   std::vector<rootfs::Difference> stale;    // sources against manifest
   std::vector<std::string> states;          // folders that its maker gave to a program to write
 
+  // Nothing in it can be run, as far as all of it was seen: it is no root, or not yet.
+  bool is_no_root() const;
   bool has(Known known) const;
   const KnownFile* file(Known known) const;  // the first; null: there is none
   // Owned by whom the tree belongs to: root, or the one user who made it all.

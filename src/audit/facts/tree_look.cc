@@ -145,13 +145,28 @@ bool Looker::foreign(const struct statx& st, Zone zone, Known known) const {
   return (st.stx_mode & S_IWOTH) != 0;
 }
 
+// Of a folder that leads to places that are guarded. The sticky bit does not help: names are still made.
+bool Looker::opens_way(const struct statx& st, Zone own, Known known) const {
+  if ((st.stx_mode & S_IWOTH) != 0) return true;
+  // A home is its user's; the group that may write into all of it is mostly that user's alone.
+  if (own == Zone::Home) return false;
+  const bool group = (st.stx_mode & S_IWGRP) != 0 && st.stx_gid != 0 && st.stx_gid != keeper_group_;
+  if (own == Zone::Keys) return group;
+  // What packages give to a group of theirs is theirs: the jobs of users, what is local.
+  return known == Known::SystemFolder ? foreign(st, own, known) : st.stx_uid != 0 && st.stx_uid != keeper_;
+}
+
 bool Looker::enter(WalkFolder& folder, int fd, const struct statx& st) {
-  const Sight sight{folder, fd, "", st, folder.zone, folder.known};
+  Zone own = own_zone(folder.place);
+  if (folder.name == ".ssh" && !is_guarded(folder.zone)) own = Zone::Keys;
+  const Sight sight{folder, fd, "", st, own == Zone::None ? folder.zone : own, folder.known};
   Note note;
   always(sight, note);
   if ((st.stx_mode & S_IWOTH) != 0 && (st.stx_mode & S_ISVTX) == 0) note.marks |= kWorldWritable;
   // Who writes the folder above all is a matter of its own.
-  if (folder.above != nullptr && foreign(st, folder.zone, folder.known)) note.marks |= kForeignWrite;
+  const bool others =
+      own == Zone::None ? foreign(st, folder.zone, folder.known) : opens_way(st, own, folder.known);
+  if (folder.above != nullptr && others) note.marks |= kForeignWrite;
   acl(sight, note);
   keep(sight, note);
   return true;
@@ -249,7 +264,10 @@ void Looker::file(const Sight& sight, Note& note) {
   }
   if ((st.stx_mode & S_IWOTH) != 0) note.marks |= kWorldWritable;
   if (foreign(st, sight.zone, sight.known)) note.marks |= kForeignWrite;
-  if ((st.stx_mode & 0111) != 0) program(sight, note);
+  if ((st.stx_mode & 0111) != 0) {
+    ++seen_.programs;
+    program(sight, note);
+  }
   if (st.stx_size != 0) secret(sight, note);
   acl(sight, note);
   if (is_read(sight.known)) known(sight);
@@ -418,6 +436,7 @@ void Looker::give(Tree& tree) {
   tree.owners_left = tree.owners_left || seen_.owners_left;
   if (tree.unreadable_example.empty()) tree.unreadable_example = seen_.unreadable_example;
   tree.unreadable += seen_.unreadable;
+  tree.programs += seen_.programs;
 }
 
 }  // namespace immure::audit

@@ -28,6 +28,7 @@ class Looker : public Visitor {
  private:
   struct Sight;
   bool foreign(const struct statx& st, Zone zone, Known known) const;
+  bool opens_way(const struct statx& st, Zone own, Known known) const;
   void always(const Sight& sight, Note& note);
   void file(const Sight& sight, Note& note);
   void program(const Sight& sight, Note& note);

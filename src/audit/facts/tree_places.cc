@@ -14,12 +14,16 @@ struct Place {
   const char* path;  // "*" is any name
   Known known;
   Zone zone;
+  Zone own = Zone::None;  // of the folder itself, not inherited: who writes it replaces what lies below
 };
 
 constexpr Place kPlaces[] = {
     {"bin", Known::SystemFolder, Zone::Program},
     {"sbin", Known::SystemFolder, Zone::Program},
-    {"usr", Known::SystemFolder, Zone::None},
+    {"usr", Known::SystemFolder, Zone::None, Zone::Program},
+    {"usr/local", Known::None, Zone::None, Zone::Program},
+    {"usr/share", Known::None, Zone::None, Zone::Module},
+    {"opt", Known::None, Zone::None, Zone::Program},
     {"usr/bin", Known::SystemFolder, Zone::Program},
     {"usr/sbin", Known::SystemFolder, Zone::Program},
     {"usr/games", Known::None, Zone::Program},
@@ -53,7 +57,6 @@ constexpr Place kPlaces[] = {
     {"usr/lib/ruby", Known::None, Zone::Module},
     {"usr/lib/node_modules", Known::None, Zone::Module},
     {"usr/local/lib/node_modules", Known::None, Zone::Module},
-
     {"etc", Known::SystemFolder, Zone::Config},
     {"etc/passwd", Known::Passwd, Zone::Accounts},
     {"etc/passwd-", Known::OldPasswd, Zone::Accounts},
@@ -88,7 +91,7 @@ constexpr Place kPlaces[] = {
     {"etc/ssh/ssh_host_dsa_key", Known::HostKey, Zone::Keys},
     {"etc/ssh/ssh_host_ecdsa_key", Known::HostKey, Zone::Keys},
     {"etc/ssh/ssh_host_ed25519_key", Known::HostKey, Zone::Keys},
-    {"root", Known::SystemFolder, Zone::Home},
+    {"root", Known::SystemFolder, Zone::Home, Zone::Startup},
     {"root/.rhosts", Known::Rhosts, Zone::Keys},
     {"root/.ssh", Known::HostFile, Zone::Keys},
     {"root/.ssh/authorized_keys", Known::AuthorizedKeys, Zone::Keys},
@@ -96,11 +99,10 @@ constexpr Place kPlaces[] = {
     {"root/.bashrc", Known::Shell, Zone::Startup},
     {"root/.profile", Known::Shell, Zone::Startup},
     {"root/.bash_profile", Known::Shell, Zone::Startup},
-    {"home", Known::SystemFolder, Zone::None},
-    {"home/*", Known::None, Zone::Home},
+    {"home", Known::SystemFolder, Zone::None, Zone::Keys},
+    {"home/*", Known::None, Zone::Home, Zone::Home},
     {"home/*/.rhosts", Known::Rhosts, Zone::Home},
     {"home/*/.ssh/authorized_keys", Known::AuthorizedKeys, Zone::Home},
-
     {"etc/ld.so.preload", Known::LdPreload, Zone::Loader},
     {"etc/ld.so.cache", Known::None, Zone::Loader},
     {"etc/ld.so.conf", Known::LdConf, Zone::Loader},
@@ -127,14 +129,16 @@ constexpr Place kPlaces[] = {
     {"etc/logrotate.d", Known::None, Zone::Startup},
     {"etc/modprobe.d", Known::None, Zone::Startup},
     {"etc/udev", Known::None, Zone::Startup},
+    {"var/spool", Known::None, Zone::None, Zone::Startup},
+    {"var/spool/cron", Known::None, Zone::None, Zone::Startup},
+    {"var/spool/cron/crontabs", Known::None, Zone::None, Zone::Startup},
     {"var/spool/cron/crontabs/root", Known::None, Zone::Startup},
-
     {"etc/machine-id", Known::MachineId, Zone::Config},
     {"etc/os-release", Known::OsRelease, Zone::Config},
     {"usr/lib/os-release", Known::OsRelease, Zone::Library},
     {"etc/hosts", Known::HostFile, Zone::Config},
     {"etc/hostname", Known::HostFile, Zone::Config},
-    {"var", Known::SystemFolder, Zone::None},
+    {"var", Known::SystemFolder, Zone::None, Zone::Startup},
     {"var/log", Known::LogFolder, Zone::None},
     {"var/log/*", Known::LogFolder, Zone::None},
     {"var/lib/dpkg/status", Known::PackageList, Zone::None},
@@ -143,7 +147,7 @@ constexpr Place kPlaces[] = {
     {"lib/apk/db/installed", Known::PackageList, Zone::Library},
     {"usr/lib/apk/db/installed", Known::PackageList, Zone::Library},
     {"var/lib/pacman", Known::PackageList, Zone::None},
-    {"boot", Known::None, Zone::None},
+    {"boot", Known::None, Zone::None, Zone::Startup},
     {"boot/vmlinu*", Known::Kernel, Zone::None},
     {"dev", Known::MountPoint, Zone::Device},
     {"proc", Known::MountPoint, Zone::None},
@@ -167,7 +171,7 @@ struct State {
   std::vector<Step> steps;     // by name, those that are exact
   std::vector<Step> patterns;  // asked when none of them fits
   Known known = Known::None;
-  Zone zone = Zone::None;
+  Zone zone = Zone::None, own = Zone::None;
 };
 
 // State 0 leads nowhere, state 1 is the top.
@@ -194,6 +198,7 @@ std::vector<State> grown() {
     }
     states[at].known = place.known;
     states[at].zone = place.zone;
+    states[at].own = place.own;
   }
   for (State& state : states)
     std::sort(state.steps.begin(), state.steps.end(),
@@ -430,6 +435,8 @@ PlaceOf place_of(PlaceState folder, std::string_view name) {
   }
   return next == kNowhere ? PlaceOf{} : PlaceOf{next, states()[next].known, states()[next].zone};
 }
+
+Zone own_zone(PlaceState state) { return states()[state].own; }
 
 SecretOf secret_of(std::string_view folder, std::string_view name) {
   if (name.size() < 4) return {};

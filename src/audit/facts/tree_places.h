@@ -94,6 +94,9 @@ struct PlaceOf {
   Zone zone = Zone::None;  // None: that of its folder
 };
 PlaceOf place_of(PlaceState folder, std::string_view name);
+// Of a folder itself, where that is more than what it gives to those below: who may write /usr replaces its
+// programs. None: it is no such one.
+Zone own_zone(PlaceState state);
 
 // Of a regular file by its name and its folder's name. `look_inside`: only its content can tell.
 struct SecretOf {

@@ -23,6 +23,8 @@ std::string mode_and_owner(const Note& note);                // "mode 04755, own
 std::string who_writes(const Tree& tree, const Note& note);  // "uid 1001 owns it", "everybody may write"
 // A distribution's packages made it: what those bring so is nobody's mistake, only advice.
 bool is_distribution(const Tree& tree);
+// What tree-set-id-writable tells of: a bit that means nothing, or an owner who writes, is not that.
+bool is_writable_set_id(const Tree& tree, const Note& note);
 // The lines of a file of the tree; comments and empty ones are left out.
 std::vector<std::string_view> lines_of(const KnownFile& file);
 // A colon-separated row's part, "" where there is none.

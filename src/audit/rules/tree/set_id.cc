@@ -45,6 +45,10 @@ constexpr const char* kReference = "execve(2); inode(7); chmod(1)";
 
 }  // namespace
 
+bool is_writable_set_id(const Tree& tree, const Note& note) {
+  return (note.marks & kSetId) != 0 && kind_of(tree, note) == Kind::Writable;
+}
+
 const Rule kTreeSetUidRoot = {
     .id = "tree-set-uid-root",
     .look = Look::Tree,

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 
@@ -36,11 +38,13 @@ std::string on_host(const Tree& tree, std::string_view inside) {
 
 void found(Answers& answers, const Tree& tree, const Note& note, std::string evidence, std::string value) {
   answers.found(note.path, std::move(evidence), on_host(tree, note.path), std::move(value));
+  if (S_ISREG(note.mode) && note.links > 1) answers.has_several_names();
 }
 
 void found(Answers& answers, Severity severity, const Tree& tree, const Note& note, std::string evidence,
            std::string value) {
   answers.found(severity, note.path, std::move(evidence), on_host(tree, note.path), std::move(value));
+  if (S_ISREG(note.mode) && note.links > 1) answers.has_several_names();
 }
 
 std::string octal(uint32_t mode) {

@@ -17,12 +17,35 @@ bool is_given(const Tree& tree, const Note& note) {
          (note.mode & 022) == 0;
 }
 
+// Who may write one of these is root: passwd is renamed away, the loader and the shell are replaced.
+constexpr std::string_view kEverything[] = {"/etc",     "/usr",       "/bin",       "/sbin",      "/lib",
+                                            "/lib32",   "/lib64",     "/libx32",    "/usr/bin",   "/usr/sbin",
+                                            "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32"};
+
+bool holds_everything(const Note& note) {
+  if (!S_ISDIR(note.mode)) return false;
+  std::string_view path = note.path;
+  // Where distributions for several machines have the libraries of one: "/usr/lib/x86_64-linux-gnu".
+  if (note.zone == Zone::Library && path_name(path).find("-linux-") != std::string_view::npos)
+    path = path.substr(0, path.rfind('/'));
+  return std::find(std::begin(kEverything), std::end(kEverything), path) != std::end(kEverything);
+}
+
+// A set-id program that others may write has a rule of its own, as severe as the worst here.
+bool is_foreign(const Tree& tree, const Note& note, Zone zone) {
+  return (note.marks & kForeignWrite) != 0 && note.zone == zone && !is_writable_set_id(tree, note) &&
+         !is_given(tree, note);
+}
+
 void tell(const Facts& facts, Answers& answers, Zone zone) {
   const Tree& tree = begin(facts, answers, kForeignWrite);
-  for (const Note& note : tree.notes)
-    if ((note.marks & kForeignWrite) != 0 && note.zone == zone && (note.marks & kSetId) == 0 &&
-        !is_given(tree, note))
+  for (const Note& note : tree.notes) {
+    if (!is_foreign(tree, note, zone)) continue;
+    if (holds_everything(note))
+      found(answers, Severity::Critical, tree, note, who_writes(tree, note));
+    else
       found(answers, tree, note, who_writes(tree, note));
+  }
 }
 
 void program(const Facts& facts, Answers& answers) { tell(facts, answers, Zone::Program); }
@@ -35,7 +58,11 @@ void startup(const Facts& facts, Answers& answers) { tell(facts, answers, Zone::
 void config(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers, kForeignWrite);
   for (const Note& note : tree.notes) {
-    if ((note.marks & kForeignWrite) == 0 || note.zone != Zone::Config || is_given(tree, note)) continue;
+    if (!is_foreign(tree, note, Zone::Config)) continue;
+    if (holds_everything(note)) {
+      found(answers, Severity::Critical, tree, note, who_writes(tree, note));
+      continue;
+    }
     // A service that owns its own key or settings is how packages do it.
     const bool own = (note.mode & 022) == 0;
     found(answers, own ? Severity::Advice : Severity::Low, tree, note, who_writes(tree, note));
@@ -51,20 +78,21 @@ void keys(const Facts& facts, Answers& answers) {
 }
 
 // What has a rule of its own is not told of twice.
-bool is_plain(const Note& note) {
-  return (note.marks & kWorldWritable) != 0 && (note.marks & (kForeignWrite | kSetId)) == 0;
+bool is_plain(const Tree& tree, const Note& note) {
+  return (note.marks & kWorldWritable) != 0 && (note.marks & kForeignWrite) == 0 &&
+         !is_writable_set_id(tree, note);
 }
 
 void file(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers, kWorldWritable);
   for (const Note& note : tree.notes)
-    if (is_plain(note) && S_ISREG(note.mode)) found(answers, tree, note, mode_and_owner(note));
+    if (is_plain(tree, note) && S_ISREG(note.mode)) found(answers, tree, note, mode_and_owner(note));
 }
 
 void folder(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers, kWorldWritable);
   for (const Note& note : tree.notes)
-    if (is_plain(note) && S_ISDIR(note.mode) && note.path != "/")
+    if (is_plain(tree, note) && S_ISDIR(note.mode) && note.path != "/")
       found(answers, tree, note, mode_and_owner(note));
 }
 
@@ -174,10 +202,11 @@ const Rule kTreeWritableKeys = {
     .severity = Severity::High,
     .concern = Concern::Privilege,
     .point = Point::TreeWriting,
-    .title = "login key file that another user may change",
+    .title = "login keys that another user may change",
     .why =
         "A line in authorized_keys, or in the configuration of sshd, lets its writer log in as "
-        "somebody else. sshd with StrictModes refuses such files, other servers do not.",
+        "somebody else; who writes the folder replaces the file. sshd with StrictModes refuses such files, "
+        "other servers do not.",
     .fix = "chmod go-w {path}",
     .reference = "sshd(8), AUTHORIZED_KEYS; sshd_config(5), StrictModes",
     .check = keys,
@@ -193,7 +222,7 @@ const Rule kTreeWritableConfig = {
     .title = "configuration that another user may change",
     .why =
         "Programs believe what stands below /etc: names of helpers to run, of servers to ask, of "
-        "files to write. Whoever changes it steers programs of others.",
+        "files to write. Who may write /etc itself renames passwd away and is root, which is critical.",
     .fix = kClose,
     .reference = "hier(7); chmod(1)",
     .check = config,

@@ -126,9 +126,11 @@ def make_root(how):
 
 
 def listen_at(path):
-    """A socket of the jail's own; the file stays when nobody listens any more."""
+    """A socket of the jail's own; the file stays when nobody listens any more. An address has room for 107 bytes."""
+    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
-        end.bind(path)
+        end.bind(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+    os.close(folder)
     os.chmod(path, 0o666)
 
 

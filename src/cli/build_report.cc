@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_set>
+#include <utility>
 
 #include "base/path.h"
 #include "base/text.h"
@@ -107,6 +108,42 @@ std::string_view smoke_word(Smoke::Result result) {
   return {};
 }
 
+// Of each entry: would it be in the root without the run that was watched? So it is when a chain of its
+// reasons begins with a word of the user's.
+std::vector<bool> found_by_reading(const Manifest& manifest) {
+  std::vector<bool> read(manifest.entries.size());
+  for (bool grows = true; std::exchange(grows, false);)
+    for (size_t i = 0; i < read.size(); ++i)
+      for (const Reason& reason : manifest.entries[i].reasons)
+        if (!read[i] && reason.because != Because::Seen && (reason.by == kNobody || read[reason.by]))
+          read[i] = grows = true;
+  return read;
+}
+
+// What --trace brought beside what reading found: how much, and the first few by name.
+void tell_seen(Page& page, const Manifest& manifest) {
+  constexpr size_t kNamed = 5;
+  const std::vector<bool> read = found_by_reading(manifest);
+  size_t by_reading = 0, seen = 0;
+  std::string names;
+  for (size_t i = 0; i < read.size(); ++i) {
+    const ManifestEntry& entry = manifest.entries[i];
+    if (entry.kind != Entry::Kind::File && entry.kind != Entry::Kind::Link) continue;
+    ++(read[i] ? by_reading : seen);
+    if (!read[i] && seen <= kNamed) names += (names.empty() ? ": " : ", ") + printable(entry.path);
+  }
+  page.pair("by reading", counted(by_reading, "file and link", "files and links"));
+  page.pair("seen", counted(seen, "more, which the run opened", "more, which the run opened") + names +
+                        (seen > kNamed ? " and " + num(seen - kNamed) + " more (--why)" : ""));
+}
+
+bool was_traced(const Manifest& manifest) {
+  return std::any_of(manifest.entries.begin(), manifest.entries.end(), [](const ManifestEntry& entry) {
+    return std::any_of(entry.reasons.begin(), entry.reasons.end(),
+                       [](const Reason& reason) { return reason.because == Because::Seen; });
+  });
+}
+
 }  // namespace
 
 std::string counted(uint64_t n, std::string_view one, std::string_view more) {
@@ -142,6 +179,7 @@ std::string report_text(const BuildReport& report, bool colour) {
       page.pair(i == 0 ? "largest" : "", format_size(entry.size) + "  " + printable(entry.path) + ", for " +
                                              printable(blamed(*report.manifest, order[i])));
   }
+  if (was_traced(*report.manifest)) tell_seen(page, *report.manifest);
   if (!report.manifest->tree_digest.empty()) page.pair("digest", "sha256:" + report.manifest->tree_digest);
   for (const Smoke& smoke : report.smokes) {
     bool bad = smoke.result == Smoke::Result::Failed;
@@ -167,9 +205,12 @@ std::string report_json(const BuildReport& report) {
   json.begin_object().text("schema", "immure.build/1").text("root", report.target);
   json.boolean("written", !report.dry_run && !report.unchanged);
   json.text("digest", report.manifest->tree_digest).number("bytes", static_cast<int64_t>(sum.bytes));
+  const std::vector<bool> read = found_by_reading(*report.manifest);
   json.begin_array("entries");
-  for (const ManifestEntry& entry : report.manifest->entries) {
+  for (size_t i = 0; i < read.size(); ++i) {
+    const ManifestEntry& entry = report.manifest->entries[i];
     json.begin_object().text("path", entry.path).text("kind", kind_text(entry.kind));
+    json.text("found", read[i] ? "read" : "seen");
     if (!entry.source.empty()) json.text("source", entry.source);
     if (entry.kind == Entry::Kind::Link) json.text("target", entry.text);
     json.number("size", static_cast<int64_t>(entry.size)).begin_array("reasons");

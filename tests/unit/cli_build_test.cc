@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/build.h"
 #include "cli/build_profile.h"
+#include "cli/build_report.h"
 #include "cli/cached_root.h"
 #include "cli/private_folder.h"
 #include "cli/root.h"
@@ -250,10 +251,38 @@ TEST_F(BuildTest, AManifestWithOtherWordsIsNotFollowed) {
 }
 
 // A jail that may write there decides what other commands are run with.
+// What a run opened is told apart from what reading found, and so is what came with it.
+TEST(BuildReport, TellsReadFromSeen) {
+  using rootfs::Because;
+  rootfs::Manifest manifest;
+  const auto add = [&](const char* path, std::vector<rootfs::Reason> reasons) {
+    rootfs::ManifestEntry entry;
+    entry.path = path;
+    entry.reasons = std::move(reasons);
+    manifest.entries.push_back(std::move(entry));
+  };
+  add("/a", {{Because::Named, rootfs::kNobody, "a"}});
+  add("/a.so", {{Because::Needed, 0, "a.so"}});
+  add("/both", {{Because::Seen, rootfs::kNobody, ""}, {Because::Needed, 1, "both"}});
+  add("/data", {{Because::Seen, rootfs::kNobody, ""}});
+  add("/data.so", {{Because::Needed, 3, "data.so"}});
+  BuildReport report;
+  report.manifest = &manifest;
+  const std::string text = report_text(report, false);
+  EXPECT_NE(text.find("3 files and links"), std::string::npos) << text;
+  EXPECT_NE(text.find("2 more, which the run opened: /data, /data.so"), std::string::npos) << text;
+  const std::string json = report_json(report);
+  EXPECT_NE(json.find(R"({"path":"/both","kind":"file","found":"read")"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"({"path":"/data.so","kind":"file","found":"seen")"), std::string::npos) << json;
+  manifest.entries.resize(2);
+  EXPECT_EQ(report_text(report, false).find("seen"), std::string::npos) << "nothing was watched";
+}
+
 TEST(CachedRoot, NoCommandMayWriteWhereRootsAreKept) {
   const std::string kept = cached_roots();
   const std::string above_it = kept.substr(0, kept.rfind('/'));
-  const bool above_was_there = access(above_it.c_str(), F_OK) == 0, was_there = access(kept.c_str(), F_OK) == 0;
+  const bool above_was_there = access(above_it.c_str(), F_OK) == 0,
+             was_there = access(kept.c_str(), F_OK) == 0;
   ASSERT_TRUE(open_private_folder(kept));
   test::TempDir folder;
   ASSERT_EQ(symlink("/", (folder / "link").c_str()), 0);

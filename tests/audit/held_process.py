@@ -280,11 +280,13 @@ def main():
             how["root"] = "none"
         try:
             hold(how, tell, kept)
+        except (OSError, ValueError) as refused:
+            print(refused, file=sys.stderr, flush=True)
         finally:
             os._exit(1)
     os.close(tell)
     if os.read(ready, 1) != b"x":
-        sys.exit("the process could not be held so")
+        sys.exit(1)  # the process itself has said why
     print(pid, flush=True)
     os.waitpid(pid, 0)
 

@@ -57,8 +57,9 @@ class Started:
         except ProcessLookupError:
             pass
         self.running.wait()
-        if self.running.stdout:
-            self.running.stdout.close()
+        for stream in (self.running.stdout, self.running.stderr):
+            if stream:
+                stream.close()
 
 
 def children_of(pid):
@@ -183,6 +184,7 @@ class Held:
     def __init__(self, before=()):
         self.places = Places()
         self.before = list(before)
+        self.refused = ""  # why the last one could not be made
 
     def close(self):
         self.places.close()
@@ -206,9 +208,10 @@ class Held:
         words = {key: filled(value) for key, value in dict(how, scratch=scratch, join=join).items()}
         command = [*self.before, sys.executable, HERE + "/held_process.py", json.dumps(words)]
         environment = dict(how.get("environment", {}), PATH="/usr/bin")
-        with Started(command, stdout=subprocess.PIPE, env=environment, text=True) as started:
+        with Started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True) as started:
             line = started.running.stdout.readline()
             if not line:
+                self.refused = started.running.stderr.read().strip().split("\n")[-1]
                 return None
             started.pids.append(int(line))
             return {one["rule"] for one in look(int(line))}
@@ -224,10 +227,10 @@ class Zoo(unittest.TestCase):
         for name, twin, fault, wanted, *more in rows:
             with self.subTest(name):
                 clean = held.rules(twin or {})
-                self.assertIsNotNone(clean, "the twin could not be made")
+                self.assertIsNotNone(clean, f"the twin could not be made: {held.refused}")
                 found = held.rules(fault)
                 if found is None:
-                    self.skipTest("this host does not let it be made")
+                    self.skipTest(f"this host does not let it be made: {held.refused}")
                 if more:
                     self.assertLessEqual(wanted, found - clean)
                 else:

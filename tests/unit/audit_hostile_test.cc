@@ -32,6 +32,7 @@
 #include "audit/mend/survey.h"
 #include "audit/report.h"
 #include "base/text.h"
+#include "unit/audit_child.h"
 
 namespace immure::audit {
 namespace {
@@ -263,37 +264,6 @@ TEST_F(HostileTree, AFileThatIsNoJournalStaysWhole) {
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), text);
   }
 }
-
-// A child that does `work`, says so, and waits to be killed.
-class Child {
- public:
-  template <class Work>
-  explicit Child(Work work) {
-    int ready[2];
-    EXPECT_EQ(pipe2(ready, O_CLOEXEC), 0);
-    pid_ = fork();
-    if (pid_ == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody else is to meet it
-      work();
-      if (write(ready[1], "x", 1) != 1) _exit(1);
-      for (;;) pause();
-    }
-    close(ready[1]);
-    char byte = 0;
-    ready_ = read(ready[0], &byte, 1) == 1;
-    close(ready[0]);
-  }
-  ~Child() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  int pid() const { return pid_; }
-  bool ready() const { return ready_; }
-
- private:
-  int pid_ = -1;
-  bool ready_ = false;
-};
 
 bool is_jailed(int pid) {
   for (const JailedGroup& group : jailed_groups(*look_around())) {

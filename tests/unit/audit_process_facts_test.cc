@@ -17,6 +17,7 @@
 #include "audit/facts/live_filter.h"
 #include "audit/facts/live_parts.h"
 #include "base/text.h"
+#include "unit/audit_child.h"
 
 namespace immure::audit {
 namespace {
@@ -111,36 +112,6 @@ TEST(AuditProcessFacts, ALookThatTakesTooLongIsGivenUp) {
   // Who was left behind comes to an end of its own.
   usleep(100'000);
 }
-
-// A child that does `work`, says so, and waits to be killed.
-class Child {
- public:
-  template <class Work>
-  explicit Child(Work work) {
-    int ready[2];
-    EXPECT_EQ(pipe2(ready, O_CLOEXEC), 0);
-    pid_ = fork();
-    if (pid_ == 0) {
-      work();
-      if (write(ready[1], "x", 1) != 1) _exit(1);
-      for (;;) pause();
-    }
-    close(ready[1]);
-    char byte = 0;
-    ready_ = read(ready[0], &byte, 1) == 1;
-    close(ready[0]);
-  }
-  ~Child() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  int pid() const { return pid_; }
-  bool ready() const { return ready_; }
-
- private:
-  int pid_ = -1;
-  bool ready_ = false;
-};
 
 bool load(const std::vector<sock_filter>& program) {
   std::vector<sock_filter> copy = program;

@@ -17,8 +17,9 @@ if(NOT IMMURE_START)
   immure_room(rootfs USES base uapi kernel spec input
     TABLES family_files.cc GENERATED families.inc presets.inc)
   immure_room(audit USES base uapi kernel spec filter input rootfs FOLDERS)
+  immure_room(watch USES base uapi kernel filter FOLDERS)
 endif()
-immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs audit
+immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs audit watch
   MAINS start_main.cc full_main.cc STARTS full_program.cc)
 
 # The programs. The start binary has its own small runtime instead of the C++ library's.

@@ -42,6 +42,12 @@ if(NOT IMMURE_START)
   target_link_libraries(room_rootfs_core PRIVATE ${ELF_ARCHIVE} ${Z_ARCHIVE} ${CRYPTO_ARCHIVE})
 endif()
 
+# What packs the traces of a watch.
+if(NOT IMMURE_START)
+  find_library(ZSTD_ARCHIVE libzstd.a REQUIRED)
+  target_link_libraries(room_watch PRIVATE ${ZSTD_ARCHIVE})
+endif()
+
 # What starts a process on a stack of its own is the kernel's room's (clone_call.cc).
 target_link_libraries(room_child INTERFACE room_kernel)
 

@@ -18,8 +18,9 @@ if(NOT IMMURE_START)
     TABLES family_files.cc GENERATED families.inc presets.inc)
   immure_room(audit USES base uapi kernel spec filter input rootfs FOLDERS)
   immure_room(watch USES base uapi kernel filter FOLDERS)
+  immure_room(respond USES base kernel watch)
 endif()
-immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs audit watch
+immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs audit watch respond
   MAINS start_main.cc full_main.cc STARTS full_program.cc)
 
 # The programs. The start binary has its own small runtime instead of the C++ library's.

@@ -15,6 +15,7 @@
 #include "cli/jails.h"
 #include "cli/policy.h"
 #include "cli/prove.h"
+#include "cli/respond.h"
 #include "cli/root.h"
 #include "cli/run_full.h"
 #include "cli/version.h"
@@ -39,6 +40,16 @@ constexpr Verb kVerbs[] = {
     {"kill", "NAME… [--signal SIG]", "end a jail, or signal its program", "--signal", Completes::Jails, kill,
      "  --signal SIG, -s SIG   a name or a number. KILL, the default, ends the jail\n"
      "Others reach its program: HUP INT QUIT TERM USR1 USR2 WINCH CONT TSTP.\n"},
+    {"respond",
+     "JAIL|--pid N freeze|thaw|snapshot|report|kill",
+     "snapshot or end any",
+     "freeze thaw snapshot report kill --pid --output --running --contents --trace --events --json --help",
+     Completes::Jails,
+     of_arguments<respond>,
+     {},
+     "--output --trace",
+     "--pid --events",
+     true},
     {"freeze", "NAME…", "stop all of a jail's processes", "", Completes::Jails, freeze,
      "By the jail's control group where that is one of version 2; else by SIGSTOP to\neach process, which a "
      "SIGCONT from inside can undo. immure thaw lets them go on.\n"},
@@ -134,7 +145,7 @@ namespace {
 
 // These have a longer page of their own.
 bool has_own_help(const Verb& verb) {
-  constexpr std::string_view kOwn[] = {"run", "exec", "prove", "audit", "demo", "explain", "doctor", "inspect"};
+  constexpr std::string_view kOwn[] = {"run", "exec", "prove", "audit", "demo", "explain", "doctor", "inspect", "respond"};
   return std::find(std::begin(kOwn), std::end(kOwn), verb.name) != std::end(kOwn);
 }
 

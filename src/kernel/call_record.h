@@ -18,11 +18,14 @@ enum CallStage {
   kStageLeft = 1,     // a call has returned: with its result; the items may have been read before or after
   kStageBorn =
       2,  // `pid` is a new process (or `tid` a new thread of it): args[0] = parent's pid, args[1] = flags
-  kStageChanged = 3,  // `pid` runs another program: item kItemExecutable, kItemWords
-  kStageEnded = 4,    // `pid` has ended: result = its status as wait(2) has it, -1: not known
-  kStageSignal = 5,   // a signal was sent: nr = its number, args[0] = to whom, args[1] = si_code
-  kStageLost = 6,     // args[0] records before this one could not be kept
-  kStageLimit = 7,    // a limit was met: item kItemText names it
+  // `pid` runs another program: item kItemExecutable, and those of the call that led to it, which is written
+  // once: as this when it is seen to succeed, as entered or left when it is not. arch and nr are the call's;
+  // 0: not known.
+  kStageChanged = 3,
+  kStageEnded = 4,   // `pid` has ended: result = its status as wait(2) has it, -1: not known
+  kStageSignal = 5,  // a signal was sent: nr = its number, args[0] = to whom, args[1] = si_code
+  kStageLost = 6,    // args[0] records before this one could not be kept
+  kStageLimit = 7,   // a limit was met: item kItemText names it
   kStageCount = 8,  // args[0] calls of number `nr` since the last such record, by `pid`: not each was written
 };
 

@@ -41,12 +41,13 @@ constexpr uint8_t kNone = 255;
 constexpr CallRow kRows[] = {
     row("execve", Kind::Process, Action::Exec, kProcess, {}, kExec),
     row("execveat", Kind::Process, Action::Exec, kProcess, {4, kNone, 0}, kExecAt),
-    row("clone", Kind::Process, Action::Born, kAll, {0}, {}, kNamespaceIn0),
-    row("clone3", Kind::Process, Action::Born, kSecurity, {}, kCloneArgs),  // its flags are in memory
-    row("fork", Kind::Process, Action::Born, kAll),
-    row("vfork", Kind::Process, Action::Born, kAll),
-    row("exit", Kind::Process, Action::End, kAll, {0}),
-    row("exit_group", Kind::Process, Action::End, kAll, {0}),
+    // Births and ends are told as such; these are the calls, with the namespaces that they ask for.
+    row("clone", Kind::Process, Action::Call, kAll, {0}, {}, kNamespaceIn0),
+    row("clone3", Kind::Process, Action::Call, kSecurity, {}, kCloneArgs),  // its flags are in memory
+    row("fork", Kind::Process, Action::Call, kAll),
+    row("vfork", Kind::Process, Action::Call, kAll),
+    row("exit", Kind::Process, Action::Call, kAll, {0}),
+    row("exit_group", Kind::Process, Action::Call, kAll, {0}),
 
     row("open", kFile, Action::Open, kFiles, {1}, kPath0),
     row("openat", kFile, Action::Open, kFiles, {2, kNone, 0}, kPath1),

@@ -149,7 +149,7 @@ struct Event {
   uint32_t arch = 0, nr = 0;             // AUDIT_ARCH_…, as it came
   std::array<uint64_t, 6> args{};
   std::optional<int64_t> result;
-  std::string_view path;      // the first path, as written
+  std::string_view path;      // the first path, as written: of Mount what is mounted, of Pivot the new root
   std::string_view second;    // of Rename, Link, Mount, Pivot: the other one
   std::string_view resolved;  // what the path led to, as the kernel has it; empty: not known
   std::string_view text;      // file system's type, name of a key, module, memory file
@@ -159,7 +159,8 @@ struct Event {
   Address address;
   uint64_t flags = 0;  // what the action is done with, wherever the call has it: open's, clone's, unshare's,
                        // mount's flags; mode of ChangeMode; protection of Protect and Map; request of Attach
-                       // and Control; id of SetIds
+                       // and Control; id of SetIds; type of Socket, whose family is in `address`; signal of
+                       // Kill; status of End; how many of Counted and Lost
 };
 
 // The call's name: "openat", "i386:openat"; "signal", "" for what is no call.

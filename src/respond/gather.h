@@ -26,8 +26,9 @@ Status gather_process(int pid, unsigned seconds, const PieceTaker& taker);
 Status gather_network(int pid, unsigned seconds, const PieceTaker& taker);
 
 struct ChangedWish {
-  uint64_t since = 0;  // nanoseconds since 1970: what was changed at that moment or later
-  uint64_t most_names = 200'000;
+  uint64_t since = 0;                  // nanoseconds since 1970: what was changed at that moment or later
+  uint64_t most_names = 200'000;       // of each mount
+  uint64_t seconds = 20;               // of all: what is not walked by then is told to be so
   bool contents = false;               // and their bytes: pieces "content/N"
   uint64_t most_bytes = 256ULL << 20;  // of contents, together
 };

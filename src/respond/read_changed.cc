@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,32 @@ bool is_walked(std::string_view type) {
          type == "ext3" || type == "ext2" || type == "f2fs" || type == "zfs" || type == "ramfs";
 }
 
+// What only this jail can have: it is looked through before what it shares.
+bool is_its_own(std::string_view type) { return type == "tmpfs" || type == "ramfs" || type == "overlay"; }
+
+uint64_t seconds_now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec);
+}
+
 class Walk {
  public:
-  Walk(const ChangedWish& wish, const PieceSink& sink) : wish_(wish), sink_(sink) {}
+  Walk(const ChangedWish& wish, const PieceSink& sink)
+      : wish_(wish), sink_(sink), until_(seconds_now() + wish.seconds) {}
 
+  // A mount of its own: each has its number of names, so that a large one hides no other.
+  void mount(UniqueFd top, const std::string& path) {
+    names_ = 0;
+    enter(std::move(top), path, 0);
+    if (names_ <= wish_.most_names && lines_.size() <= kMostLines && seconds_now() <= until_) return;
+    JsonWriter json;
+    lines_ += json.begin_object().text("not_walked_whole", path).end_object().str() + "\n";
+  }
+
+  void finish() { sink_({"changed.jsonl", lines_, 0}); }
+
+ private:
   // `folder` is a mount's top or a folder below it.
   void enter(UniqueFd folder, const std::string& path, size_t depth) {
     struct stat top {};
@@ -44,21 +67,12 @@ class Walk {
     while (const dirent* entry = readdir(entries)) {
       const std::string name = entry->d_name;
       if (name == "." || name == "..") continue;
-      if (++names_ > wish_.most_names || lines_.size() > kMostLines) {
-        cut_ = true;
-        break;
-      }
+      if (++names_ > wish_.most_names || lines_.size() > kMostLines || seconds_now() > until_) break;
       look(held, name, path, top.st_dev, depth);
     }
     closedir(entries);
   }
 
-  void finish() {
-    if (cut_) lines_ += "{\"cut\":true}\n";
-    sink_({"changed.jsonl", lines_, 0});
-  }
-
- private:
   void look(int folder, const std::string& name, const std::string& above, dev_t device, size_t depth) {
     struct stat state {};
     if (fstatat(folder, name.c_str(), &state, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) return;
@@ -108,7 +122,7 @@ class Walk {
   const PieceSink& sink_;
   std::string lines_;
   uint64_t names_ = 0, contents_ = 0, kept_ = 0;
-  bool cut_ = false;
+  uint64_t until_;
 };
 
 }  // namespace
@@ -119,16 +133,18 @@ void read_changed(int pid, const ChangedWish& wish, const PieceSink& sink) {
   const UniqueFd root(open((proc + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!mounts || !root) return sink({"changed.jsonl", {}, mounts ? errno : mounts.error().sys_errno});
   Walk walk(wish, sink);
-  MountReader reader(*mounts);
-  while (auto mount = reader.next()) {
-    if (!is_walked(mount->fstype) || mount->has_option("ro")) continue;
-    const std::string target = unescape(mount->target);
-    open_how how{};
-    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
-    UniqueFd top(static_cast<int>(
-        sys::call(__NR_openat2, root.get(), sys::arg(target.c_str()), sys::arg(&how), sizeof how)));
-    if (top) walk.enter(std::move(top), target, 0);
+  for (const bool own : {true, false}) {
+    MountReader reader(*mounts);
+    while (auto mount = reader.next()) {
+      if (!is_walked(mount->fstype) || mount->has_option("ro") || is_its_own(mount->fstype) != own) continue;
+      const std::string target = unescape(mount->target);
+      open_how how{};
+      how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+      how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+      UniqueFd top(static_cast<int>(
+          sys::call(__NR_openat2, root.get(), sys::arg(target.c_str()), sys::arg(&how), sizeof how)));
+      if (top) walk.mount(std::move(top), target);
+    }
   }
   walk.finish();
 }

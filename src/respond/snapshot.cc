@@ -80,6 +80,7 @@ class Taking {
     ChangedWish wish;
     wish.since = wall_of(target_.began(), result_.wall);
     wish.contents = wish_.contents;
+    wish.seconds = 4 * wish_.patience;
     auto taker = into("changed/");
     return gather_changed(target_.pid(), wish, 6 * wish_.patience, [&](const Piece& piece) {
       if (piece.name == "changed.jsonl")

@@ -31,6 +31,15 @@ def state(pid):
         return None
 
 
+def runs(pid):
+    """The name of what it runs."""
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 def until(question, seconds=15):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -152,7 +161,7 @@ class Snapshots(Case):
     def test_a_jail(self):
         secret = "s3cr3t-value-of-the-environment"
         name, process = self.jail("echo changed > /tmp/new; exec sleep 1000", f"--env=TOKEN={secret}")
-        until(lambda: any(open(f"/proc/{pid}/comm").read() == "sleep\n" for pid in descendants(process.pid)))
+        until(lambda: "sleep" in map(runs, descendants(process.pid)))
         result = respond(name, "snapshot", "-o", self.archive, "--contents")
         self.assert_told(result, 0, "sha256")
         with open(self.archive, "rb") as file:
@@ -215,7 +224,7 @@ class Snapshots(Case):
                   " mkfifo /mnt/a/pipe && echo x > /mnt/a/file && exec sleep 1000")
         process = self.start("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script)
         inner = until(lambda: children(process.pid))[0]
-        until(lambda: open(f"/proc/{inner}/comm").read() == "sleep\n")
+        until(lambda: runs(inner) == "sleep")
         self.assert_told(respond("--pid", str(inner), "snapshot", "-o", self.archive, "--contents"), 0)
         paths = [json.loads(line).get("path") for line in self.opened()["changed/changed.jsonl"].splitlines()]
         self.assertIn("/mnt/a/file", paths)

@@ -1,0 +1,258 @@
+#include "kernel/call_ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "kernel/sys.h"
+
+namespace immure {
+namespace {
+
+constexpr uint64_t kMagic = 0x31676e6972776d69;  // "imwring1"
+constexpr size_t kPage = 4096, kLine = 64;
+constexpr unsigned kNoexecSeal = 8;  // MFD_NOEXEC_SEAL, since 6.3
+constexpr int kSizeSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW;
+constexpr size_t kMostRows = 4096, kMostBytes = 1 << 30;
+constexpr size_t kBefore = sizeof(uint64_t);  // a record's number stands before it
+constexpr size_t kMostFrame = kBefore + kMostRecord;
+
+tl::unexpected<Error> cannot_make(const char* why) {
+  return fail(Code::kSystem, "the ring for what a jail does cannot be made", why,
+              errno == EMFILE || errno == ENFILE ? "raise the limit of open files" : "", {}, errno);
+}
+tl::unexpected<Error> no_ring(const char* why) {
+  return fail(Code::kSystem, "what was handed over is no ring of this immure", why);
+}
+
+bool is_size(uint64_t size, uint64_t most) {
+  return size >= sizeof(CallRecord) && size <= most && size % 8 == 0;
+}
+
+std::atomic_ref<uint64_t> shared(uint64_t& word) { return std::atomic_ref<uint64_t>(word); }
+std::atomic_ref<uint32_t> shared(uint32_t& word) { return std::atomic_ref<uint32_t>(word); }
+
+void wake(const UniqueFd& event) {
+  const uint64_t one = 1;
+  sys::write(event.get(), &one, sizeof one);
+}
+void hear(const UniqueFd& event) {
+  uint64_t count = 0;
+  sys::read(event.get(), &count, sizeof count);
+}
+
+}  // namespace
+
+// Each side writes lines of its own.
+struct CallRing::Head {
+  uint64_t magic, rows, bytes;
+  alignas(kLine) uint64_t written;  // all bytes ever committed
+  uint32_t writer_waits;
+  alignas(kLine) uint64_t read;  // all bytes ever let go
+  uint32_t reader_sleeps;
+  alignas(kLine) CaptureRow first[1];
+};
+
+CallRing::CallRing(CallRing&& other) noexcept { *this = std::move(other); }
+
+CallRing& CallRing::operator=(CallRing&& other) noexcept {
+  if (this == &other) return *this;
+  unmap();
+  memory_ = std::move(other.memory_);
+  written_ = std::move(other.written_);
+  room_ = std::move(other.room_);
+  head_ = std::exchange(other.head_, nullptr);
+  front_ = other.front_;
+  data_ = std::exchange(other.data_, nullptr);
+  bytes_ = other.bytes_;
+  write_at_ = other.write_at_;
+  next_number_ = other.next_number_;
+  read_at_ = other.read_at_;
+  return *this;
+}
+
+CallRing::~CallRing() { unmap(); }
+
+void CallRing::unmap() {
+  if (head_ != nullptr) munmap(head_, front_);
+  if (data_ != nullptr) munmap(data_, 2 * bytes_);
+  head_ = nullptr;
+  data_ = nullptr;
+}
+
+Result<CallRing> CallRing::make(std::span<const CaptureRow> rows, size_t bytes) {
+  if (bytes < kLeast || bytes > kMostBytes || !std::has_single_bit(bytes) || rows.size() > kMostRows)
+    return fail(Code::kSystem, "a ring of this size cannot be made");
+  CallRing ring;
+  ring.memory_.reset(memfd_create("immure-ring", MFD_ALLOW_SEALING | MFD_CLOEXEC | kNoexecSeal));
+  if (!ring.memory_ && errno == EINVAL)
+    ring.memory_.reset(memfd_create("immure-ring", MFD_ALLOW_SEALING | MFD_CLOEXEC));
+  if (!ring.memory_) return cannot_make("no file in memory can be made");
+  ring.written_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  ring.room_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!ring.written_ || !ring.room_) return cannot_make("no eventfd can be made");
+  ring.front_ = (sizeof(Head) + rows.size() * sizeof(CaptureRow) + kPage - 1) / kPage * kPage;
+  ring.bytes_ = bytes;
+  if (ftruncate(ring.memory_.get(), static_cast<off_t>(ring.front_ + bytes)) != 0)
+    return cannot_make("its file cannot be given its size");
+  if (fcntl(ring.memory_.get(), F_ADD_SEALS, kSizeSeals) != 0)
+    return cannot_make("its size cannot be sealed");
+  IMMURE_TRY(ring.map());
+  ring.head_->magic = kMagic;
+  ring.head_->rows = rows.size();
+  ring.head_->bytes = bytes;
+  std::copy(rows.begin(), rows.end(), ring.head_->first);
+  return ring;
+}
+
+// What has these seals cannot be made shorter under who reads it.
+Result<CallRing> CallRing::open(UniqueFd memory, UniqueFd written, UniqueFd room) {
+  CallRing ring;
+  ring.memory_ = std::move(memory);
+  ring.written_ = std::move(written);
+  ring.room_ = std::move(room);
+  struct stat facts {};
+  if (fstat(ring.memory_.get(), &facts) != 0) return no_ring("its descriptor is not open");
+  if ((fcntl(ring.memory_.get(), F_GET_SEALS) & kSizeSeals) != kSizeSeals)
+    return no_ring("its size is not sealed");
+  auto size = static_cast<uint64_t>(facts.st_size);
+  Head head{};
+  if (pread(ring.memory_.get(), &head, sizeof head, 0) != sizeof head) return no_ring("it is too short");
+  bool fits = head.magic == kMagic && head.rows <= kMostRows && std::has_single_bit(head.bytes) &&
+              head.bytes >= kLeast && head.bytes <= kMostBytes;
+  if (!fits) return no_ring("its head is another one");
+  ring.front_ = (sizeof(Head) + head.rows * sizeof(CaptureRow) + kPage - 1) / kPage * kPage;
+  ring.bytes_ = head.bytes;
+  if (size != ring.front_ + ring.bytes_) return no_ring("its size is another one");
+  IMMURE_TRY(ring.map());
+  ring.write_at_ = shared(ring.head_->written).load(std::memory_order_acquire);
+  ring.read_at_ = shared(ring.head_->read).load(std::memory_order_acquire);
+  return ring;
+}
+
+Status CallRing::map() {
+  void* front = mmap(nullptr, front_, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
+  if (front == MAP_FAILED) return cannot_make("its memory cannot be mapped");
+  head_ = static_cast<Head*>(front);
+  void* place = mmap(nullptr, 2 * bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (place == MAP_FAILED) return cannot_make("its memory cannot be mapped");
+  data_ = static_cast<uint8_t*>(place);
+  for (size_t half : {size_t{0}, bytes_})
+    if (mmap(data_ + half, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory_.get(),
+             static_cast<off_t>(front_)) == MAP_FAILED)
+      return cannot_make("its memory cannot be mapped");
+  return {};
+}
+
+std::span<const CaptureRow> CallRing::rows() const {
+  return head_ == nullptr ? std::span<const CaptureRow>()
+                          : std::span<const CaptureRow>(head_->first, head_->rows);
+}
+
+const CaptureRow* CallRing::row(uint32_t arch, uint32_t nr) const {
+  auto all = rows();
+  auto before = [](const CaptureRow& row, std::pair<uint32_t, uint32_t> wanted) {
+    return row.arch != wanted.first ? row.arch < wanted.first : row.nr < wanted.second;
+  };
+  auto place = std::lower_bound(all.begin(), all.end(), std::pair(arch, nr), before);
+  return place != all.end() && place->arch == arch && place->nr == nr ? &*place : nullptr;
+}
+
+// ---- the writer
+// -------------------------------------------------------------------------------------------------
+
+uint8_t* CallRing::begin() {
+  auto free = [&] { return bytes_ - (write_at_ - shared(head_->read).load(std::memory_order_acquire)); };
+  if (free() < kMostFrame) {
+    // The reader looks at this word after it has let go: one of both sees what the other did.
+    shared(head_->writer_waits).store(1, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (free() < kMostFrame) return nullptr;
+    shared(head_->writer_waits).store(0, std::memory_order_relaxed);
+  }
+  return data_ + (write_at_ & (bytes_ - 1)) + kBefore;
+}
+
+void CallRing::commit() {
+  uint8_t* frame = data_ + (write_at_ & (bytes_ - 1));
+  uint32_t size = 0;
+  std::memcpy(&size, frame + kBefore, sizeof size);
+  if (!is_size(size, kMostRecord)) return;
+  std::memcpy(frame, &next_number_, kBefore);
+  next_number_++;
+  write_at_ += kBefore + size;
+  shared(head_->written).store(write_at_, std::memory_order_seq_cst);
+  // A reader that sleeps has said so before it looked for the last time.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (shared(head_->reader_sleeps).load(std::memory_order_relaxed) == 0) return;
+  if (shared(head_->reader_sleeps).exchange(0, std::memory_order_acq_rel) != 0) wake(written_);
+}
+
+void CallRing::heard_of_room() { hear(room_); }
+
+void CallRing::keep_from_children() {
+  madvise(head_, front_, MADV_DONTFORK);
+  madvise(data_, 2 * bytes_, MADV_DONTFORK);
+}
+
+// ---- the reader
+// -------------------------------------------------------------------------------------------------
+
+Result<CallRing::Entry> CallRing::next() {
+  const uint64_t there = shared(head_->written).load(std::memory_order_acquire) - read_at_;
+  if (there == 0) return Entry{};
+  Entry entry;
+  const uint8_t* frame = data_ + (read_at_ & (bytes_ - 1));
+  uint32_t size = 0;
+  if (there <= bytes_ && there > kBefore + sizeof size) {
+    std::memcpy(&entry.number, frame, kBefore);
+    std::memcpy(&size, frame + kBefore, sizeof size);
+  }
+  if (!is_size(size, std::min<uint64_t>(there - kBefore, kMostRecord)))
+    return fail(Code::kSystem, "the ring of records is damaged", "a record's size is none");
+  entry.record = {frame + kBefore, size};
+  read_at_ += kBefore + size;
+  return entry;
+}
+
+void CallRing::let_go() {
+  if (shared(head_->read).load(std::memory_order_relaxed) == read_at_) return;
+  shared(head_->read).store(read_at_, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  wake_writer();
+}
+
+// A quarter at a time: else the two would wake each other for every record of a flood.
+void CallRing::wake_writer() {
+  if (shared(head_->writer_waits).load(std::memory_order_relaxed) == 0) return;
+  const uint64_t used = shared(head_->written).load(std::memory_order_acquire) - read_at_;
+  if (bytes_ - used < std::max(bytes_ / 4, kMostFrame)) return;
+  if (shared(head_->writer_waits).exchange(0, std::memory_order_acq_rel) != 0) wake(room_);
+}
+
+bool CallRing::sleeps() {
+  shared(head_->reader_sleeps).store(1, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (shared(head_->written).load(std::memory_order_acquire) == read_at_) return true;
+  shared(head_->reader_sleeps).store(0, std::memory_order_relaxed);
+  return false;
+}
+
+void CallRing::woken() { hear(written_); }
+
+void CallRing::again() { read_at_ = shared(head_->read).load(std::memory_order_acquire); }
+
+uint64_t CallRing::waiting_bytes() const {
+  return shared(head_->written).load(std::memory_order_acquire) -
+         shared(head_->read).load(std::memory_order_acquire);
+}
+
+}  // namespace immure

@@ -18,6 +18,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+<<<<<<< HEAD
+=======
+#include <vector>
+>>>>>>> h-start
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -29,6 +33,7 @@ namespace immure {
 struct CaptureItem {
   uint8_t kind = 0;  // CallItemKind
   uint8_t argument = 0;
+<<<<<<< HEAD
   uint8_t length_in = 255;  // the argument that says how long it is; 255: `length` bytes
   uint8_t spare = 0;
   uint16_t length = 0;  // 0: as long as a text is
@@ -45,6 +50,49 @@ struct CaptureRow {
   CaptureItem items[kMost] = {};
 };
 static_assert(sizeof(CaptureItem) == 8 && sizeof(CaptureRow) == 48);
+=======
+  uint8_t length_in = 255;  // the argument that says how long it is, `length` at most; 255: `length` bytes
+  uint8_t spare = 0;
+  uint16_t length = 0;  // 0: as long as a record keeps
+  uint16_t spare2 = 0;
+};
+
+// A test of one argument; `values` stand in the ring's pool, from `first` on.
+struct CaptureTest {
+  enum Is : uint8_t { AnyBit, NoBit, AllBits, OneOf, NoneOf };  // of values[0] the first three
+  uint8_t argument = 0;
+  uint8_t is = AnyBit;
+  uint8_t whole = 0;  // all 64 bits are looked at; else the low 32, as the kernel does
+  uint8_t count = 0;
+  uint32_t first = 0;
+};
+
+// A call that is watched. Rows are sorted by arch and nr, each once.
+struct CaptureRow {
+  static constexpr size_t kMostItems = 4, kMostTests = 4;
+  uint32_t arch = 0, nr = 0;     // AUDIT_ARCH_…; of x32 with its bit
+  uint8_t items = 0, tests = 0;  // how many; of tests one that holds is enough, and none is as good
+  uint8_t folder_in = 255;       // the descriptor that a relative path begins at; 255: the working directory
+  uint8_t silent = 0;            // only the supervisor has to know: no record is made of it
+  uint32_t spare = 0;
+  CaptureItem item[kMostItems] = {};
+  CaptureTest test[kMostTests] = {};
+};
+static_assert(sizeof(CaptureItem) == 8 && sizeof(CaptureTest) == 8 && sizeof(CaptureRow) == 80);
+
+// Who is told of the calls, and so what the filter does with them.
+enum class CallsGo : uint32_t {
+  ToSupervisor,  // by seccomp notification; the supervisor writes the ring
+  ToTracer,      // SECCOMP_RET_TRACE: somebody traces the jail, from before its program runs
+  Nowhere,       // somebody sees them without the filter's help
+};
+
+struct CaptureTable {
+  std::vector<CaptureRow> rows;
+  std::vector<uint64_t> values;
+  CallsGo go = CallsGo::ToSupervisor;
+};
+>>>>>>> h-start
 
 class CallRing {
  public:
@@ -62,12 +110,23 @@ class CallRing {
 
   // `bytes`: a power of two, at least kLeast. kSystem when memory or descriptors are short.
   static constexpr size_t kLeast = 4 * kMostRecord;
+<<<<<<< HEAD
   static Result<CallRing> make(std::span<const CaptureRow> rows, size_t bytes = kBytes);
+=======
+  static Result<CallRing> make(const CaptureTable& table, size_t bytes = kBytes);
+>>>>>>> h-start
   // The same ring in another process. kSystem for descriptors that are no ring of this version.
   static Result<CallRing> open(UniqueFd memory, UniqueFd written, UniqueFd room);
 
   std::span<const CaptureRow> rows() const;
+<<<<<<< HEAD
   const CaptureRow* row(uint32_t arch, uint32_t nr) const;  // null: not watched
+=======
+  CallsGo go() const;
+  std::span<const uint64_t> values(const CaptureTest& test) const;
+  bool holds(const CaptureRow& row, const uint64_t (&args)[6]) const;  // a test of it does, or it has none
+  const CaptureRow* row(uint32_t arch, uint32_t nr) const;             // null: not watched
+>>>>>>> h-start
   int memory() const { return memory_.get(); }
   int written() const { return written_.get(); }  // readable: a reader that slept has something to read
   int room() const { return room_.get(); }        // readable: a writer that was told of a full ring may go on

@@ -61,23 +61,40 @@ bool put(CallRing& ring, uint64_t which, uint32_t size) {
 }
 
 TEST(CallRing, SaysWhatIsWatched) {
-  std::vector<CaptureRow> rows;
+  CaptureTable table;
+  table.go = CallsGo::ToTracer;
+  table.values = {6, 1, 2};
   for (uint32_t nr : {2U, 59U, 257U}) {
     CaptureRow row;
     row.arch = 0xc000003e;
     row.nr = nr;
-    row.count = 1;
-    row.items[0].argument = static_cast<uint8_t>(nr == 257);
-    rows.push_back(row);
+    row.items = 1;
+    row.item[0].argument = static_cast<uint8_t>(nr == 257);
+    if (nr == 59) {
+      row.tests = 2;
+      row.test[0] = {0, CaptureTest::AllBits, 0, 1, 0};
+      row.test[1] = {1, CaptureTest::NoneOf, 1, 2, 1};
+    }
+    table.rows.push_back(row);
   }
-  auto ring = CallRing::make(rows);
+  auto ring = CallRing::make(table);
   ASSERT_TRUE(ring);
   CallRing other = other_side(*ring);
   ASSERT_EQ(other.rows().size(), 3U);
   ASSERT_NE(other.row(0xc000003e, 257), nullptr);
-  EXPECT_EQ(other.row(0xc000003e, 257)->items[0].argument, 1);
+  EXPECT_EQ(other.row(0xc000003e, 257)->item[0].argument, 1);
   EXPECT_EQ(other.row(0xc000003e, 3), nullptr);
   EXPECT_EQ(other.row(0x40000003, 2), nullptr);
+  EXPECT_EQ(other.go(), CallsGo::ToTracer);
+  auto holds = [&](uint64_t first, uint64_t second) {
+    const uint64_t args[6] = {first, second};
+    return other.holds(*other.row(0xc000003e, 59), args);
+  };
+  EXPECT_TRUE(holds(0xff00000000 | 7, 1));
+  EXPECT_FALSE(holds(5, 2));
+  EXPECT_TRUE(holds(5, 0x100000002));
+  table.rows[1].test[1].first = 2;  // beyond the values
+  EXPECT_FALSE(CallRing::make(table));
 }
 
 TEST(CallRing, KeepsOrderAndBytesThroughThousandsOfSizes) {

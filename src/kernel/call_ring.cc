@@ -21,11 +21,7 @@ constexpr uint64_t kMagic = 0x31676e6972776d69;  // "imwring1"
 constexpr size_t kPage = 4096, kLine = 64;
 constexpr unsigned kNoexecSeal = 8;  // MFD_NOEXEC_SEAL, since 6.3
 constexpr int kSizeSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW;
-<<<<<<< HEAD
-constexpr size_t kMostRows = 4096, kMostBytes = 1 << 30;
-=======
 constexpr size_t kMostRows = 4096, kMostValues = 4096, kMostBytes = 1 << 30;
->>>>>>> h-start
 constexpr size_t kBefore = sizeof(uint64_t);  // a record's number stands before it
 constexpr size_t kMostFrame = kBefore + kMostRecord;
 
@@ -55,25 +51,15 @@ void hear(const UniqueFd& event) {
 
 }  // namespace
 
-<<<<<<< HEAD
-// Each side writes lines of its own.
-struct CallRing::Head {
-  uint64_t magic, rows, bytes;
-=======
 // Each side writes lines of its own. Behind it stand the rows, and the values of their tests.
 struct CallRing::Head {
   uint64_t magic, rows, values, bytes;
   uint32_t go;
->>>>>>> h-start
   alignas(kLine) uint64_t written;  // all bytes ever committed
   uint32_t writer_waits;
   alignas(kLine) uint64_t read;  // all bytes ever let go
   uint32_t reader_sleeps;
   alignas(kLine) CaptureRow first[1];
-<<<<<<< HEAD
-};
-
-=======
 
   static size_t size(size_t rows, size_t values) {
     size_t all = sizeof(Head) + rows * sizeof(CaptureRow) + values * sizeof(uint64_t);
@@ -109,7 +95,6 @@ bool test_holds(const CaptureTest& test, std::span<const uint64_t> values, const
 
 }  // namespace
 
->>>>>>> h-start
 CallRing::CallRing(CallRing&& other) noexcept { *this = std::move(other); }
 
 CallRing& CallRing::operator=(CallRing&& other) noexcept {
@@ -137,18 +122,12 @@ void CallRing::unmap() {
   data_ = nullptr;
 }
 
-<<<<<<< HEAD
-Result<CallRing> CallRing::make(std::span<const CaptureRow> rows, size_t bytes) {
-  if (bytes < kLeast || bytes > kMostBytes || !std::has_single_bit(bytes) || rows.size() > kMostRows)
-    return fail(Code::kSystem, "a ring of this size cannot be made");
-=======
 Result<CallRing> CallRing::make(const CaptureTable& table, size_t bytes) {
   const auto& [rows, values, go] = table;
   auto fits = [&](const CaptureRow& row) { return is_row(row, values.size()); };
   if (bytes < kLeast || bytes > kMostBytes || !std::has_single_bit(bytes) || rows.size() > kMostRows ||
       values.size() > kMostValues || !std::all_of(rows.begin(), rows.end(), fits))
     return fail(Code::kSystem, "such a ring cannot be made");
->>>>>>> h-start
   CallRing ring;
   ring.memory_.reset(memfd_create("immure-ring", MFD_ALLOW_SEALING | MFD_CLOEXEC | kNoexecSeal));
   if (!ring.memory_ && errno == EINVAL)
@@ -157,11 +136,7 @@ Result<CallRing> CallRing::make(const CaptureTable& table, size_t bytes) {
   ring.written_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   ring.room_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!ring.written_ || !ring.room_) return cannot_make("no eventfd can be made");
-<<<<<<< HEAD
-  ring.front_ = (sizeof(Head) + rows.size() * sizeof(CaptureRow) + kPage - 1) / kPage * kPage;
-=======
   ring.front_ = Head::size(rows.size(), values.size());
->>>>>>> h-start
   ring.bytes_ = bytes;
   if (ftruncate(ring.memory_.get(), static_cast<off_t>(ring.front_ + bytes)) != 0)
     return cannot_make("its file cannot be given its size");
@@ -170,16 +145,11 @@ Result<CallRing> CallRing::make(const CaptureTable& table, size_t bytes) {
   IMMURE_TRY(ring.map());
   ring.head_->magic = kMagic;
   ring.head_->rows = rows.size();
-<<<<<<< HEAD
-  ring.head_->bytes = bytes;
-  std::copy(rows.begin(), rows.end(), ring.head_->first);
-=======
   ring.head_->values = values.size();
   ring.head_->go = static_cast<uint32_t>(go);
   ring.head_->bytes = bytes;
   CaptureRow* end = std::copy(rows.begin(), rows.end(), ring.head_->first);
   std::memcpy(static_cast<void*>(end), values.data(), values.size() * sizeof(uint64_t));
->>>>>>> h-start
   return ring;
 }
 
@@ -196,15 +166,6 @@ Result<CallRing> CallRing::open(UniqueFd memory, UniqueFd written, UniqueFd room
   auto size = static_cast<uint64_t>(facts.st_size);
   Head head{};
   if (pread(ring.memory_.get(), &head, sizeof head, 0) != sizeof head) return no_ring("it is too short");
-<<<<<<< HEAD
-  bool fits = head.magic == kMagic && head.rows <= kMostRows && std::has_single_bit(head.bytes) &&
-              head.bytes >= kLeast && head.bytes <= kMostBytes;
-  if (!fits) return no_ring("its head is another one");
-  ring.front_ = (sizeof(Head) + head.rows * sizeof(CaptureRow) + kPage - 1) / kPage * kPage;
-  ring.bytes_ = head.bytes;
-  if (size != ring.front_ + ring.bytes_) return no_ring("its size is another one");
-  IMMURE_TRY(ring.map());
-=======
   bool fits = head.magic == kMagic && head.rows <= kMostRows && head.values <= kMostValues &&
               head.go <= static_cast<uint32_t>(CallsGo::Nowhere) && std::has_single_bit(head.bytes) &&
               head.bytes >= kLeast && head.bytes <= kMostBytes;
@@ -215,7 +176,6 @@ Result<CallRing> CallRing::open(UniqueFd memory, UniqueFd written, UniqueFd room
   IMMURE_TRY(ring.map());
   for (const CaptureRow& row : ring.rows())
     if (!is_row(row, ring.head_->values)) return no_ring("its table is none");
->>>>>>> h-start
   ring.write_at_ = shared(ring.head_->written).load(std::memory_order_acquire);
   ring.read_at_ = shared(ring.head_->read).load(std::memory_order_acquire);
   return ring;
@@ -240,8 +200,6 @@ std::span<const CaptureRow> CallRing::rows() const {
                           : std::span<const CaptureRow>(head_->first, head_->rows);
 }
 
-<<<<<<< HEAD
-=======
 CallsGo CallRing::go() const { return static_cast<CallsGo>(head_->go); }
 
 std::span<const uint64_t> CallRing::values(const CaptureTest& test) const {
@@ -254,7 +212,6 @@ bool CallRing::holds(const CaptureRow& row, const uint64_t (&args)[6]) const {
   return row.tests == 0 || std::any_of(row.test, row.test + row.tests, holds);
 }
 
->>>>>>> h-start
 const CaptureRow* CallRing::row(uint32_t arch, uint32_t nr) const {
   auto all = rows();
   auto before = [](const CaptureRow& row, std::pair<uint32_t, uint32_t> wanted) {

@@ -18,10 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-<<<<<<< HEAD
-=======
 #include <vector>
->>>>>>> h-start
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -33,24 +30,6 @@ namespace immure {
 struct CaptureItem {
   uint8_t kind = 0;  // CallItemKind
   uint8_t argument = 0;
-<<<<<<< HEAD
-  uint8_t length_in = 255;  // the argument that says how long it is; 255: `length` bytes
-  uint8_t spare = 0;
-  uint16_t length = 0;  // 0: as long as a text is
-  uint16_t spare2 = 0;
-};
-
-// A call that is watched. Rows are sorted by arch and nr, each once.
-struct CaptureRow {
-  static constexpr size_t kMost = 4;
-  uint32_t arch = 0, nr = 0;  // AUDIT_ARCH_…; of x32 with its bit
-  uint8_t count = 0;          // of items
-  uint8_t folder_in = 255;    // the descriptor that a relative path begins at; 255: the working directory
-  uint8_t spare[6] = {};
-  CaptureItem items[kMost] = {};
-};
-static_assert(sizeof(CaptureItem) == 8 && sizeof(CaptureRow) == 48);
-=======
   uint8_t length_in = 255;  // the argument that says how long it is, `length` at most; 255: `length` bytes
   uint8_t spare = 0;
   uint16_t length = 0;  // 0: as long as a record keeps
@@ -92,7 +71,6 @@ struct CaptureTable {
   std::vector<uint64_t> values;
   CallsGo go = CallsGo::ToSupervisor;
 };
->>>>>>> h-start
 
 class CallRing {
  public:
@@ -110,23 +88,15 @@ class CallRing {
 
   // `bytes`: a power of two, at least kLeast. kSystem when memory or descriptors are short.
   static constexpr size_t kLeast = 4 * kMostRecord;
-<<<<<<< HEAD
-  static Result<CallRing> make(std::span<const CaptureRow> rows, size_t bytes = kBytes);
-=======
   static Result<CallRing> make(const CaptureTable& table, size_t bytes = kBytes);
->>>>>>> h-start
   // The same ring in another process. kSystem for descriptors that are no ring of this version.
   static Result<CallRing> open(UniqueFd memory, UniqueFd written, UniqueFd room);
 
   std::span<const CaptureRow> rows() const;
-<<<<<<< HEAD
-  const CaptureRow* row(uint32_t arch, uint32_t nr) const;  // null: not watched
-=======
   CallsGo go() const;
   std::span<const uint64_t> values(const CaptureTest& test) const;
   bool holds(const CaptureRow& row, const uint64_t (&args)[6]) const;  // a test of it does, or it has none
   const CaptureRow* row(uint32_t arch, uint32_t nr) const;             // null: not watched
->>>>>>> h-start
   int memory() const { return memory_.get(); }
   int written() const { return written_.get(); }  // readable: a reader that slept has something to read
   int room() const { return room_.get(); }        // readable: a writer that was told of a full ring may go on

@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/text.h"
 #include "cli/jails.h"
 #include "kernel/cgroup.h"
 #include "kernel/proc.h"
 #include "kernel/sys.h"
+#include "respond/target.h"
 
 namespace immure::cli {
 namespace {
@@ -35,33 +35,6 @@ bool is_keeper(int pid) {
   std::string path = "/proc/" + num_signed(pid) + "/status";
   ProcStatus status = parse_status(read_view(path.c_str(), buffer));
   return status.name == "immure-init" && status.seccomp == 2 && status.has_caps && status.cap_permitted == 0;
-}
-
-bool stop_is_pending(int pid) {
-  char buffer[4096];
-  std::string path = "/proc/" + num_signed(pid) + "/status";
-  std::string_view rest = read_view(path.c_str(), buffer), line;
-  while (next_line(rest, line)) {
-    if (!line.starts_with("ShdPnd:")) continue;
-    uint64_t pending = 0;
-    std::string_view digits = trim(line.substr(7));
-    std::from_chars(digits.data(), digits.data() + digits.size(), pending, 16);
-    return (pending >> (SIGSTOP - 1) & 1) != 0;
-  }
-  return false;
-}
-
-// Stopped, or past being stopped; or waiting in the kernel (for a child of vfork that is stopped itself, say) with the
-// signal to come: it will not see its own code again before it stops.
-bool at_rest(int pid) {
-  char buffer[1024];
-  auto stat = stat_of(pid, buffer);
-  if (!stat) return true;
-  switch (stat->state) {
-    case 'T': case 't': case 'Z': case 'X': return true;
-    case 'D': return stop_is_pending(pid);
-    default: return false;
-  }
 }
 
 // To the process that has this number now, if it is in the namespace: a number that was used again is spared.
@@ -121,14 +94,14 @@ Status stop_processes(const JailState& state) {
   IMMURE_TRY(signal_init(state, SIGSTOP));
   for (int round = 0; round < kRounds; round++) {
     Members members = members_of(state, pid_namespace);
-    bool quiet = at_rest(state.init.pid);
+    bool quiet = respond::at_rest(state.init.pid);
     for (int keeper : members.keepers) {
-      if (at_rest(keeper)) continue;
+      if (respond::at_rest(keeper)) continue;
       signal_keeper(keeper, state, pid_namespace, SIGSTOP);
       quiet = false;
     }
     for (int member : members.inside) {
-      if (at_rest(member)) continue;
+      if (respond::at_rest(member)) continue;
       signal_member(member, pid_namespace, SIGSTOP);
       quiet = false;
     }

@@ -75,14 +75,15 @@ class Taking {
   }
 
   Status changed() {
-    if (ns_inode(target_.pid(), "mnt") == ns_inode(getpid(), "mnt"))
+    const int shown = shown_member();
+    if (ns_inode(shown, "mnt") == ns_inode(getpid(), "mnt"))
       return miss("changed", "its mounts are the host's own");
     ChangedWish wish;
     wish.since = wall_of(target_.began(), result_.wall);
     wish.contents = wish_.contents;
     wish.seconds = 4 * wish_.patience;
     auto taker = into("changed/");
-    return gather_changed(target_.pid(), wish, 6 * wish_.patience, [&](const Piece& piece) {
+    return gather_changed(shown, wish, 6 * wish_.patience, [&](const Piece& piece) {
       if (piece.name == "changed.jsonl")
         result_.changed = static_cast<uint64_t>(std::count(piece.bytes.begin(), piece.bytes.end(), '\n'));
       return taker(piece);
@@ -142,6 +143,12 @@ class Taking {
   }
 
  private:
+  // One whose mounts this caller may look at: of a user's jail, pid 1 shows nothing.
+  int shown_member() const {
+    for (const Member& member : result_.members)
+      if (ns_inode(member.pid, "mnt") != 0) return member.pid;
+    return target_.pid();
+  }
   PieceTaker into(std::string folder) {
     return [this, folder = std::move(folder)](const Piece& piece) -> Status {
       const std::string name = folder + std::string(piece.name);

@@ -29,6 +29,17 @@ std::optional<Member> look(int pid) {
   return Member{pid, stat->ppid, stat->start_ticks, stat->state, std::string(stat->name)};
 }
 
+// What it is numbered as in each pid namespace that it is in, ours first.
+std::vector<int> numbers_of(int pid) {
+  char buffer[4096];
+  const ProcStatus status = parse_status(read_view(proc_path(pid, "status").c_str(), buffer));
+  std::vector<int> numbers;
+  std::string_view rest = status.ns_pid;
+  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest))
+    if (auto number = parse_u64(word)) numbers.push_back(static_cast<int>(*number));
+  return numbers;
+}
+
 std::vector<int> all_pids() {
   std::vector<int> pids;
   DIR* proc = opendir("/proc");
@@ -94,11 +105,19 @@ Result<Target> Target::of_process(int pid, std::string shown) {
   target.shown_ = std::move(shown);
   target.pid_ = pid;
   target.began_ = seen->began;
+  const std::vector<int> inner = numbers_of(pid);
+  if (inner.size() <= numbers_of(getpid()).size()) return target;
+  target.extent_ = Extent::PidNamespace;
   target.pid_namespace_ = ns_inode(pid, "pid");
-  if (target.pid_namespace_ == 0)
-    return fail(Code::kNoJail, "the pid namespace of process " + num_signed(pid) + " cannot be read",
-                "it is another user's, or has ended", "ask as root", {}, EACCES);
-  target.extent_ = target.pid_namespace_ == ns_inode(getpid(), "pid") ? Extent::Tree : Extent::PidNamespace;
+  // What lost its parent becomes a child of pid 1: so its descendants are all, also where a namespace is not
+  // shown to us.
+  for (std::optional<Member> above = seen; above; above = look(above->parent)) {
+    const std::vector<int> numbers = numbers_of(above->pid);
+    if (numbers.size() != inner.size()) break;
+    target.pid_ = above->pid;
+    target.began_ = above->began;
+    if (numbers.back() == 1) break;
+  }
   return target;
 }
 
@@ -113,8 +132,7 @@ std::vector<Member> Target::members() const {
   std::unordered_set<int> inside;
   for (const Member& one : seen) {
     const bool named = one.pid == pid_ && one.began == began_;
-    if (named || (extent_ == Extent::PidNamespace && ns_inode(one.pid, "pid") == pid_namespace_))
-      inside.insert(one.pid);
+    if (named || (pid_namespace_ != 0 && ns_inode(one.pid, "pid") == pid_namespace_)) inside.insert(one.pid);
   }
   for (bool grew = true; grew;) {
     grew = false;

@@ -33,6 +33,7 @@ class Target {
   static Result<Target> of_process(int pid, std::string shown);
 
   const std::string& shown() const { return shown_; }  // "jail web", "process 4711"
+  // The process that was named; of a pid namespace: its pid 1.
   int pid() const { return pid_; }
   uint64_t began() const { return began_; }
   Extent extent() const { return extent_; }

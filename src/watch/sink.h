@@ -12,6 +12,14 @@
 
 namespace immure::watch {
 
+// What a watch comes to.
+struct Totals {
+  uint64_t events = 0, alerts = 0;
+  uint64_t kept_back = 0;  // alerts that were like one before
+  uint64_t lost = 0;       // records that no source could keep
+  uint64_t broken = 0;     // records that could not be understood
+};
+
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -20,6 +28,8 @@ class Sink {
   virtual Status alert(const Alert& alert, const World& world) = 0;
   // What was given is out of this process when it returns. Called between drains, and at the end.
   virtual Status flush() = 0;
+  // The watch is over: once, before the last flush.
+  virtual Status end(const Totals&) { return {}; }
 };
 
 }  // namespace immure::watch

@@ -49,6 +49,11 @@ if(NOT IMMURE_START)
   target_link_libraries(room_watch PRIVATE ${ZSTD_ARCHIVE})
 endif()
 
+# What `immure watch` puts into the kernel: compiled for it here, carried inside immure-full, loaded by libbpf.
+if(NOT IMMURE_START)
+  include(cmake/bpf.cmake)
+endif()
+
 # What starts a process on a stack of its own is the kernel's room's (clone_call.cc).
 target_link_libraries(room_child INTERFACE room_kernel)
 

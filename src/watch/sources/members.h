@@ -1,0 +1,20 @@
+// Which processes there are already when a watch begins.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "watch/source.h"
+
+namespace immure::watch {
+
+// Calls `add` for each process that the target means, until a look through /proc finds nobody new: what a
+// process forks while it is looked for is found by the next look. The caller itself is never among them, nor
+// what it has started, but for roots of the target. `add` says whether it is new.
+void each_member(const Target& target, const std::function<bool(int32_t)>& add);
+
+// `pid` and its descendants.
+std::vector<int32_t> tree_of(int32_t pid);
+
+}  // namespace immure::watch

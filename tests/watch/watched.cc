@@ -1,0 +1,126 @@
+// watched SOURCE LEVEL HOW WORD…: runs a command with one source of `immure watch` attached to it from its first
+// instruction on, and nothing else. For the tests that compare sources, and for the bench.
+//   HOW: raw      each record as a line, in the order in which it came
+//        quiet    only the last line, on stderr: how much there was
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <string>
+
+#include "base/text.h"
+#include "watch/source.h"
+#include "watch/sources/ebpf.h"
+
+namespace {
+
+using namespace immure;
+using namespace immure::watch;
+
+double now() {
+  timespec at{};
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_nsec) / 1e9;
+}
+
+struct Counting : Taker {
+  bool raw = false;
+  uint64_t records = 0, counted = 0, bytes = 0;
+
+  void take(std::span<const uint8_t> record) override {
+    CallRecord head;
+    std::memcpy(&head, record.data(), sizeof head);
+    records++;
+    bytes += record.size();
+    if (head.stage == kStageCount) counted += head.args[0];
+    if (raw) show(head, record);
+  }
+
+  static void show(const CallRecord& head, std::span<const uint8_t> record) {
+    std::printf("stage=%d nr=%u arch=%x pid=%d tid=%d marks=%d result=%lld args=%llx,%llx,%llx", head.stage, head.nr,
+                head.arch, head.pid, head.tid, head.marks, static_cast<long long>(head.result),
+                static_cast<unsigned long long>(head.args[0]), static_cast<unsigned long long>(head.args[1]),
+                static_cast<unsigned long long>(head.args[2]));
+    size_t at = sizeof head;
+    for (int i = 0; i < head.items && at + sizeof(CallItem) <= record.size(); i++) {
+      CallItem item;
+      std::memcpy(&item, record.data() + at, sizeof item);
+      const std::string text(reinterpret_cast<const char*>(record.data()) + at + sizeof item, item.length);
+      std::printf(" [%d/%d/%d '%s']", item.kind, item.argument, item.state, printable(text).c_str());
+      at += sizeof item + ((item.length + 7) & ~7U);
+    }
+    std::printf("\n");
+  }
+};
+
+// Its own process, which waits for a byte.
+pid_t start(char** words, int (&gate)[2]) {
+  if (pipe2(gate, O_CLOEXEC) != 0) return -1;
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  close(gate[1]);
+  char byte;
+  if (read(gate[0], &byte, 1) != 1) _exit(125);
+  execvp(words[0], words);
+  _exit(127);
+}
+
+int fail_with(const Error& error) {
+  std::fputs(format(error).c_str(), stderr);
+  return 125;
+}
+
+Result<double> watch_it(const SourceKind& kind, Level level, pid_t pid, int gate, Counting& taker) {
+  IMMURE_TRY(kind.available());
+  Target target{.shown = "the command", .roots = {pid}};
+  auto source = kind.attach(target, level);
+  if (!source) return tl::unexpected<Error>(source.error());
+  const double began = now();
+  if (write(gate, "", 1) != 1) return fail(Code::kSystem, "the command has gone");
+  double ended = 0;
+  for (;;) {
+    pollfd ready{.fd = (*source)->descriptor(), .events = POLLIN, .revents = 0};
+    poll(&ready, 1, 100);
+    const auto more = (*source)->drain(taker);
+    if (!more) return tl::unexpected<Error>(more.error());
+    int status;
+    if (ended == 0 && waitpid(pid, &status, WNOHANG) == pid) ended = now();
+    if (!*more) break;
+  }
+  if ((*source)->lost() != 0)
+    std::fprintf(stderr, "lost: %llu\n", static_cast<unsigned long long>((*source)->lost()));
+  return (ended == 0 ? now() : ended) - began;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 5) return 2;
+  Level level = Level::Security;
+  for (int i = 0; i < kLevelCount; i++)
+    if (std::string(argv[2]) == key(static_cast<Level>(i))) level = static_cast<Level>(i);
+  Counting taker;
+  taker.raw = std::string(argv[3]) == "raw";
+  int gate[2];
+  const pid_t pid = start(argv + 4, gate);
+  if (pid < 0) return 125;
+  const auto seconds = watch_it(kEbpfSource, level, pid, gate[1], taker);
+  if (!seconds) {
+    kill(pid, SIGKILL);
+    return fail_with(seconds.error());
+  }
+  rusage own{};
+  getrusage(RUSAGE_SELF, &own);
+  std::fprintf(stderr, "{\"seconds\":%.4f,\"records\":%llu,\"counted\":%llu,\"bytes\":%llu,\"rss_kb\":%ld}\n",
+               *seconds, static_cast<unsigned long long>(taker.records),
+               static_cast<unsigned long long>(taker.counted), static_cast<unsigned long long>(taker.bytes),
+               own.ru_maxrss);
+  return 0;
+}

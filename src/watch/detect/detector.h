@@ -74,5 +74,7 @@ struct Detector {
 
 std::span<const Detector* const> detectors();
 const Detector* find_detector(std::string_view id);  // null: none
+// Whether a detector says of itself that it tells an attack of `immure prove`.
+bool names(const Detector& detector, std::string_view technique);
 
 }  // namespace immure::watch

@@ -135,7 +135,8 @@ TEST(WatchSession, OnlyTheKindsThatAreAskedForAreShownButAllAreWeighed) {
   EXPECT_THAT(out.text(), HasSubstr("\"action\":\"open\""));
   EXPECT_THAT(out.text(), Not(HasSubstr("\"action\":\"change-root\"")));
   EXPECT_THAT(out.text(), HasSubstr("\"detector\":\"roots\""));
-  for (std::string_view line : split(out.text(), '\n')) EXPECT_TRUE(line.empty() || printable(line) == line);
+  const std::string text = out.text();
+  for (std::string_view line : split(text, '\n')) EXPECT_TRUE(line.empty() || printable(line) == line);
 }
 
 TEST(WatchSession, BrokenRecordsAreCounted) {

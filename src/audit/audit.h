@@ -18,6 +18,9 @@ struct Target {
   int pid = 0;                     // for {pid} of a fix; 0: it is no process
   std::vector<std::string> notes;  // what could not be looked at as a whole, one line each
   bool unseen = false;             // it could not be looked at: that nothing was found says nothing
+  // Of a folder that was looked at, and to which its name may not lead any more; the device as mend::Node has
+  // it.
+  uint64_t device = 0, inode = 0;
 };
 
 // A finding that somebody has taken upon himself (suppress.h).

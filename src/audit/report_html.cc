@@ -181,15 +181,16 @@ std::string battery_section(const Audit& audit) {
 }
 
 std::string audit_section(const Audit& audit) {
+  const bool scored = has_score(audit);
   const Score value = score(audit, all_rules());
   std::string out = "<section class=\"audit\"><h2>" + markup_text(audit.target.name) +
-                    "</h2>\n<div class=\"head\">" + dial(value) + "<div><dl>" +
+                    "</h2>\n<div class=\"head\">" + (scored ? dial(value) : "") + "<div><dl>" +
                     html_term("what", audit.target.kind) + html_term("found", counts_text(audit)) + "</dl>";
   for (const std::string& note : audit.target.notes) out += "<p>" + markup_text(note) + "</p>";
   out += "</div></div>\n" + findings_section(audit) + accepted_section(audit) + battery_section(audit) +
          unknown_section(audit);
   for (const Picture& picture : audit.pictures) out += tree_section(picture, audit);
-  return out + points_section(value) + "</section>\n";
+  return out + (scored ? points_section(value) : "") + "</section>\n";
 }
 
 }  // namespace

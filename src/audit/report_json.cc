@@ -99,7 +99,7 @@ void audit_object(JsonWriter& json, const Audit& audit) {
   if (audit.target.pid != 0) json.number("pid", audit.target.pid);
   lines(json, "notes", audit.target.notes);
   const std::vector<const Rule*> all = all_rules();
-  score_object(json, score(audit, all));
+  if (has_score(audit)) score_object(json, score(audit, all));
   json.begin_object("counts");
   for (int i = kSeverityCount; i-- > 0;) {
     int64_t n = 0;

@@ -39,6 +39,8 @@ Status gather_folder(const AuditWish& wish, const std::string& value, Gathered& 
                                     ? "it is empty: this is no root, and that nothing is found says nothing"
                                     : "no program is in it: this is no root, or not yet");
   into.target.name = value;
+  into.target.device = into.tree->top_device;
+  into.target.inode = into.tree->top_inode;
   into.run_options = {"--root", value};
   return {};
 }
@@ -172,11 +174,16 @@ Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish, std::vector<s
     host = std::make_shared<const audit::HostState>(audit::look_at_host());
   }
   auto around = audit::look_around();
-  for (const audit::JailedGroup& group : audit::jailed_groups(*around)) {
+  const std::vector<audit::JailedGroup> groups = audit::jailed_groups(*around);
+  std::vector<int> pids;
+  for (const audit::JailedGroup& group : groups) pids.push_back(group.pid);
+  auto looks = audit::look_at_many(pids, around);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const audit::JailedGroup& group = groups[i];
     Gathered jail;
     jail.target.kind = "process";
     jail.target.name = num_signed(group.pid);
-    auto seen = audit::look_at_live(group.pid, around);
+    auto& seen = looks[i];
     if (!seen && seen.error().code == Code::kNoJail) continue;
     if (seen) {
       jail.live = std::move(*seen);

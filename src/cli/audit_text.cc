@@ -131,6 +131,11 @@ void tell_battery(Page& page, const audit::Battery& battery, bool verbose) {
 }
 
 void tell_score(Page& page, const Audit& audit, const audit::Score& score, bool verbose) {
+  if (!has_score(audit)) {
+    page.heading("Score: none");
+    page.line("A score is a jail's: name one beside --host.");
+    return;
+  }
   page.heading("Score: " + num_signed(score.value) + " of 100" +
                (score.cap.empty() ? "" : ", for " + score.cap + " (else " + num_signed(score.sum) + ")"));
   int before = 0;
@@ -156,7 +161,7 @@ void tell(Page& page, const Audit& audit, bool verbose) {
   const audit::Score score = audit::score(audit, audit::all_rules());
   size_t checked = 0;
   for (const audit::Outcome& one : outcomes(audit)) checked += one.state == audit::Answers::State::Checked;
-  page.heading(audit.target.name + ": " + num_signed(score.value) + " of 100");
+  page.heading(audit.target.name + (has_score(audit) ? ": " + num_signed(score.value) + " of 100" : ""));
   page.line("Found: " + counts_text(audit) + ", by " + count_text(checked, "rule", "rules") +
             " that could look.");
   for (const std::string& note : audit.target.notes) page.line("note: " + note);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <functional>
+#include <map>
 #include <set>
 
 #include "audit/facts.h"
@@ -449,6 +450,28 @@ TEST(DescribedRules, NamesOfSecrets) {
     EXPECT_TRUE(is_secret_name(yes)) << yes;
   for (const char* no : {"PATH", "KEYBOARD", "TOKEN_FILE", "SECRET_PATH", "COMPASS", "HOME"})
     EXPECT_FALSE(is_secret_name(no)) << no;
+}
+
+// Root of the host is that whoever wrote it down.
+TEST(DescribedRules, RootIsAsBadInEveryKind) {
+  for (const bool bare : {false, true}) {
+    std::map<std::string, std::string> told;
+    for (const char* kind : {"unit", "oci", "bwrap"}) {
+      Described jail = clean();
+      jail.kind = kind;
+      jail.root_outside = {true, Word::Said, "User=root"};
+      jail.capabilities = {bare ? 0 : ~uint64_t{0} >> 23, Word::Default, "by default"};
+      Facts facts;
+      facts.described = &jail;
+      const Answers answers = ask(facts);
+      for (const Finding& one : answers.findings())
+        if (one.rule->point == Point::Privileges)
+          told[kind] += std::string(one.rule->id) + " " + key(one.severity) + "; ";
+    }
+    EXPECT_EQ(told["unit"], told["oci"]);
+    EXPECT_EQ(told["unit"], told["bwrap"]);
+    EXPECT_THAT(told["unit"], testing::HasSubstr(bare ? "medium" : "critical"));
+  }
 }
 
 }  // namespace

@@ -180,21 +180,43 @@ void sys_written(const Facts& facts, Answers& answers) {
                            "sysfs, mounted for writing");
 }
 
+// kallsyms_show_value() of the kernel: with the capability, or where users may measure the kernel anyway.
+// nullopt: not known.
+std::optional<bool> shows_addresses(const Live& live) {
+  if (!live.kptr_restrict) return std::nullopt;
+  if (*live.kptr_restrict >= 2) return false;
+  if (*live.kptr_restrict == 0) {
+    if (!live.perf_paranoid) return std::nullopt;
+    if (*live.perf_paranoid <= 1) return true;
+  }
+  constexpr unsigned kSyslog = 34;
+  return (any_thread(live, &ThreadView::effective) & bit(kSyslog)) != 0 && !has_own_users(live);
+}
+
+std::string symbols_text(const Live& live) {
+  const std::optional<bool> shows = shows_addresses(live);
+  if (!shows) return " (whether with addresses is not known)";
+  return *shows ? " (with addresses)" : " (names; the addresses are 0)";
+}
+
 void kernel_read(const Facts& facts, Answers& answers) {
   const Live& live = *facts.live;
   if (!live.kernel_files) return answers.unknown(live.reach_note);
   answers.checked();
   std::vector<std::string> paths;
+  std::string first;
   Severity severity = Severity::Advice;
   for (const ReachableFile& file : *live.kernel_files) {
     if (!file.readable) continue;
-    paths.push_back(file.path);
+    if (first.empty()) first = file.path;
+    const bool symbols = file.path == "/proc/kallsyms";
+    paths.push_back(file.path + (symbols ? symbols_text(live) : ""));
     bool memory = file.path == "/proc/kcore" || file.path == "/proc/kmsg";
     // Everybody may open these two, and sees what is his.
-    bool filtered = file.path == "/proc/kallsyms" || file.path == "/proc/keys";
+    bool filtered = (symbols && shows_addresses(live) != true) || file.path == "/proc/keys";
     severity = std::max(severity, memory ? Severity::High : filtered ? Severity::Advice : Severity::Low);
   }
-  if (!paths.empty()) answers.found(severity, paths[0], "its user may read " + some_of(paths));
+  if (!paths.empty()) answers.found(severity, first, "its user may read " + some_of(paths));
 }
 
 void sys_seen(const Facts& facts, Answers& answers) {
@@ -292,7 +314,8 @@ MOUNT_RULE(
     "leave /sys out, or mount it read-only", "sysfs(5)", sys_written, "kernel devices resources information")
 MOUNT_RULE(
     kProcessKernelRead, "process-kernel-read", Severity::Low, Point::Leaks, "facts of the kernel can be read",
-    "Addresses, keys, timers and caches of the kernel tell an attack where to aim, and of what others do. With them a fault of the kernel becomes an exploit that works at the first try.",
+    "Names, addresses, keys, timers and caches of the kernel tell an attack where to aim, and of what others do. The "
+    "more of them there are, the less a fault of the kernel needs luck.",
     "cover these files, or mount /proc with subset=pid", "proc(5)", kernel_read, "kernel information")
 MOUNT_RULE(
     kProcessSysSeen, "process-sys-seen", Severity::Advice, Point::Minimality, "/sys is there",

@@ -55,9 +55,9 @@ constexpr Step kWriteSteps[] = {
          "opens to write how links are protected"),
     file("sysctl-forwarding", kMedium, kWrite, "/proc/sys/net/ipv4/ip_forward /proc/sys/net/*",
          "opens a setting of the network to write"),
-    file("binfmt-register", kHigh, kWrite, "/proc/sys/fs/binfmt_misc/* */binfmt_misc/register",
+    file("binfmt-register", kHigh, kWrite, "/proc/sys/fs/binfmt_misc/*",
          "opens the register of binary formats to write"),
-    file("binfmt-own-mount", kHigh, kWrite, "*/register", "opens a register of binary formats to write",
+    file("binfmt-own-mount", kHigh, kWrite, "/*", "opens a register of binary formats to write",
          [](const Event& e) { return e.path.find("binfmt") != std::string_view::npos; }),
     file("sysctl-core-pattern", kMedium, kWrite, "/proc/sys/*", "opens a setting of the kernel to write"),
     file("sysrq-trigger", kHigh, kWrite, "/proc/sysrq-trigger", "opens the magic key"),
@@ -75,7 +75,7 @@ constexpr Step kWriteSteps[] = {
          "opens to write probes of the kernel"),
     file("trace-marker", kLow, kWrite, "/sys/kernel/tracing/* /sys/kernel/debug/tracing/*",
          "opens the kernel's trace to write"),
-    file("release-agent", kHigh, kWrite, "*/release_agent /sys/fs/cgroup/*/release_agent /*release_agent",
+    file("release-agent", kHigh, kWrite, "/*",
          "opens to write which program the kernel starts for an empty group",
          [](const Event& e) {
            return e.path.size() >= 13 && e.path.substr(e.path.size() - 13) == "release_agent";

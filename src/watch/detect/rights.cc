@@ -92,7 +92,8 @@ const Detector kIdentity = {
     "setresuid(2); capset(2); chmod(2); T1548",
     "become-* take-groups cap-set cap-ambient-raise securebits-set move-memory prctl-* set-id-* scratch-set-uid "
     "change-attribute",
-    bit(Kind::Privilege) | bit(Kind::Filter) | bit(Kind::File) | bit(Kind::Device),
+    bit(Kind::Privilege) | bit(Kind::Filter) | bit(Kind::File) | bit(Kind::Device) | bit(Kind::Memory) |
+        bit(Kind::Trace),
     start_steps<kIdentity, kIdentitySteps>};
 
 constexpr Step kRightsReadSteps[] = {
@@ -127,7 +128,8 @@ const Detector kRightsRead = {
     "capabilities(7); prctl(2); T1033",
     "cap-* no-new-privs securebits filter-missing kept-* core-dump root-outside root-group-outside root-mapped "
     "set-uid-program set-gid-program file-capability-program",
-    bit(Kind::Filter) | bit(Kind::Other) | bit(Kind::Limit) | bit(Kind::File),
+    bit(Kind::Filter) | bit(Kind::Other) | bit(Kind::Limit) | bit(Kind::File) | bit(Kind::Privilege) |
+        bit(Kind::Trace) | bit(Kind::Memory),
     start_steps<kRightsRead, kRightsReadSteps>};
 
 // ---- keys

@@ -97,7 +97,7 @@ const Detector kMounts = {
     "mount(2); fsopen(2); mount_setattr(2); T1611",
     "mount-* remount-* setattr-* umount-* open-tree-* fsopen fsmount fspick move-mount pivot-root-again "
     "userns-fuse userns-overlay userns-mount binfmt-own-mount posix-queue-mount release-agent-own",
-    bit(Kind::Mount),
+    bit(Kind::Mount) | bit(Kind::Namespace),
     start_steps<kMounts, kMountSteps>};
 
 // ---- namespaces

@@ -47,13 +47,16 @@ class Steps : public Watching {
       auto found =
           by_call_.find(event.action == Action::Exec ? "execve" : name_of_call(event.arch, event.nr));
       if (found != by_call_.end())
-        for (size_t i : found->second) look(i, event, world, alerts, {}, {});
+        for (size_t i : found->second) {
+          std::string path;
+          look(i, event, world, alerts, path);
+        }
     }
     if (by_path_.empty() || (event.path.empty() && event.resolved.empty())) return;
     if (!may_fit(event.path) && !may_fit(event.resolved)) return;
-    const std::string path = cleaned(event.path);
+    std::string path;
     for (size_t i : by_path_)
-      if (look(i, event, world, alerts, path, event.resolved)) break;
+      if (look(i, event, world, alerts, path)) break;
   }
 
  private:
@@ -64,26 +67,26 @@ class Steps : public Watching {
         path.find("//") != std::string_view::npos)
       return true;
     for (std::string_view top : tops_)
-      if (top[0] == '*' || path.substr(0, 4) == top.substr(0, 4)) return true;
+      if (top.substr(0, 4).find('*') != std::string_view::npos || path.substr(0, 4) == top.substr(0, 4))
+        return true;
     return false;
   }
 
-  bool look(size_t i, const Event& event, const World& world, Alerts& alerts, std::string_view path,
-            std::string_view resolved) {
+  // `path`: the event's, cleaned when a row first needs it.
+  bool look(size_t i, const Event& event, const World& world, Alerts& alerts, std::string& path) {
     const Step& row = rows_[i];
     // Calls that were counted have no arguments that are known.
     if (event.action == Action::Counted && (row.when != nullptr || *row.paths != '\0')) return false;
     if (row.use == Use::Write && !writes(event)) return false;
     if (row.use == Use::Read && (event.action != Action::Open || writes(event))) return false;
-    std::string own;
+    if (row.when != nullptr && !row.when(event)) return false;
     if (*row.paths != '\0') {
-      if (path.empty() && resolved.empty()) path = own = cleaned(event.path);
+      if (path.empty()) path = cleaned(event.path);
       auto is = [&](std::string_view pattern) {
-        return fits(path, pattern) || (!resolved.empty() && fits(resolved, pattern));
+        return fits(path, pattern) || (!event.resolved.empty() && fits(event.resolved, pattern));
       };
       if (!any_word(row.paths, is)) return false;
     }
-    if (row.when != nullptr && !row.when(event)) return false;
     const uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(event.pid)) << 32 |
                          static_cast<uint64_t>(i) << 1 | (stopped(event) ? 1 : 0);
     if (!raised_.add(key)) return true;

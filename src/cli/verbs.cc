@@ -19,6 +19,7 @@
 #include "cli/root.h"
 #include "cli/run_full.h"
 #include "cli/version.h"
+#include "cli/watch.h"
 
 namespace immure::cli {
 namespace {
@@ -88,6 +89,18 @@ constexpr Verb kVerbs[] = {
      {},
      "--sarif --junit --html --baseline --suppress --journal --undo --changes --oci --sshd --vsftpd",
      "--pid --unit --bwrap --profile --only --skip --explain --fail-on --every --on-calendar"},
+    {"watch", "train TRACE… -o MODEL | score --model MODEL TRACE…", "traces of calls: the ordinary and the others",
+     "train score -o --false-alarms --model --arch --json --ci --timings", Completes::Nothing, watch,
+     "  train TRACE… -o MODEL   learn what ordinary runs look like\n"
+     "    --false-alarms SHARE  of them that may score as anomalous; 0.1\n"
+     "  score --model MODEL TRACE…  how far other runs are from that\n"
+     "    --json                a line of JSON for each trace\n"
+     "    --arch i386|x86_64    show calls by name\n"
+     "    --ci                  end with 1 when a trace is anomalous\n"
+     "    --timings             how fast it was, on standard error\n"
+     "A trace is a file of system call numbers; a folder means all files below it,\n"
+     "- standard input.\n",
+     "-o --model", "--false-alarms --arch"},
     {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
      Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",

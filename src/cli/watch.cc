@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/jail_state.h"
+#include "cli/watch_model.h"
 #include "cli/watch_words.h"
 #include "kernel/sys.h"
 #include "run/report.h"
@@ -189,9 +190,23 @@ Result<int> watched(const WatchWish& wish) {
   return 0;
 }
 
+Result<int> model_verb(const Invocation& call) {
+  Invocation rest = call;
+  rest.args = call.args.subspan(1);
+  ++rest.first_index;
+  for (std::string_view argument : rest.args)
+    if (argument == "--help" || argument == "-h") {
+      IMMURE_TRY(say(watch_model_help()));
+      return 0;
+    }
+  return std::string_view(call.args[0]) == "train" ? watch_train(rest) : watch_score(rest);
+}
+
 }  // namespace
 
 Result<int> watch_verb(const Invocation& call) {
+  const std::string_view word = call.args.empty() ? std::string_view() : call.args[0];
+  if (is_model_word(word)) return model_verb(call);
   Result<WatchWish> wish = read_watch_wish(call.args);
   if (!wish) return tl::unexpected<Error>(std::move(wish.error()));
   if (wish->help || wish->sources) {

@@ -146,10 +146,6 @@ bool was_traced(const Manifest& manifest) {
 
 }  // namespace
 
-std::string counted(uint64_t n, std::string_view one, std::string_view more) {
-  return num(n) + " " + std::string(n == 1 ? one : more);
-}
-
 std::string as_typed(const std::vector<std::string>& command) {
   std::string text;
   for (const std::string& word : command) {

@@ -28,7 +28,6 @@ struct BuildReport {
   std::string program;                 // that the hint starts
 };
 
-std::string counted(uint64_t n, std::string_view one, std::string_view more);  // "1 file", "3 files"
 std::string as_typed(const std::vector<std::string>& command);  // with the quotes that a shell needs
 std::string report_text(const BuildReport& report, bool colour);
 std::string report_json(const BuildReport& report);  // schema immure.build/1

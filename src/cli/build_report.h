@@ -25,6 +25,7 @@ struct BuildReport {
   std::vector<Smoke> smokes;
   std::string profile;                 // the file that was written, or is to be used
   std::vector<std::string> run_words;  // what suits it, of `immure run`
+  std::vector<int> ports;              // that a preset serves
   std::string program;                 // that the hint starts
 };
 

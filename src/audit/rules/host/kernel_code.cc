@@ -150,8 +150,8 @@ const Rule kHostLockdown = {
     "the kernel is not locked down",
     "Root changes the running kernel through /dev/mem, kexec, debugfs and modules. Lockdown takes these ways from root "
     "too, so that who got out of a jail as root has one wall more.",
-    "",
-    "boot with lockdown=integrity",
+    "echo integrity >/sys/kernel/security/lockdown",
+    "that holds until the next boot; for good boot with lockdown=integrity",
     "kernel_lockdown(7)",
     check_lockdown};
 const Rule kHostTaint = {

@@ -320,7 +320,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_tid, struct linux_binprm
   __u32 room;
   unsigned char* bytes = item_bytes(to, &room);
   if (bytes) {
-    long got = bpf_probe_read_kernel_str(bytes, room, program->filename);
+    long got = bpf_probe_read_kernel_str(bytes, at_most(kMostItemBytes, room), program->filename);
     if (got > 0) end_item(to, kItemPath, 0, got == room ? kItemCut : kItemWhole, got - 1);
   }
   __u64 first = task->mm->arg_start, behind = task->mm->arg_end;

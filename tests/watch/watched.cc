@@ -1,11 +1,12 @@
-// watched SOURCE LEVEL HOW WORD…: runs a command with one source of `immure watch` attached to it from its first
-// instruction on, and nothing else. For the tests that compare sources, and for the bench.
+// watched SOURCE LEVEL HOW WORD…: runs a command with one source of `immure watch` attached to it from its
+// first instruction on, and nothing else. For the tests that compare sources, and for the bench.
 //   HOW: raw      each record as a line, in the order in which it came
 //        quiet    only the last line, on stderr: how much there was
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ double now() {
 
 struct Counting : Taker {
   bool raw = false;
-  uint64_t records = 0, counted = 0, bytes = 0;
+  uint64_t records = 0, counted = 0, bytes = 0, parents = 0, lost = 0;
 
   void take(std::span<const uint8_t> record) override {
     CallRecord head;
@@ -40,12 +41,15 @@ struct Counting : Taker {
     records++;
     bytes += record.size();
     if (head.stage == kStageCount) counted += head.args[0];
+    if (head.stage == kStageLost) lost += head.args[0];
+    if (head.nr == SYS_getppid && head.stage == kStageLeft) parents++;
+    if (head.nr == SYS_getppid && head.stage == kStageCount) parents += head.args[0];
     if (raw) show(head, record);
   }
 
   static void show(const CallRecord& head, std::span<const uint8_t> record) {
-    std::printf("stage=%d nr=%u arch=%x pid=%d tid=%d marks=%d result=%lld args=%llx,%llx,%llx", head.stage, head.nr,
-                head.arch, head.pid, head.tid, head.marks, static_cast<long long>(head.result),
+    std::printf("stage=%d nr=%u arch=%x pid=%d tid=%d marks=%d result=%lld args=%llx,%llx,%llx", head.stage,
+                head.nr, head.arch, head.pid, head.tid, head.marks, static_cast<long long>(head.result),
                 static_cast<unsigned long long>(head.args[0]), static_cast<unsigned long long>(head.args[1]),
                 static_cast<unsigned long long>(head.args[2]));
     size_t at = sizeof head;
@@ -94,8 +98,7 @@ Result<double> watch_it(const SourceKind& kind, Level level, pid_t pid, int gate
     if (ended == 0 && waitpid(pid, &status, WNOHANG) == pid) ended = now();
     if (!*more) break;
   }
-  if ((*source)->lost() != 0)
-    std::fprintf(stderr, "lost: %llu\n", static_cast<unsigned long long>((*source)->lost()));
+  if ((*source)->lost() != taker.lost) return fail(Code::kSystem, "what was lost is not what was told");
   return (ended == 0 ? now() : ended) - began;
 }
 
@@ -118,9 +121,16 @@ int main(int argc, char** argv) {
   }
   rusage own{};
   getrusage(RUSAGE_SELF, &own);
-  std::fprintf(stderr, "{\"seconds\":%.4f,\"records\":%llu,\"counted\":%llu,\"bytes\":%llu,\"rss_kb\":%ld}\n",
-               *seconds, static_cast<unsigned long long>(taker.records),
-               static_cast<unsigned long long>(taker.counted), static_cast<unsigned long long>(taker.bytes),
-               own.ru_maxrss);
+  auto in_seconds = [](const timeval& at) {
+    return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_usec) / 1e6;
+  };
+  const double cpu = in_seconds(own.ru_utime) + in_seconds(own.ru_stime);
+  std::fprintf(
+      stderr,
+      "{\"seconds\":%.4f,\"records\":%llu,\"counted\":%llu,\"bytes\":%llu,\"getppid\":%llu,\"lost\":%llu,\"rss_kb\":%ld,\"cpu\":%.3f}\n",
+      *seconds, static_cast<unsigned long long>(taker.records),
+      static_cast<unsigned long long>(taker.counted), static_cast<unsigned long long>(taker.bytes),
+      static_cast<unsigned long long>(taker.parents), static_cast<unsigned long long>(taker.lost),
+      own.ru_maxrss, cpu);
   return 0;
 }

@@ -106,10 +106,13 @@ static __noinline void put_text(struct scratch* to, __u8 kind, __u8 argument, __
   if (!bytes) return;
   room = at_most(kMostItemBytes, room);
   long got = bpf_probe_read_user_str(bytes, room, (const void*)address);
-  if (got <= 0)
+  if (got <= 0) {
     end_item(to, kind, argument, kItemUnreadable, 0);
-  else
-    end_item(to, kind, argument, got == room ? kItemCut : kItemWhole, got - 1);
+    return;
+  }
+  char last = 0;  // of one that fills the room: is it its end?
+  bool cut = got == room && (bpf_probe_read_user(&last, 1, (const void*)(address + got - 1)) || last);
+  end_item(to, kind, argument, cut ? kItemCut : kItemWhole, got - 1);
 }
 
 static __noinline void put_bytes(struct scratch* to, __u8 kind, __u8 argument, __u64 address, __u32 wanted) {

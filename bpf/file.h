@@ -41,7 +41,7 @@ static long climb_on(__u32 step, struct climb* at) {
   from -= length + 1;
   if (from > kAllNames) return 1;
   at->to->names[from] = '/';
-  bpf_probe_read_kernel(at->to->names + from + 1, length, BPF_CORE_READ(dentry, d_name.name));
+  bpf_probe_read_kernel(at->to->names + from + 1, at_most(255, length), BPF_CORE_READ(dentry, d_name.name));
   at->from = from;
   at->dentry = parent;
   if (parent && parent != dentry) return 0;
@@ -67,8 +67,8 @@ static __noinline void put_path(struct scratch* to, __u8 kind, struct file* file
     length = room;
     state = kItemCut;
   }
-  if (length > kMostItemBytes) return;
-  bpf_probe_read_kernel(bytes, length, to->names + from);
+  length = at_most(kMostItemBytes, length);
+  bpf_probe_read_kernel(bytes, length, to->names + at_most(kAllNames, from));
   end_item(to, kind, 255, state, length);
 }
 
@@ -100,7 +100,7 @@ static __noinline bool put_peer(struct scratch* to, struct file* file) {
     if (!address) return false;
     length = BPF_CORE_READ(address, len);
     if (length < 2 || length > 110) return false;
-    bpf_probe_read_kernel(bytes, length, &address->name);
+    bpf_probe_read_kernel(bytes, at_most(110, length), &address->name);
   } else {
     return false;
   }

@@ -54,7 +54,7 @@ static __always_inline void send(struct CallRecord* record, __u32 size, bool at_
 
 static __always_inline void finish(struct scratch* from, bool at_once) {
   __u32 size = from->head.size;
-  if (size < sizeof from->head || size > kMostRecord) return;
+  if (size > kMostRecord) return;
   send(&from->head, size, at_once);
 }
 
@@ -66,6 +66,13 @@ static __always_inline void finish_plain(struct scratch* from) {
     return;
   }
   send(&from->head, sizeof from->head, false);
+}
+
+// For the verifier, which on older kernels learns of a value only by comparing it with a constant, just
+// before it is used, in a way that the compiler must not simplify.
+static __always_inline __u32 at_most(__u32 limit, __u32 value) {
+  asm volatile("" : "+r"(value));
+  return value > limit ? limit : value;
 }
 
 // Where the next item's bytes go; its length at most `room`. Null: the record is full.
@@ -97,11 +104,15 @@ static __noinline void put_text(struct scratch* to, __u8 kind, __u8 argument, __
   __u32 room;
   unsigned char* bytes = item_bytes(to, &room);
   if (!bytes) return;
+  room = at_most(kMostItemBytes, room);
   long got = bpf_probe_read_user_str(bytes, room, (const void*)address);
-  if (got <= 0)
+  if (got <= 0) {
     end_item(to, kind, argument, kItemUnreadable, 0);
-  else
-    end_item(to, kind, argument, got == room ? kItemCut : kItemWhole, got - 1);
+    return;
+  }
+  char last = 0;  // of one that fills the room: is it its end?
+  bool cut = got == room && (bpf_probe_read_user(&last, 1, (const void*)(address + got - 1)) || last);
+  end_item(to, kind, argument, cut ? kItemCut : kItemWhole, got - 1);
 }
 
 static __noinline void put_bytes(struct scratch* to, __u8 kind, __u8 argument, __u64 address, __u32 wanted) {
@@ -113,10 +124,11 @@ static __noinline void put_bytes(struct scratch* to, __u8 kind, __u8 argument, _
     wanted = room;
     state = kItemCut;
   }
+  wanted = at_most(kMostItemBytes, wanted);
   if (bpf_probe_read_user(bytes, wanted, (const void*)address)) {
     // The end of a page may be where it stops.
     __u32 upto = 4096 - (address & 4095);
-    if (upto >= wanted || bpf_probe_read_user(bytes, upto, (const void*)address)) {
+    if (upto >= wanted || bpf_probe_read_user(bytes, at_most(kMostItemBytes, upto), (const void*)address)) {
       end_item(to, kind, argument, kItemUnreadable, 0);
       return;
     }

@@ -40,6 +40,7 @@ __u64 ended[kEbpfMostPids / 64];
 __s64 alive;  // of those chosen
 
 // By thread, each written by itself alone.
+// kTaskKnown: its next call will be seen on its way in, or is denied.
 enum { kTaskKnown = 1, kTaskInCall = 2, kTaskNewborn = 4 };
 __u8 tasks[kEbpfMostPids];
 // Ways in cost as much again as ways out, and tell only what a filter denied: they are looked at from when on
@@ -215,7 +216,7 @@ int BPF_PROG(on_exit, struct pt_regs* regs, long result) {
   if (!is_watched(task->tgid)) return 0;
   __u8* state = state_of(task->pid);
   __u8 before = *state;
-  *state = before & kTaskKnown;
+  *state = has_entries ? kTaskKnown : 0;
   if (before & kTaskNewborn) return 0;  // the other end of its parent's call
   bool denied = false;
   if (task->seccomp.mode == kFilterMode) {
@@ -320,7 +321,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_tid, struct linux_binprm
   __u32 room;
   unsigned char* bytes = item_bytes(to, &room);
   if (bytes) {
-    long got = bpf_probe_read_kernel_str(bytes, room, program->filename);
+    long got = bpf_probe_read_kernel_str(bytes, at_most(kMostItemBytes, room), program->filename);
     if (got > 0) end_item(to, kItemPath, 0, got == room ? kItemCut : kItemWhole, got - 1);
   }
   __u64 first = task->mm->arg_start, behind = task->mm->arg_end;

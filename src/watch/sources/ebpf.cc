@@ -15,10 +15,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
+#include <cstddef>
 #include <unordered_map>
 
 #include "base/fd.h"
@@ -34,6 +35,7 @@ constexpr uint64_t kSecond = 1'000'000'000, kSoon = 2 * uint64_t{kEbpfWakeNanose
 constexpr size_t kMostAtOnce =
     65536;  // records of one drain: a flood must not keep the session from its work
 constexpr uint32_t kBatch = 4096;
+constexpr size_t kManyEnded = 512;
 
 uint64_t monotonic() {
   timespec now{};
@@ -51,9 +53,9 @@ int keep_complaint(libbpf_print_level level, const char* format, va_list words) 
   if (level != LIBBPF_WARN) return 0;
   std::array<char, 512> line{};
   const int length = vsnprintf(line.data(), line.size(), format, words);
-  if (complaint().empty() && length > 0) complaint() = printable(line.data());
-  while (!complaint().empty() && (complaint().back() == '\n' || complaint().back() == ' '))
-    complaint().pop_back();
+  std::string_view text(line.data(), std::min(line.size() - 1, static_cast<size_t>(std::max(length, 0))));
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  if (complaint().empty()) complaint() = printable(text);
   return 0;
 }
 
@@ -121,7 +123,7 @@ class EbpfSource final : public Source {
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   UniqueFd timer_, poll_;
   Taker* taker_ = nullptr;
-  size_t taken_ = 0;
+  size_t taken_ = 0, ended_ = 0;
   bool everything_ = false;
   uint64_t told_lost_ = 0, counted_at_ = 0;
   size_t processors_ = 1;
@@ -133,6 +135,8 @@ int on_record(void* source, void* record, size_t size) {
 }
 
 int EbpfSource::take(std::span<const uint8_t> record) {
+  if (record.size() > offsetof(CallRecord, stage) && record[offsetof(CallRecord, stage)] == kStageEnded)
+    ended_++;
   taker_->take(record);
   return ++taken_ < kMostAtOnce ? 0 : -EAGAIN;
 }
@@ -334,8 +338,10 @@ Result<bool> EbpfSource::drain(Taker& taker) {
   IMMURE_TRY(attach_entries());
   const uint64_t now = monotonic();
   const bool last = over && !more;
-  if (last || now - counted_at_ >= kSecond) {
+  // Who forks much fills the table of counters with those of processes that have ended.
+  if (last || now - counted_at_ >= kSecond || ended_ >= kManyEnded) {
     counted_at_ = now;
+    ended_ = 0;
     IMMURE_TRY(tell_counts(taker));
     tell_lost(taker);
   }

@@ -19,6 +19,7 @@
 #include "cli/root.h"
 #include "cli/run_full.h"
 #include "cli/version.h"
+#include "cli/watch.h"
 
 namespace immure::cli {
 namespace {
@@ -33,6 +34,16 @@ constexpr Verb kVerbs[] = {
     {"run", "[OPTION]… [--] CMD [ARGUMENT]…", "run a program in a jail", "", Completes::RunOptions, run},
     {"exec", "NAME [--env K=V] [--cwd PATH] [--] CMD…", "run one more program in a running jail",
      "--env --pass-env --cwd --tty --no-tty --quiet --verbose --help", Completes::Jails, exec},
+    {"watch",
+     "JAIL|--pid N|--all [OPTION]…",
+     "see what it does",
+     "--pid --all --level --source --only --for --trace --json --alerts --sources --help",
+     Completes::Jails,
+     watch_verb,
+     {},
+     "--trace",
+     "--pid --level --source --only --for",
+     true},
     {"ps", "[--json]", "the jails that run, and what was left of those that died", "--json",
      Completes::Nothing, ps,
      "  --json   one document, schema immure.ps/1\n  --names  the names only, one a line\n"
@@ -145,7 +156,8 @@ namespace {
 
 // These have a longer page of their own.
 bool has_own_help(const Verb& verb) {
-  constexpr std::string_view kOwn[] = {"run", "exec", "prove", "audit", "demo", "explain", "doctor", "inspect", "respond"};
+  constexpr std::string_view kOwn[] = {"run",     "exec",   "prove",   "audit",   "demo",
+                                       "explain", "doctor", "inspect", "respond", "watch"};
   return std::find(std::begin(kOwn), std::end(kOwn), verb.name) != std::end(kOwn);
 }
 

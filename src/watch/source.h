@@ -27,6 +27,9 @@ struct Target {
   std::vector<int32_t> roots;  // processes whose descendants are watched as well
   int32_t init = 0;            // pid 1 of the jail; 0: no pid namespace of its own
   bool everything = false;     // every process but the watcher and its own
+  // Of a jail of immure's that is made for the watch: its filter stops what is watched for a tracer
+  // (RET_TRACE), and it ends when the watcher does.
+  bool stops_for_tracer = false, ends_with_watcher = false;
 };
 
 class Source {

@@ -34,6 +34,7 @@ class TraceWriter final : public Sink {
   Status flush() override;
   // The last block. Nothing may be written afterwards.
   Status end();
+  Status end(const Totals&) override { return end(); }
   // Of the last block that was written: who keeps it elsewhere can tell later whether the file is the same.
   const Digest& digest() const { return digest_; }
   uint64_t bytes() const { return written_; }  // of this part

@@ -1,0 +1,10 @@
+#include "watch/sources/ptrace.h"
+
+namespace immure::watch {
+
+std::span<const SourceKind> source_kinds() {
+  static const SourceKind kKinds[] = {kPtraceSource};
+  return kKinds;
+}
+
+}  // namespace immure::watch

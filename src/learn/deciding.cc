@@ -17,18 +17,29 @@ namespace {
 using watch::Event;
 
 constexpr uint64_t kAll = ~uint64_t{0};
-constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                                 CLONE_NEWPID | CLONE_NEWNET;
+constexpr uint64_t kNamespaces =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 constexpr uint64_t kParent = CLONE_PARENT;
 constexpr uint64_t kSocketType = 0xf;  // without SOCK_NONBLOCK and SOCK_CLOEXEC
 
 constexpr Deciding kDeciding[] = {
-    {"socket", 0, kAll, true},       {"socket", 1, kSocketType, true}, {"socketpair", 0, kAll, true},
-    {"ioctl", 1, kAll, true},        {"prctl", 0, kAll, true},         {"personality", 0, kAll, true},
-    {"fcntl", 1, kAll, true},        {"fcntl64", 1, kAll, true},       {"clone", 0, kNamespaces | kParent, false},
-    {"unshare", 0, kNamespaces, false}, {"setns", 1, kAll, true},      {"madvise", 2, kAll, true},
-    {"seccomp", 0, kAll, true},      {"arch_prctl", 0, kAll, true},    {"keyctl", 0, kAll, true},
-    {"ptrace", 0, kAll, true},       {"bpf", 0, kAll, true},
+    {"socket", 0, kAll, true},
+    {"socket", 1, kSocketType, true},
+    {"socketpair", 0, kAll, true},
+    {"ioctl", 1, kAll, true},
+    {"prctl", 0, kAll, true},
+    {"personality", 0, kAll, true},
+    {"fcntl", 1, kAll, true},
+    {"fcntl64", 1, kAll, true},
+    {"clone", 0, kNamespaces | kParent, false},
+    {"unshare", 0, kNamespaces, false},
+    {"setns", 1, kAll, true},
+    {"madvise", 2, kAll, true},
+    {"seccomp", 0, kAll, true},
+    {"arch_prctl", 0, kAll, true},
+    {"keyctl", 0, kAll, true},
+    {"ptrace", 0, kAll, true},
+    {"bpf", 0, kAll, true},
 };
 
 bool refused(const Event& event, int error) { return event.result && *event.result == -error; }
@@ -37,15 +48,19 @@ bool low_port(const Event& event) {
          event.address.port < 1024;
 }
 bool raw_socket(const Event& event) {
-  return event.args[0] == AF_PACKET ||
-         ((event.args[0] == AF_INET || event.args[0] == AF_INET6) && (event.args[1] & kSocketType) == SOCK_RAW);
+  return event.args[0] == AF_PACKET || ((event.args[0] == AF_INET || event.args[0] == AF_INET6) &&
+                                        (event.args[1] & kSocketType) == SOCK_RAW);
 }
 bool node(const Event& event, size_t mode_at) {
   auto type = static_cast<mode_t>(event.args[mode_at]) & S_IFMT;
   return type == S_IFCHR || type == S_IFBLK;
 }
-bool other_namespaces(const Event& event) { return (event.args[0] & kNamespaces & ~uint64_t{CLONE_NEWUSER}) != 0; }
-bool bounding(const Event& event) { return event.args[0] == PR_CAPBSET_DROP || event.args[0] == PR_SET_SECUREBITS; }
+bool other_namespaces(const Event& event) {
+  return (event.args[0] & kNamespaces & ~uint64_t{CLONE_NEWUSER}) != 0;
+}
+bool bounding(const Event& event) {
+  return event.args[0] == PR_CAPBSET_DROP || event.args[0] == PR_SET_SECUREBITS;
+}
 bool interface_change(const Event& event) {
   // SIOCADDRT to SIOCSIFMAP: those that set are even but for a few reads, which nothing refuses.
   auto request = static_cast<uint32_t>(event.args[1]);
@@ -55,8 +70,8 @@ bool interface_change(const Event& event) {
 struct Row {
   const char* call;
   const char* capability;
-  bool sure;                         // whoever calls it needs it
-  int error;                         // how the kernel refuses who has it not
+  bool sure;  // whoever calls it needs it
+  int error;  // how the kernel refuses who has it not
   bool (*when)(const Event&) = nullptr;
 };
 // Source: capabilities(7) and the manual page of each call.

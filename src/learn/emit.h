@@ -1,5 +1,6 @@
-// Rights in the words of those who enforce them: one file each below emit/, a row in the table of emit/table.cc.
-// Pure. Every text is whole by itself, and what its target cannot say is a list, never left out in silence.
+// Rights in the words of those who enforce them: one file each below emit/, a row in the table of
+// emit/table.cc. Pure. Every text is whole by itself, and what its target cannot say is a list, never left
+// out in silence.
 #pragma once
 
 #include <span>

@@ -32,8 +32,8 @@ std::string starred(std::string_view name, std::string_view part) {
   return std::string(name.substr(0, at)) + "*" + std::string(name.substr(at + part.size()));
 }
 
-// What mkstemp(3) and tempfile put in: six to ten letters and digits, mixed. Words have no digit between letters
-// and no capital behind a small letter and before another small one.
+// What mkstemp(3) and tempfile put in: six to ten letters and digits, mixed. Words have no digit between
+// letters and no capital behind a small letter and before another small one.
 bool random_part(std::string_view part) {
   if (part.size() < 6 || part.size() > 12) return false;
   int changes = 0, digits = 0, capitals = 0, smalls = 0;
@@ -82,7 +82,8 @@ std::string_view number_of(std::string_view name) {
   std::string_view part = longest(name, digit);
   if (part.size() < 3) return {};
   auto at = static_cast<size_t>(part.data() - name.data());
-  bool alone = (at == 0 || !letter(name[at - 1])) && (at + part.size() == name.size() || !letter(name[at + part.size()]));
+  bool alone = (at == 0 || !letter(name[at - 1])) &&
+               (at + part.size() == name.size() || !letter(name[at + part.size()]));
   return alone ? part : std::string_view();
 }
 
@@ -98,8 +99,10 @@ std::string_view version_of(std::string_view name) {
 
 // de_DE.UTF-8, en_US, de: only below a folder of locales, which the caller has looked at.
 bool locale_name(std::string_view name) {
-  return name.size() >= 5 && letter(name[0]) && letter(name[1]) && name[2] == '_' && std::isupper(static_cast<unsigned char>(name[3])) != 0 &&
-         std::isupper(static_cast<unsigned char>(name[4])) != 0 && (name.size() == 5 || name[5] == '.' || name[5] == '@');
+  return name.size() >= 5 && letter(name[0]) && letter(name[1]) && name[2] == '_' &&
+         std::isupper(static_cast<unsigned char>(name[3])) != 0 &&
+         std::isupper(static_cast<unsigned char>(name[4])) != 0 &&
+         (name.size() == 5 || name[5] == '.' || name[5] == '@');
 }
 
 template <std::string_view (*part)(std::string_view)>
@@ -113,7 +116,8 @@ std::string star(std::string_view name) {
 
 constexpr NameRule kRules[] = {
     {"library-version", "the version of a library changes with an update", has<version_of>, star<version_of>},
-    {"locale", "another user has another language", locale_name, [](std::string_view) { return std::string("*"); }},
+    {"locale", "another user has another language", locale_name,
+     [](std::string_view) { return std::string("*"); }},
     {"hash", "it is a hash, of content or of a session", has<hash_of>, star<hash_of>},
     {"date", "it is a date", has<date_of>, star<date_of>},
     {"temporary", "it is a random name, as mkstemp makes them", has<random_of>, star<random_of>},
@@ -121,9 +125,9 @@ constexpr NameRule kRules[] = {
 };
 
 bool holds_secret(const std::string& folder, const std::vector<std::string>& paths) {
-  return secret(folder + "/x") != nullptr || std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
-           return below(path, folder) && secret(path) != nullptr;
-         });
+  return secret(folder + "/x") != nullptr ||
+         std::any_of(paths.begin(), paths.end(),
+                     [&](const std::string& path) { return below(path, folder) && secret(path) != nullptr; });
 }
 
 // The folder before the first changing name of the path; the path itself where there is none.
@@ -189,12 +193,14 @@ std::vector<Generalised> generalise(const std::vector<std::string>& paths) {
     say_climb(one);
     all.push_back(std::move(one));
   }
-  std::sort(all.begin(), all.end(), [](const Generalised& a, const Generalised& b) { return a.path < b.path; });
+  std::sort(all.begin(), all.end(),
+            [](const Generalised& a, const Generalised& b) { return a.path < b.path; });
   // What is below a granted folder is granted.
   std::vector<Generalised> kept;
   std::vector<size_t> wholes;
   for (Generalised& one : all) {
-    auto above = std::find_if(wholes.begin(), wholes.end(), [&](size_t at) { return below(one.path, kept[at].path); });
+    auto above =
+        std::find_if(wholes.begin(), wholes.end(), [&](size_t at) { return below(one.path, kept[at].path); });
     if (above != wholes.end()) {
       kept[*above].seen.insert(kept[*above].seen.end(), one.seen.begin(), one.seen.end());
       kept[*above].pattern.clear();

@@ -1,5 +1,5 @@
-// From the paths of a few runs to what the next run will ask for: names that change are known by rules, a const
-// table. Pure.
+// From the paths of a few runs to what the next run will ask for: names that change are known by rules, a
+// const table. Pure.
 #pragma once
 
 #include <string>
@@ -28,8 +28,9 @@ struct Generalised {
 
 inline constexpr size_t kManyNames = 4;
 
-// Paths, sorted, each once. A path with a changing name becomes the folder before the name; kManyNames of a folder
-// become the folder, where that is not too wide and holds no secret that was seen. What cannot be generalised stays.
+// Paths, sorted, each once. A path with a changing name becomes the folder before the name; kManyNames of a
+// folder become the folder, where that is not too wide and holds no secret that was seen. What cannot be
+// generalised stays.
 std::vector<Generalised> generalise(const std::vector<std::string>& paths);
 
 }  // namespace immure::learn

@@ -7,8 +7,9 @@ namespace immure::learn {
 namespace {
 
 constexpr std::array<const char*, kPartCount> kParts = {"file", "call", "argument", "capability", "address"};
-constexpr std::array<const char*, kUseCount> kUses = {"read",   "write",  "run",     "look",    "made",  "removed",
-                                                      "folder", "worked", "missing", "refused", "denied", "sure"};
+constexpr std::array<const char*, kUseCount> kUses = {"read",    "write",   "run",    "look",
+                                                      "made",    "removed", "folder", "worked",
+                                                      "missing", "refused", "denied", "sure"};
 constexpr uint32_t kLastRun = 63;
 
 uint64_t run_bit(uint32_t run) { return uint64_t{1} << std::min(run, kLastRun); }
@@ -69,7 +70,8 @@ void Needs::merge(const Needs& other) {
   events += other.events;
   lost += other.lost;
   beyond += other.beyond;
-  for (auto member : {&Peaks::memory, &Peaks::processes, &Peaks::descriptors, &Peaks::file_size, &Peaks::wall_ns})
+  for (auto member :
+       {&Peaks::memory, &Peaks::processes, &Peaks::descriptors, &Peaks::file_size, &Peaks::wall_ns})
     peaks.*member = std::max(peaks.*member, other.peaks.*member);
 }
 

@@ -1,8 +1,8 @@
 // What a program was seen to need: the model of `immure learn`. Pure values: made from events (observe.h),
 // merged, written as JSON and read back, turned into rights (rights.h). It knows nothing of a target.
 //
-// Every item has its evidence. Keys are what a program said, so hostile: they pass printable() before they are
-// shown. Bounded: of more than kMost items of a part the rest is counted in `beyond`.
+// Every item has its evidence. Keys are what a program said, so hostile: they pass printable() before they
+// are shown. Bounded: of more than kMost items of a part the rest is counted in `beyond`.
 #pragma once
 
 #include <array>
@@ -32,8 +32,8 @@ enum Use : uint32_t {
   kRead = 1,
   kWritten = 2,
   kRun = 4,
-  kLooked = 8,     // asked whether it is there, or what it is
-  kMade = 16,      // was not there before
+  kLooked = 8,  // asked whether it is there, or what it is
+  kMade = 16,   // was not there before
   kRemoved = 32,
   kFolder = 64,    // it is a folder: entered, listed, made
   kWorked = 128,   // at least once the kernel did it
@@ -82,8 +82,8 @@ unsigned runs_of(const Item& item);
 
 // One document, schema immure.needs/1 (docs/conventions.md).
 std::string needs_json(const Needs& needs);
-// kBadValue with what is wrong; a file that somebody changed gives no grant that was not asked for in it, so it is
-// to be trusted like a profile.
+// kBadValue with what is wrong; a file that somebody changed gives no grant that was not asked for in it, so
+// it is to be trusted like a profile.
 Result<Needs> parse_needs(std::string_view text, std::string_view shown_as);
 
 }  // namespace immure::learn

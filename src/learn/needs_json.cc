@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/text.h"
 #include "learn/needs.h"
@@ -22,7 +24,9 @@ std::string to_hex(std::string_view bytes) {
 }
 
 std::optional<std::string> from_hex(std::string_view text) {
-  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
   if (text.size() % 2 != 0) return std::nullopt;
   std::string out;
   for (size_t i = 0; i < text.size(); i += 2) {
@@ -94,14 +98,15 @@ struct Reader {
       wrong = "an item has a key that cannot be one";
     int at = 0;
     while (at < kPartCount && part != key(static_cast<Part>(at))) ++at;
-    if (wrong.empty() && at == kPartCount) wrong = "there is no part " + quoted(part);
+    if (wrong.empty() && at == kPartCount) wrong = "there is no part " + immure::quoted(part);
     if (!wrong.empty()) return;
     Item seen;
     seen.times = number(from, "times");
     seen.first = number(from, "first");
     seen.uses = uses(*list);
     for (const Json& run : *runs)
-      if (run.is_number_unsigned() && run.get<uint64_t>() < 64) seen.runs |= uint64_t{1} << run.get<uint64_t>();
+      if (run.is_number_unsigned() && run.get<uint64_t>() < 64)
+        seen.runs |= uint64_t{1} << run.get<uint64_t>();
     if (from.contains("note")) seen.note = text(from, "note");
     if (needs.of(static_cast<Part>(at)).size() < Needs::kMost)
       needs.of(static_cast<Part>(at)).emplace(std::move(name), std::move(seen));
@@ -131,7 +136,7 @@ std::string needs_json(const Needs& needs) {
 
 Result<Needs> parse_needs(std::string_view text, std::string_view shown_as) {
   auto bad = [&](std::string why) {
-    return fail(Code::kBadValue, quoted(shown_as) + " holds nothing that was learned", std::move(why),
+    return fail(Code::kBadValue, immure::quoted(shown_as) + " holds nothing that was learned", std::move(why),
                 "immure learn --save FILE writes one");
   };
   const Json json = Json::parse(text, nullptr, false);
@@ -140,7 +145,8 @@ Result<Needs> parse_needs(std::string_view text, std::string_view shown_as) {
   if (schema == json.end() || *schema != kSchema) return bad("its schema is not " + std::string(kSchema));
   Needs needs;
   Reader reader;
-  auto command = json.find("command"), items = json.find("items"), peaks = json.find("peaks"), net = json.find("net");
+  auto command = json.find("command"), items = json.find("items"), peaks = json.find("peaks"),
+       net = json.find("net");
   if (command == json.end() || !command->is_array() || items == json.end() || !items->is_array() ||
       peaks == json.end() || !peaks->is_object() || net == json.end() || !net->is_boolean())
     return bad("command, net, peaks or items is not there");

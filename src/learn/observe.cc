@@ -35,7 +35,7 @@ namespace {
 
 uint32_t how_it_went(const Event& event) {
   if (event.verdict == Verdict::Denied) return kDenied;
-  if (!event.result) return event.verdict == Verdict::Done ? kWorked : 0;
+  if (!event.result) return event.verdict == Verdict::Done ? uint32_t{kWorked} : 0;
   if (*event.result >= 0) return kWorked;
   if (*event.result == -ENOENT || *event.result == -ENOTDIR) return kMissing;
   if (*event.result == -EACCES || *event.result == -EPERM) return kRefused;
@@ -110,7 +110,7 @@ uint32_t uses_of(Action action) {
 }
 
 uint32_t uses_of_flags(uint64_t flags) {
-  uint32_t uses = (flags & O_DIRECTORY) != 0 ? kFolder : 0;
+  uint32_t uses = (flags & O_DIRECTORY) != 0 ? uint32_t{kFolder} : 0;
   if ((flags & O_PATH) != 0) return uses | kLooked;
   if ((flags & O_ACCMODE) != O_WRONLY) uses |= kRead;
   if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) != 0) uses |= kWritten;
@@ -139,9 +139,9 @@ Observer::Process& Observer::of(int32_t pid) {
   auto found = processes_.find(pid);
   if (found == processes_.end()) {
     if (processes_.size() >= kMostProcesses)
-      processes_.erase(std::min_element(processes_.begin(), processes_.end(), [](const auto& a, const auto& b) {
-        return a.second.touched < b.second.touched;
-      }));
+      processes_.erase(
+          std::min_element(processes_.begin(), processes_.end(),
+                           [](const auto& a, const auto& b) { return a.second.touched < b.second.touched; }));
     found = processes_.emplace(pid, Process{start_.cwd, {}, 0}).first;
   }
   found->second.touched = ++now_;
@@ -190,8 +190,8 @@ void Observer::opened(const Event& event, std::string_view call) {
   if (!event.result || *event.result < 0) return;
   Process& process = of(event.pid);
   if (process.open.size() >= kMostDescriptors && !process.open.contains(*event.result)) return;
-  std::string where = event.resolved.starts_with('/') ? plain_path(event.resolved)
-                                                      : place(event, event.path, folder_in);
+  std::string where =
+      event.resolved.starts_with('/') ? plain_path(event.resolved) : place(event, event.path, folder_in);
   process.open[*event.result] = {std::move(where), 0, 0};
   needs_.peaks.descriptors =
       std::max<uint64_t>(needs_.peaks.descriptors, static_cast<uint64_t>(*event.result) + 1);
@@ -214,7 +214,8 @@ void Observer::file(const Event& event, std::string_view call) {
   }
   if (event.action != Action::ChangeFolder || (how_it_went(event) & kWorked) == 0) return;
   std::string where = place(event, event.path, -1);
-  if (const Descriptor* at = descriptor(event.pid, event.args[0]); where.empty() && at != nullptr) where = at->path;
+  if (const Descriptor* at = descriptor(event.pid, event.args[0]); where.empty() && at != nullptr)
+    where = at->path;
   if (event.resolved.starts_with('/')) where = plain_path(event.resolved);
   of(event.pid).cwd = std::move(where);
 }
@@ -224,7 +225,9 @@ void Observer::address(const Event& event) {
   if (to.family == 0) return;
   std::string type(family(to.family)), host;
   if (to.family == AF_UNIX) {
-    host = to.path.empty() ? std::string() : to.path[0] == '\0' ? "@" + std::string(to.path.substr(1)) : place(event, to.path, -1);
+    host = to.path.empty()      ? std::string()
+           : to.path[0] == '\0' ? "@" + std::string(to.path.substr(1))
+                                : place(event, to.path, -1);
     if (host.empty()) return;  // a name that the kernel chooses
   } else if (to.family == AF_INET || to.family == AF_INET6) {
     const Descriptor* socket = descriptor(event.pid, event.args[0]);
@@ -236,7 +239,8 @@ void Observer::address(const Event& event) {
     host = host.substr(0, host.rfind(':'));
   }
   std::string_view what = watch::key(event.action);
-  std::string name = std::string(what) + " " + type + " " + num(to.family == AF_UNIX ? 0 : to.port) + " " + host;
+  std::string name =
+      std::string(what) + " " + type + " " + num(to.family == AF_UNIX ? 0 : to.port) + " " + host;
   std::erase(name, '\0');
   needs_.add(Part::Address, name, how_it_went(event), run_, event.number);
 }
@@ -250,7 +254,8 @@ void Observer::call(const Event& event, const std::string& name, uint32_t how) {
   }
   Asks asks = asks_for(event, name);
   if (asks.capability == nullptr) return;
-  Item* item = needs_.add(Part::Capability, asks.capability, how | (asks.sure ? kSure : 0), run_, event.number);
+  Item* item = needs_.add(Part::Capability, asks.capability, how | (asks.sure ? uint32_t{kSure} : 0), run_,
+                          event.number);
   if (item != nullptr && item->note.empty()) item->note = watch::sentence(event);
 }
 
@@ -262,9 +267,11 @@ void Observer::sizes(const Event& event, std::string_view call) {
   if (call != "write" && call != "writev" && !at) return;
   Process& process = of(event.pid);
   auto found = process.open.find(static_cast<int32_t>(event.args[0]));
-  if (found == process.open.end() || found->second.path.empty() || found->second.path.starts_with("/dev/")) return;
+  if (found == process.open.end() || found->second.path.empty() || found->second.path.starts_with("/dev/"))
+    return;
   auto bytes = static_cast<uint64_t>(*event.result);
-  found->second.written = at ? std::max(found->second.written, event.args[3] + bytes) : found->second.written + bytes;
+  found->second.written =
+      at ? std::max(found->second.written, event.args[3] + bytes) : found->second.written + bytes;
   needs_.peaks.file_size = std::max(needs_.peaks.file_size, found->second.written);
 }
 
@@ -290,8 +297,10 @@ void Observer::see(const Event& seen) {
   if (!name.empty() && event.verdict != Verdict::Denied && start_.denies && start_.denies(event))
     event.verdict = Verdict::Denied;
   file(event, name);
-  if (event.action == Action::Connect || event.action == Action::Bind || event.action == Action::Send) address(event);
-  if (event.action == Action::Socket && event.result && *event.result >= 0 && of(event.pid).open.size() < kMostDescriptors)
+  if (event.action == Action::Connect || event.action == Action::Bind || event.action == Action::Send)
+    address(event);
+  if (event.action == Action::Socket && event.result && *event.result >= 0 &&
+      of(event.pid).open.size() < kMostDescriptors)
     of(event.pid).open[*event.result] = {"", static_cast<uint16_t>(event.args[1] & 0xf), 0};
   if (name.empty()) return;
   call(event, name, how_it_went(event));

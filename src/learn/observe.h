@@ -28,7 +28,7 @@ class Observer {
 
  private:
   struct Descriptor {
-    std::string path;  // "": not a file that was opened by name
+    std::string path;   // "": not a file that was opened by name
     uint16_t type = 0;  // of a socket
     uint64_t written = 0;
   };

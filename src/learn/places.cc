@@ -7,13 +7,43 @@
 namespace immure::learn {
 namespace {
 
-constexpr std::string_view kGiven[] = {
-    "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32", "/proc", "/tmp", "/var/tmp", "/dev/null",
-    "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/pts", "/dev/ptmx", "/dev/shm",
-    "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf",
-    "/etc/hosts", "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
-    "/etc/localtime", "/etc/resolv.conf", "/etc/services", "/etc/protocols"};
-constexpr std::string_view kLinks[] = {"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32", "/var/run", "/var/tmp"};
+constexpr std::string_view kGiven[] = {"/usr",
+                                       "/bin",
+                                       "/sbin",
+                                       "/lib",
+                                       "/lib64",
+                                       "/lib32",
+                                       "/libx32",
+                                       "/proc",
+                                       "/tmp",
+                                       "/var/tmp",
+                                       "/dev/null",
+                                       "/dev/zero",
+                                       "/dev/full",
+                                       "/dev/random",
+                                       "/dev/urandom",
+                                       "/dev/tty",
+                                       "/dev/pts",
+                                       "/dev/ptmx",
+                                       "/dev/shm",
+                                       "/dev/fd",
+                                       "/dev/stdin",
+                                       "/dev/stdout",
+                                       "/dev/stderr",
+                                       "/etc/passwd",
+                                       "/etc/group",
+                                       "/etc/nsswitch.conf",
+                                       "/etc/hosts",
+                                       "/etc/ld.so.cache",
+                                       "/etc/alternatives",
+                                       "/etc/ssl/certs",
+                                       "/etc/ssl/openssl.cnf",
+                                       "/etc/localtime",
+                                       "/etc/resolv.conf",
+                                       "/etc/services",
+                                       "/etc/protocols"};
+constexpr std::string_view kLinks[] = {"/bin",   "/sbin",   "/lib",     "/lib64",
+                                       "/lib32", "/libx32", "/var/run", "/var/tmp"};
 
 struct Secret {
   const char* pattern;
@@ -50,11 +80,34 @@ constexpr Secret kSecrets[] = {
     {"/var/run/secrets/*", "it holds secrets of a service"},
 };
 
-constexpr std::string_view kTooWide[] = {
-    "/",         "/etc",     "/home", "/home/*",    "/root",      "/var",       "/var/lib", "/var/log", "/var/cache",
-    "/var/spool", "/usr",    "/opt",  "/srv",       "/mnt",       "/media",     "/run",     "/dev",     "/sys",
-    "/boot",     "/etc/ssl", "/etc/ssh", "/home/*/.config", "/root/.config", "/home/*/.local", "/root/.local",
-    "/home/*/.local/share", "/root/.local/share", "/run/user"};
+constexpr std::string_view kTooWide[] = {"/",
+                                         "/etc",
+                                         "/home",
+                                         "/home/*",
+                                         "/root",
+                                         "/var",
+                                         "/var/lib",
+                                         "/var/log",
+                                         "/var/cache",
+                                         "/var/spool",
+                                         "/usr",
+                                         "/opt",
+                                         "/srv",
+                                         "/mnt",
+                                         "/media",
+                                         "/run",
+                                         "/dev",
+                                         "/sys",
+                                         "/boot",
+                                         "/etc/ssl",
+                                         "/etc/ssh",
+                                         "/home/*/.config",
+                                         "/root/.config",
+                                         "/home/*/.local",
+                                         "/root/.local",
+                                         "/home/*/.local/share",
+                                         "/root/.local/share",
+                                         "/run/user"};
 constexpr std::string_view kTransient[] = {"/run", "/var/run", "/var/lock"};
 
 bool matches(std::string_view pattern, std::string_view path, int flags) {
@@ -69,7 +122,8 @@ bool below(std::string_view path, std::string_view folder) {
 }
 
 bool given(std::string_view path) {
-  return std::any_of(std::begin(kGiven), std::end(kGiven), [&](std::string_view one) { return below(path, one); });
+  return std::any_of(std::begin(kGiven), std::end(kGiven),
+                     [&](std::string_view one) { return below(path, one); });
 }
 
 bool given_link(std::string_view path) {

@@ -1,4 +1,5 @@
-// Paths that are known: what every jail has, what is secret, what is too much to grant as a whole. Const tables.
+// Paths that are known: what every jail has, what is secret, what is too much to grant as a whole. Const
+// tables.
 #pragma once
 
 #include <string>

@@ -69,7 +69,8 @@ class Files {
       return;
     }
     if (below(path, "/sys")) {
-      if (worked && (item.uses & kRead) != 0) ask("it read " + path, "the jail has no /sys: it shows the host's devices");
+      if (worked && (item.uses & kRead) != 0)
+        ask("it read " + path, "the jail has no /sys: it shows the host's devices");
       return;
     }
     if (!worked) return;
@@ -77,7 +78,8 @@ class Files {
     bool needed = (item.uses & (kRead | kRun | kFolder)) != 0;
     if (!needed || around_.own_root || given(path)) return;
     Look at = around_.look(path);
-    if (at.kind == Look::Kind::Missing || at.kind == Look::Kind::Other || at.kind == Look::Kind::Socket) return;
+    if (at.kind == Look::Kind::Missing || at.kind == Look::Kind::Other || at.kind == Look::Kind::Socket)
+      return;
     std::string real = behind_links(path, at);
     if (given(real)) return;
     // A folder that was only entered is there when something of it is.
@@ -103,7 +105,8 @@ class Files {
     }
     std::string real = behind_links(folder, around_.look(folder));
     if (given(real)) {
-      if (!below(real, "/tmp")) ask("it wrote " + path, "the host's programs are read-only in every jail", "");
+      if (!below(real, "/tmp"))
+        ask("it wrote " + path, "the host's programs are read-only in every jail", "");
       return;
     }
     bool file_alone = too_wide(real) && up == 0 && (item.uses & (kMade | kRemoved)) == 0 &&
@@ -117,19 +120,22 @@ class Files {
 
   void write() {
     for (const auto& [folder, seen] : writes_) {
-      bool covered = std::any_of(writes_.begin(), writes_.end(),
-                                 [&](const auto& other) { return other.first != folder && below(folder, other.first); });
+      bool covered = std::any_of(writes_.begin(), writes_.end(), [&](const auto& other) {
+        return other.first != folder && below(folder, other.first);
+      });
       if (covered) continue;
       unsigned climbed = 0;
       for (const std::string& path : seen) climbed = std::max(climbed, depth(path) - depth(folder));
-      std::string why = "written: " + seen.front() + (seen.size() > 1 ? " and " + num(seen.size() - 1) + " more" : "");
+      std::string why =
+          "written: " + seen.front() + (seen.size() > 1 ? " and " + num(seen.size() - 1) + " more" : "");
       if (climbed >= 2) why += "; " + num(climbed) + " segments above what was seen";
       bool folder_too = around_.look(folder).kind == Look::Kind::Folder;
-      rights_.paths.push_back({around_.keep_writes ? Access::Write : Access::Discard, folder, folder_too, "", why,
-                               seen.size(), climbed});
+      rights_.paths.push_back({around_.keep_writes ? Access::Write : Access::Discard, folder, folder_too, "",
+                               why, seen.size(), climbed});
     }
     for (const std::string& place : memory_)
-      rights_.paths.push_back({Access::Memory, place, true, "", "written, and gone after a start of the machine", 1, 0});
+      rights_.paths.push_back(
+          {Access::Memory, place, true, "", "written, and gone after a start of the machine", 1, 0});
   }
 
   bool writable(const std::string& path) const {
@@ -145,12 +151,13 @@ class Files {
     // A folder that was listed is granted as a whole, where that is not too much.
     std::vector<std::string> wholes;
     for (const std::string& folder : folders_)
-      if (!too_wide(folder) && secret(folder + "/x") == nullptr && !writable(folder)) wholes.push_back(folder);
+      if (!too_wide(folder) && secret(folder + "/x") == nullptr && !writable(folder))
+        wholes.push_back(folder);
     for (const std::string& folder : wholes)
       rights_.paths.push_back({Access::Read, folder, true, "", "listed", 1, 0});
     std::erase_if(read_, [&](const std::string& path) {
-      return folders_.contains(path) ||
-             std::any_of(wholes.begin(), wholes.end(), [&](const std::string& one) { return below(path, one); });
+      return folders_.contains(path) || std::any_of(wholes.begin(), wholes.end(),
+                                                    [&](const std::string& one) { return below(path, one); });
     });
     for (Generalised& one : generalise(read_)) {
       if (!one.folder && around_.look(one.path).kind == Look::Kind::Missing) continue;
@@ -174,8 +181,9 @@ class Files {
 
   void folder_to_be_in() {
     const std::string& cwd = needs_.cwd;
-    bool there = std::any_of(rights_.paths.begin(), rights_.paths.end(),
-                             [&](const PathRight& one) { return below(one.path, cwd) || below(cwd, one.path); });
+    bool there = std::any_of(rights_.paths.begin(), rights_.paths.end(), [&](const PathRight& one) {
+      return below(one.path, cwd) || below(cwd, one.path);
+    });
     if (there || shown(cwd)) rights_.cwd = cwd;
   }
 
@@ -206,7 +214,8 @@ Rights rights_of(const Needs& needs, const Surroundings& around) {
   rights.descriptors = with_room(needs.peaks.descriptors, kDescriptors);
   rights.file_size = with_room(needs.peaks.file_size, kFile);
   if (needs.lost != 0)
-    rights.notes.push_back(num(needs.lost) + " events were lost while it was watched: what they showed is not here");
+    rights.notes.push_back(num(needs.lost) +
+                           " events were lost while it was watched: what they showed is not here");
   if (needs.beyond != 0)
     rights.notes.push_back(num(needs.beyond) + " sights had no room: what they showed is not here");
   return rights;

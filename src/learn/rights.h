@@ -21,17 +21,17 @@ struct Look {
 struct Surroundings {
   std::function<Look(const std::string&)> look;  // the host, at a path of the jail
   bool own_root = false;                         // --root: what is read is in it
-  std::vector<std::string> granted;              // places that the user's own words show: nothing to learn there
-  bool keep_writes = false;                      // what is written stays: bind instead of overlay
+  std::vector<std::string> granted;  // places that the user's own words show: nothing to learn there
+  bool keep_writes = false;          // what is written stays: bind instead of overlay
 };
 
 struct PathRight {
   enum class Access : uint8_t { Read, Discard, Write, Memory } access = Access::Read;
   std::string path;
   bool folder = false;
-  std::string pattern;  // of the names in it, for targets that know patterns; "": all
-  std::string why;      // the rule and what was seen
-  uint64_t seen = 0;    // how many paths
+  std::string pattern;   // of the names in it, for targets that know patterns; "": all
+  std::string why;       // the rule and what was seen
+  uint64_t seen = 0;     // how many paths
   unsigned climbed = 0;  // how many segments above what was seen
 };
 
@@ -58,10 +58,10 @@ struct Rights {
   std::string cwd;  // "": nothing of it is needed
   std::vector<PathRight> paths;
   std::vector<LinkRight> links;
-  std::vector<std::string> run;         // programs that were executed
-  std::vector<std::string> calls;       // everything that must be allowed, sorted; without those of i386
-  std::vector<std::string> opened;      // of them, what the default filter denies
-  std::vector<std::string> closed;      // what the default filter allows and nothing needs
+  std::vector<std::string> run;     // programs that were executed
+  std::vector<std::string> calls;   // everything that must be allowed, sorted; without those of i386
+  std::vector<std::string> opened;  // of them, what the default filter denies
+  std::vector<std::string> closed;  // what the default filter allows and nothing needs
   std::vector<CallArguments> arguments;
   std::vector<std::string> capabilities;
   std::vector<uint16_t> connect, bind;  // TCP ports
@@ -75,13 +75,13 @@ struct Rights {
 
 Rights rights_of(const Needs& needs, const Surroundings& around);
 
-// Calls that a careful list has, although a run may not show them: the launch itself, the end, signals, memory and
-// what the C library calls when something fails. Sorted.
+// Calls that a careful list has, although a run may not show them: the launch itself, the end, signals,
+// memory and what the C library calls when something fails. Sorted.
 std::vector<std::string_view> constant_calls();
 // Names that the default filter allows, with whatever arguments. Sorted.
 std::vector<std::string> default_calls();
-// What `learn` opens in its jail by itself, since it reaches nothing that a jail has not: asynchronous input and output,
-// placement of memory, handles. Everything else is a question.
+// What `learn` opens in its jail by itself, since it reaches nothing that a jail has not: asynchronous input
+// and output, placement of memory, handles. Everything else is a question.
 bool opens_itself(std::string_view call);
 
 }  // namespace immure::learn

@@ -54,10 +54,11 @@ void addresses_of(const Needs& needs, const Surroundings& around, Rights& rights
   rights.connect.assign(connect.begin(), connect.end());
   rights.bind.assign(bind.begin(), bind.end());
   if (outside && !needs.net)
-    rights.questions.push_back({"it wanted to reach " + rights.hosts.front() +
-                                    (rights.hosts.size() > 1 ? " and " + num(rights.hosts.size() - 1) + " more" : ""),
-                                "the runs had no network, and the profile gives none",
-                                "immure learn --net lets it, with the network of this host"});
+    rights.questions.push_back(
+        {"it wanted to reach " + rights.hosts.front() +
+             (rights.hosts.size() > 1 ? " and " + num(rights.hosts.size() - 1) + " more" : ""),
+         "the runs had no network, and the profile gives none",
+         "immure learn --net lets it, with the network of this host"});
 }
 
 }  // namespace immure::learn

@@ -14,23 +14,54 @@ namespace {
 using filter::Arch;
 
 // Why each stands here: the launch (between the filter and the program), the end of any program, its signals,
-// its memory, its clocks, and what the C library does when something goes wrong (abort, perror, a full pipe, a lock
-// that is contended). What a run does not show, the thousandth does.
-constexpr std::string_view kConstant[] = {
-    "arch_prctl",    "brk",           "clock_gettime", "clock_nanosleep", "close",         "exit",
-    "exit_group",    "fstat",         "futex",         "getpid",          "getrandom",     "gettid",
-    "gettimeofday",  "lseek",         "madvise",       "mmap",            "mprotect",      "mremap",
-    "munmap",        "nanosleep",     "newfstatat",    "prlimit64",       "read",          "restart_syscall",
-    "rseq",          "rt_sigaction",  "rt_sigprocmask", "rt_sigreturn",   "sched_yield",   "set_robust_list",
-    "set_tid_address", "sigaltstack", "tgkill",        "time",            "write",         "writev"};
+// its memory, its clocks, and what the C library does when something goes wrong (abort, perror, a full pipe,
+// a lock that is contended). What a run does not show, the thousandth does.
+constexpr std::string_view kConstant[] = {"arch_prctl",
+                                          "brk",
+                                          "clock_gettime",
+                                          "clock_nanosleep",
+                                          "close",
+                                          "exit",
+                                          "exit_group",
+                                          "fstat",
+                                          "futex",
+                                          "getpid",
+                                          "getrandom",
+                                          "gettid",
+                                          "gettimeofday",
+                                          "lseek",
+                                          "madvise",
+                                          "mmap",
+                                          "mprotect",
+                                          "mremap",
+                                          "munmap",
+                                          "nanosleep",
+                                          "newfstatat",
+                                          "prlimit64",
+                                          "read",
+                                          "restart_syscall",
+                                          "rseq",
+                                          "rt_sigaction",
+                                          "rt_sigprocmask",
+                                          "rt_sigreturn",
+                                          "sched_yield",
+                                          "set_robust_list",
+                                          "set_tid_address",
+                                          "sigaltstack",
+                                          "tgkill",
+                                          "time",
+                                          "write",
+                                          "writev"};
 
 // Where a tracer of the host has put a probe, the program meets these (filter/default_calls.inc).
 constexpr std::string_view kProbes[] = {"uprobe", "uretprobe"};
 
 // Reaches nothing that a jail has not.
-constexpr std::string_view kOpensItself[] = {
-    "io_setup", "io_destroy", "io_submit", "io_cancel", "io_getevents", "io_pgetevents", "mbind", "set_mempolicy",
-    "set_mempolicy_home_node", "get_mempolicy", "migrate_pages", "name_to_handle_at", "clock_getres", "sysinfo"};
+constexpr std::string_view kOpensItself[] = {"io_setup",      "io_destroy",    "io_submit",
+                                             "io_cancel",     "io_getevents",  "io_pgetevents",
+                                             "mbind",         "set_mempolicy", "set_mempolicy_home_node",
+                                             "get_mempolicy", "migrate_pages", "name_to_handle_at",
+                                             "clock_getres",  "sysinfo"};
 
 struct Danger {
   const char* call;
@@ -38,7 +69,8 @@ struct Danger {
   const char* answer;
 };
 constexpr Danger kDangers[] = {
-    {"ptrace", "it reaches into other processes of the jail and changes their calls", "weaken: ptrace = true"},
+    {"ptrace", "it reaches into other processes of the jail and changes their calls",
+     "weaken: ptrace = true"},
     {"process_vm_readv", "it reads other processes of the jail", "weaken: ptrace = true"},
     {"process_vm_writev", "it changes other processes of the jail", "weaken: ptrace = true"},
     {"unshare", "with a user namespace it reaches kernel code that only owners of namespaces reach",
@@ -48,11 +80,13 @@ constexpr Danger kDangers[] = {
     {"io_uring_setup", "its requests pass by the filter, and its code had many faults",
      "allow-syscall = [\"@io-uring\"]"},
     {"bpf", "it loads programs into the kernel", "allow-syscall = [\"bpf\"]"},
-    {"userfaultfd", "it holds the kernel at a fault, which makes races easy", "allow-syscall = [\"userfaultfd\"]"},
+    {"userfaultfd", "it holds the kernel at a fault, which makes races easy",
+     "allow-syscall = [\"userfaultfd\"]"},
     {"keyctl", "keyrings are shared with the outside", "allow-syscall = [\"@keyring\"]"},
     {"add_key", "keyrings are shared with the outside", "allow-syscall = [\"@keyring\"]"},
     {"perf_event_open", "it measures the host, and its code had many faults", "allow-syscall = [\"@perf\"]"},
-    {"chroot", "a second root inside, for which sys_chroot is needed as well", "allow-syscall = [\"chroot\"]"},
+    {"chroot", "a second root inside, for which sys_chroot is needed as well",
+     "allow-syscall = [\"chroot\"]"},
     {"mount", "it changes what the jail is made of", "allow-syscall = [\"mount\"]"},
     {"setns", "it enters other namespaces", "allow-syscall = [\"setns\"]"},
     {"socket", "another family than the default allows: a seldom travelled way into the kernel",
@@ -60,9 +94,9 @@ constexpr Danger kDangers[] = {
 };
 
 // Most programs ask for these and do without.
-constexpr std::string_view kDoesWithout[] = {"clone3", "rseq", "statx", "io_uring_setup", "openat2", "faccessat2", "ioctl",
-                                             "prctl", "fcntl", "madvise", "personality", "memfd_create", "seccomp",
-                                             "socket", "mbind", "set_mempolicy"};
+constexpr std::string_view kDoesWithout[] = {
+    "clone3", "rseq",    "statx",       "io_uring_setup", "openat2", "faccessat2", "ioctl", "prctl",
+    "fcntl",  "madvise", "personality", "memfd_create",   "seccomp", "socket",     "mbind", "set_mempolicy"};
 
 const filter::ArchPolicy* native(const filter::Policy& policy) {
   for (const filter::ArchPolicy& arch : policy.arches)
@@ -100,7 +134,8 @@ void arguments_of(const Needs& needs, const std::set<std::string>& calls, Rights
 }
 
 constexpr std::pair<uint64_t, const char*> kFamilies[] = {
-    {1, "AF_UNIX"}, {2, "AF_INET"}, {10, "AF_INET6"}, {16, "AF_NETLINK"}, {17, "AF_PACKET"}, {38, "AF_ALG"}, {40, "AF_VSOCK"}};
+    {1, "AF_UNIX"},    {2, "AF_INET"}, {10, "AF_INET6"}, {16, "AF_NETLINK"},
+    {17, "AF_PACKET"}, {38, "AF_ALG"}, {40, "AF_VSOCK"}};
 
 }  // namespace
 
@@ -158,7 +193,8 @@ void calls_of(const Needs& needs, Rights& rights) {
       rights.capabilities.push_back(name);
     } else if ((item.uses & kRefused) != 0) {
       rights.questions.push_back({"it was refused what " + name + " gives: " + item.note,
-                                  (item.uses & kSure) != 0 ? "the kernel asks for it" : "it may have been refused for another reason",
+                                  (item.uses & kSure) != 0 ? "the kernel asks for it"
+                                                           : "it may have been refused for another reason",
                                   "cap-add = [\"" + name + "\"]"});
     }
   }

@@ -13,7 +13,8 @@ namespace {
 
 using Access = PathRight::Access;
 
-// Characters of patterns are themselves behind a backslash; a name with what no rule can hold is an octal escape.
+// Characters of patterns are themselves behind a backslash; a name with what no rule can hold is an octal
+// escape.
 std::string rule_text(std::string_view path, bool pattern) {
   std::string out;
   for (char c : path) {
@@ -62,8 +63,10 @@ void network(const Rights& rights, std::string& out) {
 
 std::string apparmor_profile(const Rights& rights) {
   std::string name = "immure-learned-";
-  for (char c : rights.name) name += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : '_';
-  std::string out = "# Learned from what " + comment(rights.name) + " did.\nprofile " + name + " flags=(attach_disconnected) {\n";
+  for (char c : rights.name)
+    name += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : '_';
+  std::string out = "# Learned from what " + comment(rights.name) + " did.\nprofile " + name +
+                    " flags=(attach_disconnected) {\n";
   out += "  # What the C library and the loader read.\n";
   for (std::string_view path : program_folders()) rule(out, std::string(path) + "/{,**}", "rm", "");
   for (std::string_view path : library_settings()) rule(out, std::string(path) + "{,/**}", "r", "");
@@ -80,7 +83,8 @@ std::string apparmor_profile(const Rights& rights) {
     std::string path = rule_text(one.path, false);
     if (one.folder) {
       rule(out, path + "/", how(one.access), one.why);
-      rule(out, path + "/" + (one.pattern.empty() ? "**" : rule_text(one.pattern, true) + "{,/**}"), how(one.access), "");
+      rule(out, path + "/" + (one.pattern.empty() ? "**" : rule_text(one.pattern, true) + "{,/**}"),
+           how(one.access), "");
     } else {
       rule(out, path, how(one.access), one.why);
     }

@@ -26,9 +26,12 @@ std::string bwrap_script(const Rights& rights) {
   out += "ulimit -c 0\nexec bwrap \\\n";
   words(out, {"--unshare-all", "--die-with-parent", "--new-session", "--hostname", "jail", "--clearenv"});
   if (rights.network) words(out, {"--share-net"});
-  words(out, {"--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "--setenv", "HOME", "/tmp"});
-  for (std::string_view path : program_folders()) words(out, {"--ro-bind-try", std::string(path), std::string(path)});
-  for (std::string_view path : library_settings()) words(out, {"--ro-bind-try", std::string(path), std::string(path)});
+  words(out,
+        {"--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "--setenv", "HOME", "/tmp"});
+  for (std::string_view path : program_folders())
+    words(out, {"--ro-bind-try", std::string(path), std::string(path)});
+  for (std::string_view path : library_settings())
+    words(out, {"--ro-bind-try", std::string(path), std::string(path)});
   words(out, {"--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"});
   for (const PathRight& one : rights.paths) {
     switch (one.access) {

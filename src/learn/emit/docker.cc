@@ -64,7 +64,8 @@ std::vector<std::string> docker_lacks(const Rights& rights) {
   if (rights.network) out.emplace_back("ports and hosts: a container may connect to all of them");
   for (const PathRight& one : rights.paths)
     if (one.access == Access::Discard) {
-      out.emplace_back("writing over what is there: the folder in memory is empty at first (" + one.path + ")");
+      out.emplace_back("writing over what is there: the folder in memory is empty at first (" + one.path +
+                       ")");
       break;
     }
   return out;

@@ -1,4 +1,5 @@
-// config.json of a bundle (OCI runtime specification 1.0), for an empty root: the host's programs are shown in it.
+// config.json of a bundle (OCI runtime specification 1.0), for an empty root: the host's programs are shown
+// in it.
 #include <algorithm>
 #include <set>
 
@@ -17,7 +18,11 @@ using Access = PathRight::Access;
 
 void mount(JsonWriter& json, std::string_view target, std::string_view type, std::string_view source,
            const std::vector<std::string>& options) {
-  json.begin_object().text("destination", target).text("type", type).text("source", source).begin_array("options");
+  json.begin_object()
+      .text("destination", target)
+      .text("type", type)
+      .text("source", source)
+      .begin_array("options");
   for (const std::string& option : options) json.text({}, option);
   json.end_array().end_object();
 }
@@ -30,7 +35,8 @@ void mounts(JsonWriter& json, const Rights& rights) {
   json.begin_array("mounts");
   mount(json, "/proc", "proc", "proc", {"nosuid", "noexec", "nodev"});
   mount(json, "/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"});
-  mount(json, "/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"});
+  mount(json, "/dev/pts", "devpts", "devpts",
+        {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"});
   mount(json, "/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"});
   mount(json, "/tmp", "tmpfs", "tmpfs", {"nosuid", "noexec", "nodev", "mode=1777"});
   for (std::string_view path : program_folders()) show(json, path, false);
@@ -80,10 +86,16 @@ void process(JsonWriter& json, const Rights& rights) {
 }
 
 void resources(JsonWriter& json, const Rights& rights) {
-  json.begin_object("resources").begin_array("devices").begin_object().boolean("allow", false).text("access", "rwm");
+  json.begin_object("resources")
+      .begin_array("devices")
+      .begin_object()
+      .boolean("allow", false)
+      .text("access", "rwm");
   json.end_object().end_array();
-  if (rights.memory != 0) json.begin_object("memory").number("limit", static_cast<int64_t>(rights.memory)).end_object();
-  if (rights.processes != 0) json.begin_object("pids").number("limit", static_cast<int64_t>(rights.processes)).end_object();
+  if (rights.memory != 0)
+    json.begin_object("memory").number("limit", static_cast<int64_t>(rights.memory)).end_object();
+  if (rights.processes != 0)
+    json.begin_object("pids").number("limit", static_cast<int64_t>(rights.processes)).end_object();
   json.end_object();
 }
 
@@ -97,16 +109,18 @@ std::string oci_config(const Rights& rights) {
   json.text("hostname", "jail");
   mounts(json, rights);
   json.begin_object("linux").begin_array("namespaces");
-  for (const char* type : {"pid", "ipc", "uts", "mount", "cgroup"}) json.begin_object().text("type", type).end_object();
+  for (const char* type : {"pid", "ipc", "uts", "mount", "cgroup"})
+    json.begin_object().text("type", type).end_object();
   if (!rights.network) json.begin_object().text("type", "network").end_object();
   json.end_array();
   resources(json, rights);
   json.begin_array("maskedPaths");
-  for (const char* path : {"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-                           "/proc/sched_debug", "/proc/scsi", "/sys/firmware"})
+  for (const char* path : {"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+                           "/proc/timer_list", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"})
     json.text({}, path);
   json.end_array().begin_array("readonlyPaths");
-  for (const char* path : {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}) json.text({}, path);
+  for (const char* path : {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
+    json.text({}, path);
   // The writer puts the filter's object in place by its text.
   std::string out = json.end_array().str();
   std::string filter = seccomp_json(rights);
@@ -114,11 +128,13 @@ std::string oci_config(const Rights& rights) {
 }
 
 std::vector<std::string> oci_lacks(const Rights& rights) {
-  std::vector<std::string> out = {"user namespace: the runtime maps no ids by this file, the program is nobody of the host",
-                                  "Landlock: the runtime knows no rules for ports"};
+  std::vector<std::string> out = {
+      "user namespace: the runtime maps no ids by this file, the program is nobody of the host",
+      "Landlock: the runtime knows no rules for ports"};
   for (const PathRight& one : rights.paths)
     if (one.access == Access::Discard) {
-      out.emplace_back("writing over what is there: the runtime's folder in memory is empty at first (" + one.path + ")");
+      out.emplace_back("writing over what is there: the runtime's folder in memory is empty at first (" +
+                       one.path + ")");
       break;
     }
   if (rights.network) out.emplace_back("ports and hosts: the program has all of the host's network");

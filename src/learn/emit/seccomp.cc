@@ -21,14 +21,17 @@ const CallArguments* weighed(const Rights& rights, std::string_view call) {
 }
 
 // What the C library and the shell's tests for terminals ask for, whether a run shows it or not.
-constexpr uint64_t kIoctls[] = {0x5401 /* TCGETS */, 0x5413 /* TIOCGWINSZ */, 0x5451 /* FIOCLEX */, 0x541b /* FIONREAD */};
+constexpr uint64_t kIoctls[] = {0x5401 /* TCGETS */, 0x5413 /* TIOCGWINSZ */, 0x5451 /* FIOCLEX */,
+                                0x541b /* FIONREAD */};
 constexpr uint64_t kFcntls[] = {1 /* F_GETFD */, 2 /* F_SETFD */, 3 /* F_GETFL */, 4 /* F_SETFL */};
 constexpr uint64_t kMadvices[] = {4 /* MADV_DONTNEED */, 8 /* MADV_FREE */};
 constexpr uint64_t kArch[] = {0x1002 /* ARCH_SET_FS */, 0x3001 /* ARCH_CET_STATUS */};
 
 std::vector<uint64_t> with_usual(const CallArguments& one) {
   std::vector<uint64_t> values = one.values;
-  auto add = [&](std::span<const uint64_t> usual) { values.insert(values.end(), usual.begin(), usual.end()); };
+  auto add = [&](std::span<const uint64_t> usual) {
+    values.insert(values.end(), usual.begin(), usual.end());
+  };
   if (one.call == "ioctl") add(kIoctls);
   if (one.call == "fcntl") add(kFcntls);
   if (one.call == "madvise") add(kMadvices);
@@ -62,10 +65,12 @@ std::string seccomp_json(const Rights& rights, std::string_view key) {
   json.begin_object().begin_array("names");
   for (const std::string& call : rights.calls)
     if (weighed(rights, call) == nullptr && call != "clone3") json.text({}, call);
-  // immure's own filters have these, for hosts that trace (default_calls.inc); other readers pass unknown names over.
+  // immure's own filters have these, for hosts that trace (default_calls.inc); other readers pass unknown
+  // names over.
   json.end_array().text("action", "SCMP_ACT_ALLOW").end_object();
   for (const std::string& call : rights.calls)
-    if (const CallArguments* one = weighed(rights, call); one != nullptr && call != "clone3") row(json, call, *one);
+    if (const CallArguments* one = weighed(rights, call); one != nullptr && call != "clone3")
+      row(json, call, *one);
   // Its flags are in memory, where no filter looks: programs fall back to clone.
   json.begin_object().begin_array("names").text({}, "clone3").end_array().text("action", "SCMP_ACT_ERRNO");
   json.number("errnoRet", 38).end_object().end_array().end_object();

@@ -7,8 +7,9 @@ namespace immure::learn {
 namespace {
 
 constexpr std::string_view kPrograms[] = {"/usr", "/bin", "/sbin", "/lib", "/lib64"};
-constexpr std::string_view kSettings[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts",
-                                          "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl", "/etc/localtime"};
+constexpr std::string_view kSettings[] = {"/etc/passwd", "/etc/group",       "/etc/nsswitch.conf",
+                                          "/etc/hosts",  "/etc/ld.so.cache", "/etc/alternatives",
+                                          "/etc/ssl",    "/etc/localtime"};
 
 }  // namespace
 
@@ -37,7 +38,8 @@ std::string toml_text(std::string_view text) {
 std::string shell_word(std::string_view text) {
   bool plain = !text.empty();
   for (char c : text)
-    plain = plain && (std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-_./:=,@+%").find(c) != std::string_view::npos);
+    plain = plain && (std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                      std::string_view("-_./:=,@+%").find(c) != std::string_view::npos);
   if (plain) return std::string(text);
   std::string out = "'";
   for (char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);

@@ -42,11 +42,12 @@ void lines(const char* key, const std::vector<std::string>& words, std::string& 
 
 std::string systemd_drop_in(const Rights& rights) {
   std::string out = "# Learned from what " + comment(rights.name) + " did.\n[Service]\n";
-  out += "NoNewPrivileges=yes\nProtectSystem=strict\nPrivateTmp=yes\nPrivateDevices=yes\nProtectKernelTunables=yes\n"
-         "ProtectKernelModules=yes\nProtectKernelLogs=yes\nProtectControlGroups=yes\nProtectClock=yes\n"
-         "ProtectHostname=yes\nProtectProc=invisible\nRestrictNamespaces=yes\nRestrictSUIDSGID=yes\n"
-         "RestrictRealtime=yes\nLockPersonality=yes\nRemoveIPC=yes\nKeyringMode=private\nUMask=0077\n"
-         "SystemCallArchitectures=native\nSystemCallErrorNumber=EPERM\n";
+  out +=
+      "NoNewPrivileges=yes\nProtectSystem=strict\nPrivateTmp=yes\nPrivateDevices=yes\nProtectKernelTunables=yes\n"
+      "ProtectKernelModules=yes\nProtectKernelLogs=yes\nProtectControlGroups=yes\nProtectClock=yes\n"
+      "ProtectHostname=yes\nProtectProc=invisible\nRestrictNamespaces=yes\nRestrictSUIDSGID=yes\n"
+      "RestrictRealtime=yes\nLockPersonality=yes\nRemoveIPC=yes\nKeyringMode=private\nUMask=0077\n"
+      "SystemCallArchitectures=native\nSystemCallErrorNumber=EPERM\n";
   lines("SystemCallFilter", rights.calls, out);
   std::vector<std::string> caps;
   for (const std::string& name : rights.capabilities) caps.push_back(capability_upper(name));
@@ -62,7 +63,9 @@ std::string systemd_drop_in(const Rights& rights) {
   for (const PathRight& one : rights.paths) {
     switch (one.access) {
       case Access::Read: out += "BindReadOnlyPaths=" + unit_path(one.path) + "\n"; break;
-      case Access::Write: out += "BindPaths=" + unit_path(one.path) + "\nReadWritePaths=" + unit_path(one.path) + "\n"; break;
+      case Access::Write:
+        out += "BindPaths=" + unit_path(one.path) + "\nReadWritePaths=" + unit_path(one.path) + "\n";
+        break;
       case Access::Discard: out += "TemporaryFileSystem=" + unit_path(one.path) + "\n"; break;
       case Access::Memory: out += "RuntimeDirectory=" + shell_word(comment(rights.name)) + "\n"; break;
     }
@@ -82,7 +85,8 @@ std::vector<std::string> systemd_lacks(const Rights& rights) {
   if (rights.network && !rights.connect.empty()) out.emplace_back("ports that may be connected to");
   for (const PathRight& one : rights.paths) {
     if (one.access == Access::Discard) {
-      out.emplace_back("writing over what is there: the folder in memory is empty at first (" + one.path + ")");
+      out.emplace_back("writing over what is there: the folder in memory is empty at first (" + one.path +
+                       ")");
       break;
     }
   }

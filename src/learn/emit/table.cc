@@ -21,12 +21,12 @@ namespace {
 
 constexpr Emitter kEmitters[] = {
     {"toml", "a profile of immure", "immure run --profile {file} -- CMD", toml_profile, toml_lacks},
-    {"oci", "config.json of a bundle, for runc and crun", "put it beside an empty folder rootfs: runc run -b DIR NAME",
-     oci_config, oci_lacks},
+    {"oci", "config.json of a bundle, for runc and crun",
+     "put it beside an empty folder rootfs: runc run -b DIR NAME", oci_config, oci_lacks},
     {"seccomp", "a filter in JSON, for docker, podman and --seccomp", "immure run --seccomp {file} -- CMD",
      seccomp_file, seccomp_lacks},
-    {"systemd", "a drop-in for a unit of systemd", "put it at /etc/systemd/system/NAME.service.d/learned.conf",
-     systemd_drop_in, systemd_lacks},
+    {"systemd", "a drop-in for a unit of systemd",
+     "put it at /etc/systemd/system/NAME.service.d/learned.conf", systemd_drop_in, systemd_lacks},
     {"bwrap", "a script that calls bwrap", "sh {file} CMD", bwrap_script, bwrap_lacks},
     {"apparmor", "a profile of AppArmor", "apparmor_parser -r {file}", apparmor_profile, apparmor_lacks},
     {"docker", "a script that calls docker run", "IMAGE=name sh {file} CMD", docker_script, docker_lacks},

@@ -118,7 +118,8 @@ std::string toml_profile(const Rights& rights) {
   list("cap-add", rights.capabilities, out);
   list("allow-syscall", rights.opened, out);
   if (!rights.closed.empty()) {
-    out += "# " + num(rights.calls.size()) + " calls stay open; these are closed, since nothing asked for them.\n";
+    out += "# " + num(rights.calls.size()) +
+           " calls stay open; these are closed, since nothing asked for them.\n";
     list("deny-syscall", with_sets(rights.closed), out);
   }
   network(rights, out);
@@ -138,7 +139,8 @@ std::vector<std::string> toml_lacks(const Rights& rights) {
       break;
     }
   if (!rights.arguments.empty())
-    out.emplace_back("arguments of calls: those that the default filter lets by stay; --emit seccomp narrows them");
+    out.emplace_back(
+        "arguments of calls: those that the default filter lets by stay; --emit seccomp narrows them");
   return out;
 }
 

@@ -206,8 +206,9 @@ void Observer::file(const Event& event, std::string_view call) {
     return add_file(event, event.second.empty() ? event.path : event.second,
                     event.second.empty() ? folder_in : -1, kWritten | kMade);
   }
-  if (uint32_t uses = uses_of(event.action); uses != 0 && !event.path.empty())
-    add_file(event, event.path, folder_in, uses);
+  // That a program runs is told without a path of its own: the kernel's word for it is.
+  std::string_view path = event.path.empty() && event.action == Action::Exec ? event.resolved : event.path;
+  if (uint32_t uses = uses_of(event.action); uses != 0 && !path.empty()) add_file(event, path, folder_in, uses);
   if (!event.second.empty() && (event.action == Action::Rename || event.action == Action::Link)) {
     bool at = call == "renameat" || call == "renameat2" || call == "linkat";
     add_file(event, event.second, at ? 2 : -1, kWritten | kMade);
@@ -294,6 +295,11 @@ void Observer::see(const Event& seen) {
   }
   std::string name = watch::call_name(event);
   if (name == "signal") return;
+  if (event.action == Action::Counted) {
+    Item* item = name.empty() ? nullptr : needs_.add(Part::Call, name, 0, run_, event.number);
+    if (item != nullptr && event.args[0] > 0) item->times += event.args[0] - 1;
+    return;
+  }
   if (!name.empty() && event.verdict != Verdict::Denied && start_.denies && start_.denies(event))
     event.verdict = Verdict::Denied;
   file(event, name);

@@ -204,6 +204,7 @@ uint64_t with_room(uint64_t peak, uint64_t least) {
 Rights rights_of(const Needs& needs, const Surroundings& around) {
   Rights rights;
   rights.command = needs.command;
+  rights.own = around.own;
   rights.name = needs.command.empty() ? "program" : std::string(name_of(needs.command[0]));
   Files(needs, around, rights).collect();
   calls_of(needs, rights);

@@ -18,6 +18,11 @@ struct Look {
   std::string real;  // where its links lead; the path itself where there are none
 };
 
+// A word of the user's own: it stays as it was said.
+struct OwnWord {
+  std::string option, value;  // of `immure run`: "env", "HOME=/x"
+};
+
 struct Surroundings {
   std::function<Look(const std::string&)> look;  // the host, at a path of the jail
   bool own_root = false;                         // --root: what is read is in it
@@ -56,6 +61,7 @@ struct Rights {
   std::string name;  // of the program
   std::vector<std::string> command;
   std::string cwd;  // "": nothing of it is needed
+  std::vector<OwnWord> own;
   std::vector<PathRight> paths;
   std::vector<LinkRight> links;
   std::vector<std::string> run;     // programs that were executed

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "filter/filter.h"
+#include "input/options.h"
 #include "learn/emit.h"
 
 namespace immure::learn {
@@ -25,8 +26,17 @@ std::string escaped(std::string_view path) {
   return out;
 }
 
+// The user's own words of an option that is a list.
+std::vector<std::string> own(const Rights& rights, std::string_view option) {
+  std::vector<std::string> values;
+  for (const OwnWord& word : rights.own)
+    if (word.option == option) values.push_back(word.value);
+  return values;
+}
+
 void paths(const Rights& rights, Access access, const char* key, std::string& out) {
   std::string list;
+  for (const std::string& value : own(rights, key)) list += "  " + toml_text(value) + ",  # as it was said\n";
   for (const PathRight& one : rights.paths)
     if (one.access == access) list += "  " + toml_text(escaped(one.path)) + ",  # " + comment(one.why) + "\n";
   if (!list.empty()) out += std::string(key) + " = [\n" + list + "]\n";
@@ -68,8 +78,12 @@ std::vector<std::string> with_sets(const std::vector<std::string>& closed) {
   return words;
 }
 
-void list(const char* key, const std::vector<std::string>& words, std::string& out) {
-  if (!words.empty()) out += std::string(key) + " = [\n" + filled(words) + "]\n";
+void list(const Rights& rights, const char* key, std::vector<std::string> words, std::string& out) {
+  for (std::string& value : own(rights, key))
+    if (std::find(words.begin(), words.end(), value) == words.end()) words.push_back(std::move(value));
+  if (!words.empty()) out += std::string(key) + " = [
+" + filled(words) + "]
+";
 }
 
 void network(const Rights& rights, std::string& out) {
@@ -80,15 +94,65 @@ void network(const Rights& rights, std::string& out) {
   for (uint16_t port : rights.bind) rules.push_back("bind=" + num(port));
   if (rights.connect.empty()) rules.emplace_back("connect=none");
   if (rights.bind.empty()) rules.emplace_back("bind=none");
-  list("landlock", rules, out);
+  list(rights, "landlock", rules, out);
+}
+
+// Options that are written above, with what was learned beside what was said.
+constexpr std::string_view kWritten[] = {"ro-bind", "bind",          "overlay",      "tmpfs",    "symlink",
+                                         "cap-add", "allow-syscall", "deny-syscall", "landlock", "net",
+                                         "cwd"};
+
+void others(const Rights& rights, std::string& out) {
+  std::vector<std::string_view> done(std::begin(kWritten), std::end(kWritten));
+  for (const OwnWord& word : rights.own) {
+    const Option* option = find_option(word.option);
+    if (option == nullptr || std::find(done.begin(), done.end(), word.option) != done.end()) continue;
+    if (option->group == OptionGroup::Limits || option->group == OptionGroup::Output) continue;
+    if (word.option == "env" || word.option == "pass-env" || word.option == "need" || word.option == "weaken")
+      continue;
+    if (word.option == "profile" || word.option == "name") continue;
+    done.push_back(word.option);
+    if (option->repeats)
+      list(rights, word.option.c_str(), {}, out);
+    else
+      out += word.option + " = " + (option->takes == Takes::Value ? toml_text(word.value) : "true") + "\n";
+  }
+}
+
+void tables(const Rights& rights, std::string& out) {
+  std::string env, need, weaken;
+  for (const OwnWord& word : rights.own) {
+    size_t equals = word.value.find('=');
+    std::string name = word.value.substr(0, equals),
+                value = equals == std::string::npos ? "" : word.value.substr(equals + 1);
+    if (word.option == "env") env += toml_text(name) + " = " + toml_text(value) + "\n";
+    if (word.option == "pass-env") env += toml_text(word.value) + " = true\n";
+    if (word.option == "need") need += name + " = " + toml_text(value) + "\n";
+    if (word.option == "weaken") weaken += word.value + " = true\n";
+  }
+  if (rights.compat32 && weaken.find("compat32") == std::string::npos)
+    weaken += "compat32 = true  # it made 32-bit calls\n";
+  if (!env.empty()) out += "\n[env]\n" + env;
+  if (!need.empty()) out += "\n[need]\n" + need;
+  if (!weaken.empty()) out += "\n[weaken]\n" + weaken;
 }
 
 void limits(const Rights& rights, std::string& out) {
   std::string text;
-  if (rights.memory != 0) text += "memory = \"" + num(rights.memory >> 20) + "M\"\n";
-  if (rights.processes != 0) text += "pids = " + num(rights.processes) + "\n";
-  if (rights.descriptors != 0) text += "open-files = " + num(rights.descriptors) + "\n";
-  if (rights.file_size != 0) text += "file-size = \"" + num(rights.file_size >> 20) + "M\"\n";
+  std::set<std::string_view> said;
+  for (const OwnWord& word : rights.own) {
+    const Option* option = find_option(word.option);
+    if (option == nullptr || option->group != OptionGroup::Limits) continue;
+    text += word.option + " = " + toml_text(word.value) + "  # as it was said\n";
+    said.insert(word.option);
+  }
+  if (rights.memory != 0 && !said.contains("memory"))
+    text += "memory = \"" + num(rights.memory >> 20) + "M\"\n";
+  if (rights.processes != 0 && !said.contains("pids")) text += "pids = " + num(rights.processes) + "\n";
+  if (rights.descriptors != 0 && !said.contains("open-files"))
+    text += "open-files = " + num(rights.descriptors) + "\n";
+  if (rights.file_size != 0 && !said.contains("file-size"))
+    text += "file-size = \"" + num(rights.file_size >> 20) + "M\"\n";
   if (!text.empty()) out += "\n# Twice the peaks that were seen, rounded up.\n[limits]\n" + text;
 }
 
@@ -114,17 +178,18 @@ std::string toml_profile(const Rights& rights) {
   paths(rights, Access::Memory, "tmpfs", out);
   std::vector<std::string> links;
   for (const LinkRight& one : rights.links) links.push_back(escaped(one.target) + ":" + escaped(one.path));
-  list("symlink", links, out);
-  list("cap-add", rights.capabilities, out);
-  list("allow-syscall", rights.opened, out);
+  list(rights, "symlink", links, out);
+  list(rights, "cap-add", rights.capabilities, out);
+  list(rights, "allow-syscall", rights.opened, out);
   if (!rights.closed.empty()) {
     out += "# " + num(rights.calls.size()) +
            " calls stay open; these are closed, since nothing asked for them.\n";
-    list("deny-syscall", with_sets(rights.closed), out);
+    list(rights, "deny-syscall", with_sets(rights.closed), out);
   }
   network(rights, out);
+  others(rights, out);
   limits(rights, out);
-  if (rights.compat32) out += "\n[weaken]\ncompat32 = true  # it made 32-bit calls\n";
+  tables(rights, out);
   return out;
 }
 

@@ -196,7 +196,7 @@ Result<int> learn_verb(const Invocation& call) {
   if (words->show) IMMURE_TRY(say(needs_text(needs)));
   if (!words->tighten.empty()) return compare(*words, needs);
   learn::Rights rights =
-      learn::rights_of(needs, {look_at_host, jail.own_root, jail.granted, jail.own, words->keep_writes});
+      learn::rights_of(needs, {look_at_host, jail.own_root, jail.own, jail.granted, words->keep_writes});
   hint(*words, summary_text(needs, rights));
   bool only_kept = words->emit.empty() && words->output.empty() && (words->show || !words->save.empty());
   if (!only_kept) IMMURE_TRY(write_all(*words, rights));

@@ -85,7 +85,7 @@ Result<pid_t> start(std::vector<std::string> words, int status, int gate) {
   pid_t pid = -1;
   int error = posix_spawn(&pid, words[0].c_str(), &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return fail(Code::kSystem, quoted(words[0]) + " cannot be started", {}, {}, {}, error);
+  if (error != 0) return fail(Code::kSystem, immure::quoted(words[0]) + " cannot be started", {}, {}, {}, error);
   return pid;
 }
 
@@ -345,7 +345,7 @@ Result<int> learn_run(const LearnWords& words, const LearnJail& jail, const std:
   }
   needs.peaks.wall_ns = std::max(needs.peaks.wall_ns, now_ns() - began);
   if (!observer.began())
-    return fail(Code::kNotFound, "the command " + quoted(words.command[0]) + " did not run",
+    return fail(Code::kNotFound, "the command " + immure::quoted(words.command[0]) + " did not run",
                 "status " + num_signed(*result), "try it: immure run -- " + printable(words.command[0]));
   return result;
 }

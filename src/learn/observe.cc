@@ -208,7 +208,8 @@ void Observer::file(const Event& event, std::string_view call) {
   }
   // That a program runs is told without a path of its own: the kernel's word for it is.
   std::string_view path = event.path.empty() && event.action == Action::Exec ? event.resolved : event.path;
-  if (uint32_t uses = uses_of(event.action); uses != 0 && !path.empty()) add_file(event, path, folder_in, uses);
+  if (uint32_t uses = uses_of(event.action); uses != 0 && !path.empty())
+    add_file(event, path, folder_in, uses);
   if (!event.second.empty() && (event.action == Action::Rename || event.action == Action::Link)) {
     bool at = call == "renameat" || call == "renameat2" || call == "linkat";
     add_file(event, event.second, at ? 2 : -1, kWritten | kMade);

@@ -26,7 +26,8 @@ struct OwnWord {
 struct Surroundings {
   std::function<Look(const std::string&)> look;  // the host, at a path of the jail
   bool own_root = false;                         // --root: what is read is in it
-  std::vector<std::string> granted;  // places that the user's own words show: nothing to learn there
+  std::vector<OwnWord> own;                      // of the runs that were seen
+  std::vector<std::string> granted;  // places that they show under another name: nothing to learn there
   bool keep_writes = false;          // what is written stays: bind instead of overlay
 };
 

@@ -81,9 +81,7 @@ std::vector<std::string> with_sets(const std::vector<std::string>& closed) {
 void list(const Rights& rights, const char* key, std::vector<std::string> words, std::string& out) {
   for (std::string& value : own(rights, key))
     if (std::find(words.begin(), words.end(), value) == words.end()) words.push_back(std::move(value));
-  if (!words.empty()) out += std::string(key) + " = [
-" + filled(words) + "]
-";
+  if (!words.empty()) out += std::string(key) + " = [\n" + filled(words) + "]\n";
 }
 
 void network(const Rights& rights, std::string& out) {

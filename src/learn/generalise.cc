@@ -44,7 +44,7 @@ bool random_part(std::string_view part) {
     smalls += kind(part[i]) == 2;
     if (i > 0 && kind(part[i]) != kind(part[i - 1])) ++changes;
   }
-  return changes >= 3 && smalls + capitals > 0 && (digits > 0 || (capitals > 1 && smalls > 1));
+  return digits > 0 && smalls + capitals > 0 && changes >= (capitals > 0 ? 3 : 4);
 }
 std::string_view random_of(std::string_view name) {
   size_t begin = name.find_last_of(".-_");
@@ -124,10 +124,10 @@ constexpr NameRule kRules[] = {
     {"number", "it is a number, such as a process id", has<number_of>, star<number_of>},
 };
 
-bool holds_secret(const std::string& folder, const std::vector<std::string>& paths) {
-  return secret(folder + "/x") != nullptr ||
-         std::any_of(paths.begin(), paths.end(),
-                     [&](const std::string& path) { return below(path, folder) && secret(path) != nullptr; });
+bool may_be_whole(const std::string& folder, const std::vector<std::string>& avoid) {
+  return !too_wide(folder) && secret(folder + "/x") == nullptr &&
+         std::none_of(avoid.begin(), avoid.end(),
+                      [&](const std::string& path) { return below(path, folder); });
 }
 
 // The folder before the first changing name of the path; the path itself where there is none.
@@ -161,12 +161,16 @@ const NameRule* changing_name(std::string_view name) {
   return nullptr;
 }
 
-std::vector<Generalised> generalise(const std::vector<std::string>& paths) {
+std::vector<Generalised> generalise(const std::vector<std::string>& paths,
+                                    const std::vector<std::string>& avoid) {
+  std::vector<std::string> kept_out = avoid;
+  for (const std::string& path : paths)
+    if (secret(path) != nullptr) kept_out.push_back(path);
   std::map<std::string, Generalised> folders;
   std::map<std::string, std::vector<std::string>> names;  // that stay, by their folder
   for (const std::string& path : paths) {
     Cut found = cut(path);
-    if (found.rule != nullptr && !too_wide(found.folder) && !holds_secret(found.folder, paths)) {
+    if (found.rule != nullptr && may_be_whole(found.folder, kept_out)) {
       Generalised& one = folders[found.folder];
       if (one.seen.empty()) {
         one = {found.folder, true, found.pattern, "names change: " + std::string(found.rule->reason), {}, 0};
@@ -183,7 +187,7 @@ std::vector<Generalised> generalise(const std::vector<std::string>& paths) {
     if (auto at = folders.find(folder); at != folders.end()) {
       at->second.pattern.clear();
       at->second.seen.insert(at->second.seen.end(), inside.begin(), inside.end());
-    } else if (inside.size() >= kManyNames && !too_wide(folder) && !holds_secret(folder, paths)) {
+    } else if (inside.size() >= kManyNames && may_be_whole(folder, kept_out)) {
       folders[folder] = {folder, true, "", num(inside.size()) + " names of one folder were seen", inside, 0};
     } else {
       for (const std::string& path : inside) all.push_back({path, false, "", "", {path}, 0});

@@ -29,8 +29,9 @@ struct Generalised {
 inline constexpr size_t kManyNames = 4;
 
 // Paths, sorted, each once. A path with a changing name becomes the folder before the name; kManyNames of a
-// folder become the folder, where that is not too wide and holds no secret that was seen. What cannot be
-// generalised stays.
-std::vector<Generalised> generalise(const std::vector<std::string>& paths);
+// folder become the folder, where that is not too wide and holds nothing of `avoid` and no secret. What
+// cannot be generalised stays.
+std::vector<Generalised> generalise(const std::vector<std::string>& paths,
+                                    const std::vector<std::string>& avoid = {});
 
 }  // namespace immure::learn

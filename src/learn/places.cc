@@ -80,6 +80,9 @@ constexpr Secret kSecrets[] = {
     {"/var/run/secrets/*", "it holds secrets of a service"},
 };
 
+constexpr std::string_view kSecretNames[] = {
+    ".env", ".ssh", ".gnupg", ".aws", ".kube", ".netrc", ".pgpass", ".my.cnf", ".git-credentials"};
+
 constexpr std::string_view kTooWide[] = {"/",
                                          "/etc",
                                          "/home",
@@ -135,6 +138,8 @@ const char* secret(std::string_view path) {
     if (matches(row.pattern, path, 0)) return row.why;
   return nullptr;
 }
+
+std::span<const std::string_view> secret_names() { return kSecretNames; }
 
 bool too_wide(std::string_view folder) {
   return std::any_of(std::begin(kTooWide), std::end(kTooWide),

@@ -2,6 +2,7 @@
 // tables.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,8 @@ bool given(std::string_view path);
 bool given_link(std::string_view path);
 // Why it is secret; null: it is not known to be.
 const char* secret(std::string_view path);
+// Names in a project's or a user's folder that are secret by custom.
+std::span<const std::string_view> secret_names();
 // A folder that is never granted as a whole, because of what else is in it.
 bool too_wide(std::string_view folder);
 // Things that are gone after a reboot: granted as memory.

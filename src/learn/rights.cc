@@ -64,6 +64,7 @@ class Files {
     if (path == "/" || shown(path) || below(path, "/proc")) return;
     if (below(path, "/dev") && !given(path)) return device(path, item);
     bool worked = (item.uses & kWorked) != 0;
+    if (secret(path) != nullptr) secrets_.push_back(path);
     if (const char* why = secret(path); why != nullptr && (item.uses & (kRead | kWritten)) != 0) {
       if ((item.uses & (kWorked | kRefused)) != 0) ask("it read " + path, why, as_list("ro-bind", path));
       return;
@@ -118,6 +119,21 @@ class Files {
     writes_[real].push_back(path);
   }
 
+  // Seen, or there by its name: what is granted as a whole is granted with what nobody has asked for yet.
+  std::vector<std::string> secrets_in(const std::string& folder) const {
+    std::vector<std::string> found;
+    for (const std::string& one : secrets_)
+      if (below(one, folder)) found.push_back(one);
+    for (std::string_view name : secret_names()) {
+      std::string place = folder + "/" + std::string(name);
+      if (around_.look(place).kind != Look::Kind::Missing) found.push_back(place);
+    }
+    return found;
+  }
+  bool holds_secret(const std::string& folder) const {
+    return secret(folder + "/x") != nullptr || !secrets_in(folder).empty();
+  }
+
   void write() {
     for (const auto& [folder, seen] : writes_) {
       bool covered = std::any_of(writes_.begin(), writes_.end(), [&](const auto& other) {
@@ -130,6 +146,9 @@ class Files {
           "written: " + seen.front() + (seen.size() > 1 ? " and " + num(seen.size() - 1) + " more" : "");
       if (climbed >= 2) why += "; " + num(climbed) + " segments above what was seen";
       bool folder_too = around_.look(folder).kind == Look::Kind::Folder;
+      for (const std::string& place : secrets_in(folder))
+        ask("the folder " + folder + " is granted, and " + place + " is in it", "it may hold secrets",
+            as_list("file", "/dev/null:" + place) + " hides it");
       rights_.paths.push_back({around_.keep_writes ? Access::Write : Access::Discard, folder, folder_too, "",
                                why, seen.size(), climbed});
     }
@@ -159,7 +178,7 @@ class Files {
       return folders_.contains(path) || std::any_of(wholes.begin(), wholes.end(),
                                                     [&](const std::string& one) { return below(path, one); });
     });
-    for (Generalised& one : generalise(read_)) {
+    for (Generalised& one : generalise(read_, secrets_)) {
       if (!one.folder && around_.look(one.path).kind == Look::Kind::Missing) continue;
       rights_.paths.push_back({Access::Read, one.path, one.folder, one.pattern,
                                one.why.empty() ? "read" : "read; " + one.why, one.seen.size(), one.climbed});
@@ -190,7 +209,7 @@ class Files {
   const Needs& needs_;
   const Surroundings& around_;
   Rights& rights_;
-  std::vector<std::string> read_, entered_;
+  std::vector<std::string> read_, entered_, secrets_;
   std::set<std::string> folders_, memory_, links_;
   std::map<std::string, std::vector<std::string>> writes_;
 };

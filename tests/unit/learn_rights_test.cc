@@ -24,6 +24,8 @@ using testing::Not;
 Surroundings host(std::set<std::string> folders) {
   Surroundings around;
   around.look = [folders = std::move(folders)](const std::string& path) -> Look {
+    for (std::string_view name : secret_names())
+      if (name_of(path) == name && path != "/srv/held/.env") return {};
     bool folder = path == "/" || path == "/srv" || path == "/etc" || path == "/var" || path == "/var/lib" ||
                   folders.contains(path);
     return {folder ? Look::Kind::Folder : Look::Kind::File, path};
@@ -132,6 +134,13 @@ TEST(LearnRights, SecretsAreAskedAboutAndNeverGranted) {
   EXPECT_EQ(rights.questions.size(), std::size(kSecret));
   for (const PathRight& one : rights.paths)
     for (const char* path : kSecret) EXPECT_FALSE(below(path, one.path)) << one.path;
+}
+
+TEST(LearnRights, AFolderThatIsWrittenAndHoldsASecretIsSaid) {
+  Needs needs;
+  saw(needs, "/srv/held/out", kWritten | kMade | kWorked);
+  Rights rights = rights_of(needs, host({"/srv/held"}));
+  EXPECT_THAT(rights.questions, Contains(Field(&Question::about, HasSubstr("/srv/held/.env"))));
 }
 
 TEST(LearnRights, WhatTheJailGivesAndWhatIsNotThereIsNotGranted) {

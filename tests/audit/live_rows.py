@@ -5,6 +5,10 @@ A row: a name, what the twin is like (None: held well), what the fault adds to i
 import os
 import stat
 
+CAN_RAISE_LIMITS = 24  # CAP_SYS_RESOURCE
+# Rows that take this capability of who makes them, and are skipped without it; no other row ever is.
+TAKE_IT = {"oom", "rlimit-NPROC", "rlimits-that-it-may-lift"}
+
 # They stand for what is made outside of the process while it is there.
 HOST = object()           # a file
 SOCKET = object()         # a socket that everybody may connect to

@@ -2,6 +2,7 @@
 // not known is said to be so.
 #include <gmock/gmock.h>
 
+#include <cstring>
 #include <functional>
 #include <map>
 #include <set>
@@ -459,6 +460,7 @@ TEST(DescribedRules, RootIsAsBadInEveryKind) {
     for (const char* kind : {"unit", "oci", "bwrap"}) {
       Described jail = clean();
       jail.kind = kind;
+      jail.spaces[static_cast<size_t>(Space::User)].say(Share::Host, "a");
       jail.root_outside = {true, Word::Said, "User=root"};
       jail.capabilities = {bare ? 0 : ~uint64_t{0} >> 23, Word::Default, "by default"};
       Facts facts;
@@ -468,9 +470,13 @@ TEST(DescribedRules, RootIsAsBadInEveryKind) {
         if (one.rule->point == Point::Privileges)
           told[kind] += std::string(one.rule->id) + " " + key(one.severity) + "; ";
     }
+    EXPECT_EQ(told["oci"], told["bwrap"]);
+    // What a bundle gives, a unit leaves: the one difference that there is.
+    for (size_t at = 0; (at = told["oci"].find("critical", at)) != std::string::npos;)
+      told["oci"].replace(at, strlen("critical"), "high");
     EXPECT_EQ(told["unit"], told["oci"]);
-    EXPECT_EQ(told["unit"], told["bwrap"]);
-    EXPECT_THAT(told["unit"], testing::HasSubstr(bare ? "medium" : "critical"));
+    EXPECT_THAT(told["unit"], testing::HasSubstr(bare ? "root-outside medium" : "root-outside high"));
+    EXPECT_EQ(told["unit"].find("privileged high") == std::string::npos, bare);
   }
 }
 

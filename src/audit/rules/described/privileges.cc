@@ -44,15 +44,18 @@ bool is_privileged(const Described& jail) {
          !own_users(jail);
 }
 
+// A bundle or a command gives capabilities; a unit can only leave to a service what every one of root's has.
+Severity left(const Described& jail, Severity severity) {
+  return jail.kind == "unit" ? std::min(severity, Severity::High) : severity;
+}
+
 void check_privileged(const Facts& facts, Answers& answers) {
   const Described& jail = *facts.described;
   if (jail.capabilities.word == Word::Silent) return;
   if (!jail.capabilities.known()) return answers.unknown(jail.capabilities.origin);
   answers.checked();
   if (is_privileged(jail))
-    // Whoever wrote it: a service of root without a sandbox is no jail either, and a look at it while it runs
-    // says the same.
-    answers.found("capabilities",
+    answers.found(left(jail, Severity::Critical), "capabilities",
                   with("it may load modules, mount, trace and reach ports", jail.capabilities.origin));
 }
 
@@ -65,7 +68,7 @@ void check_capabilities(const Facts& facts, Answers& answers) {
   if (is_privileged(jail)) return;
   for (const Power& power : kPowers) {
     if (((jail.capabilities.value >> power.number) & 1) == 0) continue;
-    Severity severity = power.severity;
+    Severity severity = left(jail, power.severity);
     if (own_users(jail)) severity = std::min(severity, Severity::Low);
     answers.found(severity, capability_name(power.number), with(power.what, jail.capabilities.origin), {},
                   capability_name(power.number));

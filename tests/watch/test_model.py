@@ -12,6 +12,7 @@ import unittest
 
 IMMURE = os.environ.get("IMMURE", "immure")
 ADFA = os.environ.get("IMMURE_ADFA")
+READABLE = bool(ADFA) and all(os.access(os.path.join(ADFA, part), os.R_OK | os.X_OK) for part in ("train", "normal", "attack"))
 
 
 def immure(*words, text=None):
@@ -188,7 +189,7 @@ class MadeUp(Folder):
         self.assertFalse(os.path.exists(self.path("no")))
 
 
-@unittest.skipUnless(ADFA, "IMMURE_ADFA names no folder with train/, normal/ and attack/")
+@unittest.skipUnless(READABLE, "IMMURE_ADFA names no folder with train/, normal/ and attack/ that can be read")
 class Adfa(Folder):
     """The numbers of docs/anomaly.md, with a little less asked for."""
 

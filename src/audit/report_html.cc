@@ -134,7 +134,8 @@ std::string finding_article(const Audit& audit, const Alike& alike) {
            places_table(audit, alike.findings, open, held) + "</details>\n";
   if (n > held)
     out += "<p class=\"more\">and " + num(n - held) + " more, which <code>--json</code> has</p>\n";
-  if (rule.advice[0] != '\0') out += "<p>" + markup_text(advice_for(rule, audit.target)) + "</p>\n";
+  if (rule.advice[0] != '\0')
+    out += "<p><span class=\"more\">do:</span> " + markup_text(advice_for(rule, audit.target)) + "</p>\n";
   return out + "<p class=\"more\">" + markup_text(rule.reference) + "</p></article>\n";
 }
 

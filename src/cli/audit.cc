@@ -138,6 +138,12 @@ std::string told(const Error& error) {
   return error.how.empty() ? out : out + ". " + error.how;
 }
 
+// A flag is a flag here; elsewhere a word that begins so is kept from being one.
+std::string option_or_word(const std::string& word) {
+  const bool plain = word.starts_with('-') && audit::shell_word("x" + word) == "x" + word;
+  return plain ? word : audit::shell_word(word);
+}
+
 std::string host_name() {
   struct utsname names {};
   return uname(&names) == 0 ? names.nodename : "";
@@ -224,7 +230,7 @@ Result<int> audit(const Invocation& call) {
   auto wish = read_audit_wish(call.args);
   if (!wish) return tl::unexpected<Error>(std::move(wish.error()));
   wish->command = "immure audit";
-  for (const char* word : call.args) wish->command += " " + audit::shell_word(word);
+  for (const std::string word : call.args) wish->command += " " + option_or_word(word);
   if (wish->help) {
     IMMURE_TRY(say(help_text()));
     return 0;

@@ -259,7 +259,7 @@ Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish, std::vector<s
   }
   if (size_t hidden = audit::hidden_processes(*around); hidden != 0)
     notes.push_back(num(hidden) + (hidden == 1 ? " process does" : " processes do") +
-                    " not show this caller whether they are in a jail" +
+                    " not show this caller whether " + (hidden == 1 ? "it is" : "they are") + " in a jail" +
                     (geteuid() == 0 ? "" : "; root sees those of others"));
   return out;
 }

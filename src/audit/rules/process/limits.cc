@@ -91,6 +91,8 @@ void resources(const Facts& facts, Answers& answers) {
     answers.found("rlimits", "it may lift all of them: CAP_SYS_RESOURCE");
   else if (!none.empty())
     answers.found(Severity::Advice, "rlimits", "unlimited: " + some_of(none));
+  // The command would raise what somebody has set lower.
+  if (none.size() != 5 && (lifts || !none.empty())) answers.by_hand();
 }
 
 void oom(const Facts& facts, Answers& answers) {

@@ -49,7 +49,7 @@ bool wants_entries;
 bool has_entries;  // they are, says the loader: who is born now is known from its first call on
 
 struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+  __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, kEbpfMostCounted);
   __type(key, struct EbpfCounted);
   __type(value, __u64);
@@ -103,13 +103,15 @@ static __always_inline void read_args(uint64_t* args, struct pt_regs* regs, bool
 static __always_inline void count(int pid, const struct call* call) {
   struct EbpfCounted key = {.pid = pid, .call = call->nr | (call->entry == 1 ? 1U << 31 : 0)};
   if ((call->nr & ~kX32) >= kEbpfMostNumbers) key.call = kEbpfMostNumbers;
-  __u64* counter = bpf_map_lookup_elem(&counted, &key);
-  if (counter) {
-    ++*counter;
-    return;
+  __u64 one = 1, *counter = bpf_map_lookup_elem(&counted, &key);
+  if (!counter) {
+    if (bpf_map_update_elem(&counted, &key, &one, BPF_NOEXIST) == 0) return;
+    counter = bpf_map_lookup_elem(&counted, &key);  // another thread of it was quicker
   }
-  __u64 one = 1;
-  if (bpf_map_update_elem(&counted, &key, &one, BPF_ANY)) __sync_fetch_and_add(&lost, 1);
+  if (counter)
+    __sync_fetch_and_add(counter, 1);
+  else
+    __sync_fetch_and_add(&lost, 1);
 }
 
 static __always_inline bool is_one_of(__u32 first, __u32 number, __u64 value, __u64 mask) {

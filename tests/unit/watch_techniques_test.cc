@@ -29,6 +29,9 @@ const std::map<std::string, const char*> kUnseen = {
     {"hard-link-write", "the same"},
     {"planted-fifo", "the same, of a FIFO"},
     {"fifo-outside", "the same"},
+    {"set-uid-program", "an ordinary file is started: its bit is in no event"},
+    {"set-gid-program", "the same"},
+    {"file-capability-program", "the same, of its capabilities"},
     {"wall-time", "staying is no call"},
 };
 

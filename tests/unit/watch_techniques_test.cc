@@ -33,6 +33,7 @@ const std::map<std::string, const char*> kUnseen = {
     {"set-gid-program", "the same"},
     {"file-capability-program", "the same, of its capabilities"},
     {"wall-time", "staying is no call"},
+    {"wall-time-deaf", "what is done about a signal is in memory"},
 };
 
 bool is_named(const std::string& id) {

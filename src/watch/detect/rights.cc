@@ -40,6 +40,7 @@ constexpr Step kIdentitySteps[] = {
           "changes its group"),
     calls("become-file-user", kLow, "setfsuid setfsuid32", "asks for the file rights of user 0",
           first_is_root),
+    calls("become-file-user", kNotice, "setfsuid setfsuid32", "changes its user for files"),
     calls("take-groups", kLow, "setgroups setgroups32", "asks for other groups and may not", stopped),
     calls("take-groups", kNotice, "setgroups setgroups32", "changes its groups"),
     calls("cap-set", kLow, "capset", "sets capabilities and may not", stopped),

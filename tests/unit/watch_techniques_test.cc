@@ -29,7 +29,11 @@ const std::map<std::string, const char*> kUnseen = {
     {"hard-link-write", "the same"},
     {"planted-fifo", "the same, of a FIFO"},
     {"fifo-outside", "the same"},
+    {"set-uid-program", "an ordinary file is started: its bit is in no event"},
+    {"set-gid-program", "the same"},
+    {"file-capability-program", "the same, of its capabilities"},
     {"wall-time", "staying is no call"},
+    {"wall-time-deaf", "what is done about a signal is in memory"},
 };
 
 bool is_named(const std::string& id) {

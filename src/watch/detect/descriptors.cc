@@ -38,7 +38,7 @@ constexpr Taken kTakers[] = {{"fchdir", 0, "leaked-folder-walk"},
                              {"fcntl", 0, "any-descriptor"}};
 constexpr const char* kMakers =
     " open openat openat2 creat dup dup2 dup3 socket accept accept4 pidfd_open "
-    "pidfd_getfd memfd_create epoll_create1 fsmount open_tree io_uring_setup ";
+    "pidfd_getfd fcntl memfd_create epoll_create epoll_create1 fsmount open_tree io_uring_setup ";
 
 class Descriptors : public Watching {
  public:
@@ -73,6 +73,12 @@ class Descriptors : public Watching {
     return at != std::string_view::npos && makers[at - 1] == ' ' && makers[at + name.size()] == ' ';
   }
 
+  // A pipe's ends are in memory, so that what is written and read in turn may be one's own.
+  static bool is_remark(const Event& event) {
+    const std::string_view name = name_of_call(event.arch, event.nr);
+    return name != "write" && name != "fcntl" && name != "pidfd_send_signal";
+  }
+
   void taken_by(const Taken& taken, const Event& event, const World& world, Alerts& alerts) {
     const auto fd = static_cast<int32_t>(event.args[static_cast<size_t>(taken.argument)]);
     if (fd < 3) return;
@@ -81,15 +87,17 @@ class Descriptors : public Watching {
     if (event.action == Action::Open && (event.flags & 020000000) != 0) technique = "make-in-leaked";
     const bool bad = failed_with(event, EBADF) && event.verdict != Verdict::Denied;
     const Own* own = own_.find(event.pid);
-    const bool inherited = own != nullptr && own->known && own->made.size() < kMostNumbers &&
-                           own->made.count(fd) == 0 && !bad &&
-                           (event.action == Action::ChangeFolder || event.action == Action::Enter ||
-                            event.action == Action::TakeDescriptor);
+    const bool unknown =
+        own != nullptr && own->known && own->made.size() < kMostNumbers && own->made.count(fd) == 0 && !bad;
+    // What leads on: a folder, a process. What is read is told as well, but many are handed files.
+    const bool leads = event.action == Action::ChangeFolder || event.action == Action::Enter ||
+                       event.action == Action::TakeDescriptor;
+    const bool inherited = unknown && (leads || is_remark(event));
     if (!bad && !inherited) return;
     const uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(event.pid)) << 32 |
                          static_cast<uint64_t>(event.nr) << 1 | (bad ? 1 : 0);
     if (!raised_.add(key)) return;
-    alerts.raise(alert_of(kDescriptors, bad ? Severity::Notice : Severity::Low, technique, event,
+    alerts.raise(alert_of(kDescriptors, leads && !bad ? Severity::Low : Severity::Notice, technique, event,
                           who(event, world) +
                               (bad ? " tries descriptor " : " uses a descriptor that it did not open, ") +
                               std::to_string(fd) + outcome(event)));

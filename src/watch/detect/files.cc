@@ -111,7 +111,8 @@ constexpr Step kChangeSteps[] = {
     file("add-symlink", kNotice, kWrite, "*", "makes a link", refused_change<Action::SymLink>),
     file("add-fifo", kNotice, kWrite, "*", "makes a FIFO",
          [](const Event& e) {
-           return e.action == Action::MakeNode && (e.flags & 0170000) == 0010000 && refused(e);
+           return (e.action == Action::MakeNode || e.action == Action::Make) &&
+                  (e.flags & 0170000) == 0010000 && refused(e);
          }),
     file("add-folder", kNotice, kWrite, "*", "makes a folder", refused_change<Action::MakeFolder>),
     file("planted-program-write", kNotice, kWrite, "*", "opens a file to write in a read-only place",

@@ -66,7 +66,7 @@ const Detector kPrivilegeGain = {
     "To become root without having been it is what attacks on set-id programs come to. su and sudo do it as their "
     "work; in a jail without set-id programs nothing does.",
     "setuid(2); T1548.001",
-    "become-user set-uid-program",
+    "become-user",
     bit(Kind::Privilege),
     [](const Expected*) -> std::unique_ptr<Watching> { return std::make_unique<PrivilegeGain>(); }};
 

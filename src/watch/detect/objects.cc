@@ -32,7 +32,7 @@ constexpr Sort kSorts[] = {
     {"socketpair", 200, "sockets", "pairs of sockets"},
     {"socket", 5000, "sockets", "sockets"},
     {"rt_sigqueueinfo", 500, "pending-signals", "queued signals"},
-    {"mq_open", 16, "message-queues", "message queues", makes_one},
+    {"mq_open", 6, "message-queues", "message queues", makes_one},
     {"add_key", 32, "keys", "keys"},
     {"unshare", 8, "user-namespaces", "namespaces"},
     {"mmap mmap2", 64, "memory-one", "large mappings", is_large},

@@ -60,13 +60,27 @@ constexpr Step kLimitSteps[] = {
           [](const Event& e) { return e.args[2] == 15 && e.args[1] > (uint64_t{1} << 33); }),
     calls("processor-one", kNotice, "clock_gettime clock_gettime64",
           "asks how much of the processor it has had", [](const Event& e) { return e.args[0] == 2; }),
-    calls("wall-time-deaf", kNotice, "rt_sigaction", "ignores what asks it to end",
-          [](const Event& e) { return e.args[0] == 15 && e.args[1] != 0; }),
-    calls("memory-eight", kNotice, "prctl", "ends when its parent does",
-          [](const Event& e) { return e.args[0] == 1; }),
 };
 
 bool is_limit(const Event& event) { return event.action == Action::LimitMet; }
+
+// A signal that the kernel itself sends (si_code SI_KERNEL) where there is no more of something.
+struct KernelSignal {
+  uint64_t number;
+  const char* technique;
+  const char* said;
+};
+constexpr KernelSignal kKernelSignals[] = {
+    {9, "memory-one", " is ended by the kernel, as where memory is short"},
+    {24, "processor-one", " has had its time of the processor"},
+    {25, "file-size", " meets the limit of a file's size"}};
+constexpr uint64_t kSentByKernel = 0x80;
+const KernelSignal* kernel_signal(const Event& event) {
+  if (event.action != Action::Kill || event.arch != 0 || event.args[1] != kSentByKernel) return nullptr;
+  for (const KernelSignal& one : kKernelSignals)
+    if (event.flags == one.number) return &one;
+  return nullptr;
+}
 
 extern const Detector kLimits;
 
@@ -90,11 +104,16 @@ const Detector kLimits = {
     "fork-bomb thread-bomb zombie-bomb memory-one memory-eight memory-shared memory-file memory-segment memory-pipes "
     "memory-sockets memory-tables memory-locked memory-tmp memory-shm file-size inodes-* open-files terminals "
     "inotify-* epoll-* timers pending-signals message-queues sockets keys user-namespaces network-namespaces "
-    "processor-* wall-time-deaf",
+    "processor-* ",
     ~0U,
     [](const Expected*) -> std::unique_ptr<Watching> { return std::make_unique<Met>(); }};
 
 void Met::see(const Event& event, const World& world, Alerts& alerts) {
+  if (const KernelSignal* one = kernel_signal(event); one != nullptr) {
+    if (raised_.add(static_cast<uint64_t>(static_cast<uint32_t>(event.other)) << 8 | one->number))
+      alerts.raise(alert_of(kLimits, Severity::Low, one->technique, event, who(event, world) + one->said));
+    return;
+  }
   if (!is_limit(event)) return steps_->see(event, world, alerts);
   const char* technique = limit_is(event, "pid") || limit_is(event, "process limit") ? "fork-bomb"
                           : limit_is(event, "processor")                             ? "processor-one"

@@ -40,6 +40,7 @@ constexpr Step kIdentitySteps[] = {
           "changes its group"),
     calls("become-file-user", kLow, "setfsuid setfsuid32", "asks for the file rights of user 0",
           first_is_root),
+    calls("become-file-user", kNotice, "setfsuid setfsuid32", "changes its user for files"),
     calls("take-groups", kLow, "setgroups setgroups32", "asks for other groups and may not", stopped),
     calls("take-groups", kNotice, "setgroups setgroups32", "changes its groups"),
     calls("cap-set", kLow, "capset", "sets capabilities and may not", stopped),
@@ -111,6 +112,10 @@ constexpr Step kRightsReadSteps[] = {
     calls("core-dump", kNotice, "prlimit64 getrlimit ugetrlimit", "asks for the limit of core files",
           [](const Event& e) { return e.args[0] == 4 || (e.args[0] == 0 && e.args[1] == 4); }),
     calls("kept-umask", kNotice, "umask", "asks for or sets its mask of file modes"),
+    calls("kept-signal-mask", kNotice, "rt_sigprocmask", "asks which signals are blocked",
+          [](const Event& e) { return e.args[1] == 0; }),
+    calls("kept-ignored-signal", kNotice, "rt_sigaction", "asks what is done about a signal",
+          [](const Event& e) { return e.args[1] == 0; }),
     file("kept-personality", kNotice, Use::Read, "/proc/self/personality", "reads its personality"),
     file("root-mapped", kNotice, Use::Any, "/proc/self/uid_map /proc/self/gid_map", "looks at its id map"),
     file("kept-groups", kNotice, Use::Read, "/proc/sys/kernel/overflowgid /proc/sys/kernel/overflowuid",
@@ -126,8 +131,7 @@ const Detector kRightsRead = {
     "Whoever wants out looks first what there is. So do many programs when they start, so it is a remark and "
     "nothing else by itself.",
     "capabilities(7); prctl(2); T1033",
-    "cap-* no-new-privs securebits filter-missing kept-* core-dump root-outside root-group-outside root-mapped "
-    "set-uid-program set-gid-program file-capability-program",
+    "cap-* no-new-privs securebits filter-missing kept-* core-dump root-outside root-group-outside root-mapped",
     bit(Kind::Filter) | bit(Kind::Other) | bit(Kind::Limit) | bit(Kind::File) | bit(Kind::Privilege) |
         bit(Kind::Trace) | bit(Kind::Memory),
     start_steps<kRightsRead, kRightsReadSteps>};

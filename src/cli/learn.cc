@@ -11,6 +11,7 @@
 #include "cli/learn_minimise.h"
 #include "cli/learn_text.h"
 #include "cli/learn_words.h"
+#include "cli/report_files.h"
 #include "input/profile_files.h"
 #include "learn/observe.h"
 #include "watch/decode.h"
@@ -149,7 +150,7 @@ Status write_all(const LearnWords& words, const learn::Rights& rights) {
     if (place.empty())
       IMMURE_TRY(say(text));
     else
-      IMMURE_TRY(write_file_atomic(place, text, 0644));
+      IMMURE_TRY(write_named(place, text));
     std::string told =
         place.empty() ? std::string() : "immure: " + std::string(one->shown) + ": " + printable(place) + "\n";
     for (const std::string& lack : one->lacks(rights)) told += "  it cannot say: " + printable(lack) + "\n";
@@ -192,11 +193,13 @@ Result<int> learn_verb(const Invocation& call) {
     if (!ended) return ended;
     status = *ended;
   }
-  if (!words->save.empty()) IMMURE_TRY(write_file_atomic(words->save, learn::needs_json(needs), 0600));
+  if (!words->save.empty()) IMMURE_TRY(write_named(words->save, learn::needs_json(needs)));
   if (words->show) IMMURE_TRY(say(needs_text(needs)));
   if (!words->tighten.empty()) return compare(*words, needs);
-  learn::Rights rights =
-      learn::rights_of(needs, {look_at_host, jail.own_root, jail.own, jail.granted, words->keep_writes});
+  std::vector<std::string> layers = jail.layers;
+  layers.insert(layers.end(), jail.shown.begin(), jail.shown.end());
+  learn::Rights rights = learn::rights_of(
+      needs, {look_at_host, jail.own_root, jail.own, jail.granted, std::move(layers), words->keep_writes});
   hint(*words, summary_text(needs, rights));
   bool only_kept = words->emit.empty() && words->output.empty() && (words->show || !words->save.empty());
   if (!only_kept) IMMURE_TRY(write_all(*words, rights));

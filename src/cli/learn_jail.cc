@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "cli/jail_job.h"
 #include "cli/learn_source.h"
 #include "cli/programs.h"
 #include "filter/filter.h"
@@ -33,8 +34,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kGate = 9;   // as the program's shell sees it
-constexpr int kTick = 50;  // milliseconds between looks at what the jail uses
+constexpr int kGate = 9, kReady = 8, kStatus = 7;  // as the start program and the gate see them
+constexpr int kTick = 50;                          // milliseconds between looks at what the jail uses
 constexpr size_t kMostLine = 64 << 10;
 
 std::string escaped(std::string_view path) {
@@ -73,19 +74,19 @@ Result<Ends> make_pipe() {
 
 // The start program with two descriptors of ours: where it tells its stages, and the gate that its program
 // waits at.
-Result<pid_t> start(std::vector<std::string> words, int status, int gate) {
+Result<pid_t> start(std::vector<std::string> words, const int (&ends)[3]) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  // Numbers that are beyond what either may have now.
-  posix_spawn_file_actions_adddup2(&actions, gate, kGate);
-  posix_spawn_file_actions_adddup2(&actions, status, kGate + 1);
+  constexpr int kSeen[] = {kStatus, kReady, kGate};
+  for (size_t i = 0; i < std::size(kSeen); ++i) posix_spawn_file_actions_adddup2(&actions, ends[i], kSeen[i]);
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   pid_t pid = -1;
   int error = posix_spawn(&pid, words[0].c_str(), &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return fail(Code::kSystem, immure::quoted(words[0]) + " cannot be started", {}, {}, {}, error);
+  if (error != 0)
+    return fail(Code::kSystem, immure::quoted(words[0]) + " cannot be started", {}, {}, {}, error);
   return pid;
 }
 
@@ -256,6 +257,42 @@ void take_word(std::string& option, LearnJail& jail) {
 
 }  // namespace
 
+namespace {
+
+// The host's /etc is shown, below a layer; in these files the jail differs from it, and the profile's jail
+// will.
+constexpr const char* kMadeUp[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"};
+
+Status keep_made_up(LearnJail& jail) {
+  std::vector<std::string> options = jail.options;
+  options.insert(options.end(), {"--no-tty", "--wall-time=10s"});
+  std::erase_if(options,
+                [](const std::string& one) { return one == "--tty" || one.starts_with("--wall-time="); });
+  options.emplace_back("--wall-time=10s");
+  for (const char* path : kMadeUp) {
+    auto shown = in_jail(options, {"/bin/cat", path});
+    if (!shown) return tl::unexpected<Error>(std::move(shown.error()));
+    jail.made_up.push_back(shown->status == 0 ? shown->output : std::string());
+  }
+  return {};
+}
+
+// What runs before the program: it puts the made-up files into the layer over /etc, says that it is ready,
+// and waits until somebody looks. What is seen begins with the exec at its end.
+std::string gate_script(size_t made_up) {
+  std::string script;
+  for (size_t i = 0; i < made_up; ++i) {
+    std::string argument = "\"$" + num(i + 1) + "\"", path = kMadeUp[i];
+    script += "[ -z " + argument + " ] || { printf %s " + argument + " >/etc/.immure && mv -f /etc/.immure " +
+              path + "; }; ";
+  }
+  if (made_up > 0) script += "shift " + num(made_up) + "; ";
+  return script + "echo >&" + num_signed(kReady) + "; exec " + num_signed(kReady) + ">&-; read x <&" +
+         num_signed(kGate) + "; unset x PWD OLDPWD; exec " + num_signed(kGate) + "<&- \"$@\"";
+}
+
+}  // namespace
+
 Result<LearnJail> learn_jail(const LearnWords& words) {
   LearnJail jail;
   char here[PATH_MAX];
@@ -286,8 +323,17 @@ Result<LearnJail> learn_jail(const LearnWords& words) {
     jail.layers.push_back(path);
     jail.options.push_back("--overlay=" + escaped(path));
   };
+  IMMURE_TRY(keep_made_up(jail));
   for (const char* path : {"/etc", "/var", "/opt", "/srv"}) layer(path);
-  if (!learn::given(jail.cwd) && jail.cwd != "/") layer(jail.cwd);
+  // The folder that one stands in belongs to the task, below /tmp as well; of the jail's own places it does
+  // not.
+  bool own =
+      jail.cwd == "/" || jail.cwd == "/tmp" || (learn::given(jail.cwd) && !learn::below(jail.cwd, "/tmp"));
+  if (learn::below(jail.cwd, "/var/tmp"))
+    return fail(Code::kUsage, "the folder " + immure::quoted(jail.cwd) + " cannot be shown in a jail",
+                "/var/tmp is a link to the jail's own /tmp there",
+                "go to another folder first, or say --cwd");
+  if (!own) layer(jail.cwd);
   jail.options.emplace_back("--tmpfs=/run");
   return jail;
 }
@@ -305,29 +351,36 @@ Result<int> learn_run(const LearnWords& words, const LearnJail& jail, const std:
                       learn::Needs& needs) {
   auto program = own_program("immure");
   if (!program) return tl::unexpected<Error>(std::move(program.error()));
-  auto status = make_pipe(), gate = make_pipe();
-  if (!status) return tl::unexpected<Error>(std::move(status.error()));
-  if (!gate) return tl::unexpected<Error>(std::move(gate.error()));
-  auto told = high(std::move(status->write)), held = high(std::move(gate->read));
-  if (!told) return tl::unexpected<Error>(std::move(told.error()));
-  if (!held) return tl::unexpected<Error>(std::move(held.error()));
-  std::vector<std::string> line = {*program, "run", "--quiet", "--status-fd=" + num_signed(kGate + 1),
-                                   "--pass-fd=" + num_signed(kGate)};
+  auto status = make_pipe(), gate = make_pipe(), ready = make_pipe();
+  for (auto* one : {&status, &gate, &ready})
+    if (!*one) return tl::unexpected<Error>(std::move(one->error()));
+  auto told = high(std::move(status->write)), said = high(std::move(ready->write)),
+       held = high(std::move(gate->read));
+  for (auto* one : {&told, &said, &held})
+    if (!*one) return tl::unexpected<Error>(std::move(one->error()));
+  std::vector<std::string> line = {*program,
+                                   "run",
+                                   "--quiet",
+                                   "--status-fd=" + num_signed(kStatus),
+                                   "--pass-fd=" + num_signed(kGate),
+                                   "--pass-fd=" + num_signed(kReady)};
   line.insert(line.end(), jail.options.begin(), jail.options.end());
   for (const std::string& call : opened) line.push_back("--allow-syscall=" + call);
-  // It waits at the gate until somebody looks; what is seen begins with the exec behind it.
-  line.insert(line.end(), {"--", "/bin/sh", "-c", "read x <&9; exec 9<&- \"$@\"", "sh"});
+  line.insert(line.end(), {"--", "/bin/sh", "-c", gate_script(jail.made_up.size()), "sh"});
+  line.insert(line.end(), jail.made_up.begin(), jail.made_up.end());
   line.insert(line.end(), words.command.begin(), words.command.end());
   uint64_t began = now_ns();
-  auto immure = start(line, told->get(), held->get());
+  auto immure = start(line, {told->get(), said->get(), held->get()});
   if (!immure) return tl::unexpected<Error>(std::move(immure.error()));
-  told->reset();
-  held->reset();
+  for (auto* one : {&told, &said, &held}) (*one)->reset();
   Stage stage = first_stage(status->read.get());
   if (stage.program == 0) {
     end_it(*immure);
     return fail(Code::kSystem, "the jail to learn in could not be made", stage.wrong,
                 "its own message stands above; try: immure run " + join(jail.options, " "));
+  }
+  char one = 0;
+  while (read(ready->read.get(), &one, 1) < 0 && errno == EINTR) {
   }
   auto source = learn_source(words.source, stage.program, stage.init);
   if (!source) {

@@ -14,6 +14,8 @@ namespace immure::cli {
 
 // Options of `immure run` for it, and what they leave open.
 struct LearnJail {
+  // What the jail makes up in /etc, one text a file of made_up_files(); empty: the root has its own.
+  std::vector<std::string> made_up;
   std::vector<std::string> options;
   std::vector<learn::OwnWord> own;   // the user's words that a profile has to repeat
   std::vector<std::string> granted;  // places that they show

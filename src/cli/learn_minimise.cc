@@ -8,6 +8,7 @@
 #include "cli/jail_job.h"
 #include "cli/learn_costs.h"
 #include "cli/learn_words.h"
+#include "cli/report_files.h"
 #include "cli/verbs.h"
 #include "filter/filter.h"
 #include "input/policy.h"
@@ -168,7 +169,7 @@ Result<int> learn_minimise(std::span<char* const> args) {
   if (words->output.empty())
     IMMURE_TRY(say(*text));
   else
-    IMMURE_TRY(write_file_atomic(words->output, *text, 0644));
+    IMMURE_TRY(write_named(words->output, *text));
   auto left = static_cast<uint64_t>(std::count(found->kept.begin(), found->kept.end(), true));
   if (!words->quiet) {
     IMMURE_TRY(write_fd(2,

@@ -130,18 +130,19 @@ bool may_be_whole(const std::string& folder, const std::vector<std::string>& avo
                       [&](const std::string& path) { return below(path, folder); });
 }
 
-// The folder before the first changing name of the path; the path itself where there is none.
+// The folder before the first changing name that may be granted as a whole; no rule where there is none.
 struct Cut {
   std::string folder;
   const NameRule* rule = nullptr;
   std::string pattern;
 };
-Cut cut(const std::string& path) {
+Cut cut(const std::string& path, const std::vector<std::string>& avoid) {
   for (size_t at = 1; at < path.size();) {
     size_t end = std::min(path.find('/', at), path.size());
     std::string_view name = std::string_view(path).substr(at, end - at);
-    if (const NameRule* rule = changing_name(name))
-      return {at == 1 ? "/" : path.substr(0, at - 1), rule, rule->pattern(name)};
+    std::string folder = at == 1 ? "/" : path.substr(0, at - 1);
+    const NameRule* rule = changing_name(name);
+    if (rule != nullptr && may_be_whole(folder, avoid)) return {folder, rule, rule->pattern(name)};
     at = end + 1;
   }
   return {};
@@ -169,8 +170,8 @@ std::vector<Generalised> generalise(const std::vector<std::string>& paths,
   std::map<std::string, Generalised> folders;
   std::map<std::string, std::vector<std::string>> names;  // that stay, by their folder
   for (const std::string& path : paths) {
-    Cut found = cut(path);
-    if (found.rule != nullptr && may_be_whole(found.folder, kept_out)) {
+    Cut found = cut(path, kept_out);
+    if (found.rule != nullptr) {
       Generalised& one = folders[found.folder];
       if (one.seen.empty()) {
         one = {found.folder, true, found.pattern, "names change: " + std::string(found.rule->reason), {}, 0};

@@ -110,7 +110,9 @@ constexpr std::string_view kTooWide[] = {"/",
                                          "/root/.local",
                                          "/home/*/.local/share",
                                          "/root/.local/share",
-                                         "/run/user"};
+                                         "/run/user",
+                                         "/tmp",
+                                         "/var/tmp"};
 constexpr std::string_view kTransient[] = {"/run", "/var/run", "/var/lock"};
 
 bool matches(std::string_view pattern, std::string_view path, int flags) {

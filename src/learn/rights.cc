@@ -28,7 +28,7 @@ class Files {
     for (const auto& [path, item] : needs_.of(Part::File)) one(path, item);
     write();
     read();
-    if (!needs_.cwd.empty() && needs_.cwd != "/" && !given(needs_.cwd)) folder_to_be_in();
+    if (!needs_.cwd.empty() && needs_.cwd != "/" && !jails(needs_.cwd)) folder_to_be_in();
     std::sort(rights_.paths.begin(), rights_.paths.end(),
               [](const PathRight& a, const PathRight& b) { return a.path < b.path; });
   }
@@ -39,6 +39,12 @@ class Files {
   }
   static std::string as_list(std::string_view key, std::string_view path) {
     return std::string(key) + " = [\"" + std::string(path) + "\"]";
+  }
+  // The jail's own, whatever the host has there; but for a folder of the host that was shown below its /tmp.
+  bool jails(const std::string& path) const {
+    return given(path) &&
+           std::none_of(around_.layers.begin(), around_.layers.end(),
+                        [&](const std::string& one) { return given(one) && below(path, one); });
   }
   bool shown(const std::string& path) const {
     return std::any_of(around_.granted.begin(), around_.granted.end(),
@@ -53,7 +59,8 @@ class Files {
       std::string part = path.substr(0, end);
       Look look = around_.look(part);
       if (look.real.empty() || look.real == part) continue;
-      if (!given_link(part) && links_.insert(part).second) rights_.links.push_back({look.real, part});
+      if (!given_link(part) && !given(part) && links_.insert(part).second)
+        rights_.links.push_back({look.real, part});
       break;
     } while (end < path.size());
     return at.real;
@@ -77,12 +84,12 @@ class Files {
     if (!worked) return;
     if ((item.uses & kWritten) != 0) return written(path, item);
     bool needed = (item.uses & (kRead | kRun | kFolder)) != 0;
-    if (!needed || around_.own_root || given(path)) return;
+    if (!needed || around_.own_root || jails(path)) return;
     Look at = around_.look(path);
     if (at.kind == Look::Kind::Missing || at.kind == Look::Kind::Other || at.kind == Look::Kind::Socket)
       return;
     std::string real = behind_links(path, at);
-    if (given(real)) return;
+    if (jails(real)) return;
     // A folder that was only entered is there when something of it is.
     if (at.kind == Look::Kind::Folder && (item.uses & kRead) == 0) return entered_.push_back(real);
     if (at.kind == Look::Kind::Folder) folders_.insert(real);
@@ -95,7 +102,7 @@ class Files {
   }
 
   void written(const std::string& path, const Item& item) {
-    if (below(path, "/tmp") || below(path, "/var/tmp") || below(path, "/dev")) return;
+    if (jails(path) && !below(path, "/usr")) return;
     if (transient(path)) return static_cast<void>(memory_.insert("/run"));
     // The nearest folder that the host has: what the program makes, it makes there.
     std::string folder = (item.uses & kFolder) != 0 ? path : folder_of(path);

@@ -28,6 +28,7 @@ struct Surroundings {
   bool own_root = false;                         // --root: what is read is in it
   std::vector<OwnWord> own;                      // of the runs that were seen
   std::vector<std::string> granted;  // places that they show under another name: nothing to learn there
+  std::vector<std::string> layers;   // of the host, in the runs; below /tmp too
   bool keep_writes = false;          // what is written stays: bind instead of overlay
 };
 

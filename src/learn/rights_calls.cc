@@ -53,6 +53,13 @@ constexpr std::string_view kConstant[] = {"arch_prctl",
                                           "write",
                                           "writev"};
 
+// What the same work calls at another moment: a run shows the one or the other.
+constexpr std::pair<std::string_view, std::string_view> kOrElse[] = {
+    {"wait4", "rt_sigsuspend"},  // a shell that waits before its child has ended
+    {"pause", "rt_sigsuspend"},      {"epoll_wait", "epoll_ctl"}, {"fdatasync", "fsync"},
+    {"accept4", "getsockname"},      {"connect", "getsockopt"},   {"sendmsg", "recvmsg"},
+    {"timer_create", "timer_delete"}};
+
 // Where a tracer of the host has put a probe, the program meets these (filter/default_calls.inc).
 constexpr std::string_view kProbes[] = {"uprobe", "uretprobe"};
 
@@ -179,6 +186,8 @@ void calls_of(const Needs& needs, Rights& rights) {
       question(name, item, rights);
     }
   }
+  for (const auto& [seen, other] : kOrElse)
+    if (calls.contains(std::string(seen))) calls.emplace(other);
   for (const std::string& name : open)
     if (!calls.contains(name) && !is_in(kProbes, name)) rights.closed.push_back(name);
   rights.calls.assign(calls.begin(), calls.end());

@@ -83,6 +83,12 @@ TEST(LearnGeneralise, ChangingNamesGiveTheirFolder) {
   EXPECT_EQ(all[1].path, "/srv/app/main.conf");
   EXPECT_FALSE(all[1].folder);
 }
+TEST(LearnGeneralise, AFolderWithAChangingNameBelowOneThatIsTooWideStays) {
+  auto all = generalise({"/tmp/work-a1lb0pk2/conf", "/tmp/work-a1lb0pk2/logs/2026-11-22.log"});
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].path, "/tmp/work-a1lb0pk2/conf");
+  EXPECT_EQ(all[1].path, "/tmp/work-a1lb0pk2/logs");
+}
 TEST(LearnGeneralise, ManyNamesGiveTheirFolderUnlessItIsTooWideOrHoldsASecret) {
   auto many = [](const std::string& folder) {
     return generalise({folder + "/a", folder + "/b", folder + "/c", folder + "/d"});

@@ -13,6 +13,7 @@
 #include "probes/probe.h"
 #include "prove/foreign.h"
 #include "spec/jail_spec.h"
+#include "watch/detect/detector.h"
 #include "watch/source.h"
 
 namespace immure::cli {
@@ -115,6 +116,8 @@ Values of_watch(std::string_view flag) {
   if (flag == "--source")
     for (const watch::SourceKind& kind : watch::source_kinds())
       if (kind.attach != nullptr) values.words.emplace_back(kind.name);
+  if (flag == "--explain")
+    for (const watch::Detector* detector : watch::detectors()) values.words.emplace_back(detector->id);
   return values.words.empty() ? Values() : values;
 }
 

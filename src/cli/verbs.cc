@@ -39,12 +39,13 @@ constexpr Verb kVerbs[] = {
     {"watch",
      "JAIL|--pid N|--all [OPTION]…",
      "see what it does",
-     "--pid --all --level --source --only --for --top --trace --metrics --on --json --alerts --sources --help",
+     "--pid --all --level --source --only --for --top --trace --metrics --on --json --alerts --sources --list --explain "
+     "--help",
      Completes::Jails,
      watch_verb,
      {},
      "--trace --metrics",
-     "--pid --level --source --only --for --on",
+     "--pid --level --source --only --for --on --explain",
      true},
     {"ps", "[--json]", "the jails that run, and what was left of those that died", "--json",
      Completes::Nothing, ps,
@@ -129,7 +130,7 @@ constexpr Verb kVerbs[] = {
     {"completion", "bash|zsh|fish", "completion for a shell", "", Completes::Shells, completion,
      "The script goes to standard output: source <(immure completion bash)\n"},
     {"version", "[--json]", "version and build", "--json", Completes::Nothing, version},
-    {"help", "[VERB]", "this page, or a verb's", "", Completes::Verbs, help},
+    {"help", "[VERB]", "this page, or a verb's", "", Completes::Verbs, help, {}, {}, {}, true},
 };
 
 constexpr size_t kHelpAt = 16;

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/jail_state.h"
+#include "cli/watch_detectors.h"
 #include "cli/watch_model.h"
 #include "cli/watch_words.h"
 #include "kernel/sys.h"
@@ -230,6 +231,8 @@ Result<int> watch_verb(const Invocation& call) {
   if (is_model_word(word)) return model_verb(call);
   Result<WatchWish> wish = read_watch_wish(call.args);
   if (!wish) return tl::unexpected<Error>(std::move(wish.error()));
+  if (wish->list) return list_detectors(wish->json);
+  if (!wish->explain.empty()) return explain_detector(wish->explain);
   if (wish->help || wish->sources) {
     IMMURE_TRY(say(wish->help ? watch_help() : sources_text()));
     return 0;

@@ -37,6 +37,8 @@ TEST(CliWatch, ReadsATargetAndWhatIsWanted) {
   EXPECT_EQ(wish->kinds, ~0U);
   EXPECT_TRUE(read({"--all"})->everything);
   EXPECT_TRUE(read({"--sources"})->sources);
+  EXPECT_TRUE(read({"--list", "--json"})->list);
+  EXPECT_EQ(read({"--explain", "x"})->explain, "x");
   EXPECT_TRUE(read({"--help", "--pid", "x"})->help);
 }
 

@@ -29,9 +29,9 @@ char terms[] SEC("license") = "GPL";
 const volatile struct EbpfRow rows[kEbpfMostRows] = {};
 const volatile uint16_t row_of_call[kEbpfEntries][kEbpfMostNumbers] = {};  // 0: not in the table
 const volatile uint64_t values[kEbpfMostValues] = {};
-const volatile bool everything = false;  // all are watched but those whose bit is set; else those whose is
-const volatile bool each_call = false;   // also those that are only a number are written, none is counted
-const volatile bool signals = false;
+const volatile uint8_t everything = false;  // all are watched but those whose bit is set; else those whose is
+const volatile uint8_t each_call = false;   // also those that are only a number are written, none is counted
+const volatile uint8_t signals = false;
 const volatile uint32_t jail_namespace = 0, jail_level = 0;  // whoever is born into it is watched
 
 // By process. The loader sets bits for those that were there before.
@@ -45,8 +45,8 @@ enum { kTaskKnown = 1, kTaskInCall = 2, kTaskNewborn = 4 };
 __u8 tasks[kEbpfMostPids];
 // Ways in cost as much again as ways out, and tell only what a filter denied: they are looked at from when on
 // a watched process has one.
-bool wants_entries;
-bool has_entries;  // they are, says the loader: who is born now is known from its first call on
+__u8 wants_entries;
+__u8 has_entries;  // they are, says the loader: who is born now is known from its first call on
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -66,7 +66,7 @@ static __always_inline bool clear_bit(__u64* bits, __u32 pid) {
 static __always_inline bool is_chosen(__u32 pid) {
   return chosen[pid / 64 % (kEbpfMostPids / 64)] >> (pid & 63) & 1;
 }
-static __always_inline bool is_watched(__u32 pid) { return is_chosen(pid) != everything; }
+static __always_inline bool is_watched(__u32 pid) { return is_chosen(pid) != !!everything; }
 static __always_inline __u8* state_of(__u32 tid) { return &tasks[tid % kEbpfMostPids]; }
 
 struct call {
@@ -212,7 +212,7 @@ static __always_inline void tell(struct scratch* to, const struct call* call, st
 }
 
 static __always_inline void want_entries(void) {
-  wants_entries = true;
+  wants_entries = 1;
   void* nothing = bpf_ringbuf_reserve(&ring, 8, 0);
   if (nothing) bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }

@@ -54,7 +54,7 @@ void files() {
   act("open-missing");
   (void)!open("/nowhere/at/all", O_RDONLY);
   act("open-above");
-  close(open("../work/./one", O_RDONLY));
+  close(open("../place/./one", O_RDONLY));
   act("openat2");
   open_how how{};
   how.flags = O_RDONLY;
@@ -240,8 +240,8 @@ void entries() {
 
 int main(int argc, char** argv) {
   if (argc != 2 || chdir(argv[1]) != 0) return 2;
-  mkdir("work", 0700);
-  if (chdir("work") != 0) return 2;
+  mkdir("place", 0700);
+  if (chdir("place") != 0) return 2;
   files();
   programs();
   network();

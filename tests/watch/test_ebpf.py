@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import time
 import unittest
 
 from test_sources import BESIDE, WATCHED, available, watched
@@ -56,6 +57,18 @@ class Ebpf(unittest.TestCase):
             out, err = one.communicate(timeout=60)
             done = subprocess.CompletedProcess(command, one.returncode, out, err)
             self.assertEqual(numbers_of(done)["getppid"], made_by(done))
+
+    def test_all_processes_are_watched_but_its_own(self):
+        watcher = subprocess.Popen([WATCHED, "ebpf", "all", "all", FLOOD, "1", "1000", "4"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(1.5)
+        made = made_by(subprocess.run([FLOOD, "1", "20000", "1"], capture_output=True, text=True, check=True))
+        out, err = watcher.communicate(timeout=60)
+        own = made_by(subprocess.CompletedProcess([], 0, out, err))
+        seen = numbers_of(subprocess.CompletedProcess([], 0, out, err))["getppid"]
+        self.assertGreaterEqual(seen, made)
+        self.assertGreater(own, 1000)
+        self.assertLess(seen, made + own)
 
     def test_a_watcher_in_a_watched_tree_is_watched_and_both_come_to_an_end(self):
         done = watched("ebpf", "process", "quiet", WATCHED, "ebpf", "process", "quiet", FLOOD, "1", "1000", "1")

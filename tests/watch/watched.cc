@@ -3,8 +3,9 @@
 // first instruction on, and nothing else. For the tests that compare sources, and for the bench.
 //   HOW: raw      each record as a line, in the order in which it came
 //        events   each as the line of JSON that `immure watch --json` writes
-//        slow     as quiet, and the reader is slower than a flood
-//        quiet    only the last line, on stderr: how much there was
+//        all      as quiet, but all processes are watched but this one and the command, until the command
+//        ends slow     as quiet, and the reader is slower than a flood quiet    only the last line, on
+//        stderr: how much there was
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ double now() {
 }
 
 struct Counting : Taker {
-  bool raw = false, events = false, slow = false;
+  bool raw = false, events = false, slow = false, all = false;
   uint64_t records = 0, counted = 0, bytes = 0, parents = 0, lost = 0, born = 0, ended = 0;
 
   void take(std::span<const uint8_t> record) override {
@@ -99,7 +100,7 @@ int fail_with(const Error& error) {
 
 Result<double> watch_it(const SourceKind& kind, Level level, pid_t pid, int gate, Counting& taker) {
   IMMURE_TRY(kind.available());
-  Target target{.shown = "the command", .roots = {pid}};
+  Target target{.shown = "the command", .roots = {pid}, .everything = taker.all};
   auto source = kind.attach(target, level);
   if (!source) return tl::unexpected<Error>(source.error());
   const double began = now();
@@ -113,7 +114,7 @@ Result<double> watch_it(const SourceKind& kind, Level level, pid_t pid, int gate
     if (ended == 0 && ready[1].revents != 0) ended = now();
     const auto more = (*source)->drain(taker);
     if (!more) return tl::unexpected<Error>(more.error());
-    if (!*more) break;
+    if (!*more || (taker.all && ended != 0)) break;
   }
   if ((*source)->lost() != taker.lost) return fail(Code::kSystem, "what was lost is not what was told");
   return (ended == 0 ? now() : ended) - began;
@@ -141,6 +142,7 @@ int main(int argc, char** argv) {
     if (std::string(argv[2]) == key(static_cast<Level>(i))) level = static_cast<Level>(i);
   Counting taker;
   taker.raw = std::string(argv[3]) == "raw";
+  taker.all = std::string(argv[3]) == "all";
   taker.slow = std::string(argv[3]) == "slow";
   taker.events = std::string(argv[3]) == "events";
   int gate[2];

@@ -197,7 +197,7 @@ Status EbpfSource::attach_entries() {
       !__atomic_load_n(&skeleton_.object->bss->wants_entries, __ATOMIC_RELAXED))
     return {};
   IMMURE_TRY(attach_one(skeleton_.object->progs.on_enter, skeleton_.object->links.on_enter));
-  skeleton_.object->bss->has_entries = true;
+  skeleton_.object->bss->has_entries = 1;
   return {};
 }
 
@@ -237,7 +237,7 @@ bool EbpfSource::add(int32_t pid) {
   if (there || gone) __atomic_fetch_sub(&data.alive, 1, __ATOMIC_SEQ_CST);
   std::array<char, 4096> text;
   if (parse_status(read_view(("/proc/" + std::to_string(pid) + "/status").c_str(), text)).seccomp == 2)
-    data.wants_entries = true;
+    data.wants_entries = 1;
   return !there && !gone;
 }
 

@@ -41,7 +41,7 @@ static long climb_on(__u32 step, struct climb* at) {
   from -= length + 1;
   if (from > kAllNames) return 1;
   at->to->names[from] = '/';
-  bpf_probe_read_kernel(at->to->names + from + 1, length, BPF_CORE_READ(dentry, d_name.name));
+  bpf_probe_read_kernel(at->to->names + from + 1, at_most(255, length), BPF_CORE_READ(dentry, d_name.name));
   at->from = from;
   at->dentry = parent;
   if (parent && parent != dentry) return 0;
@@ -50,38 +50,44 @@ static long climb_on(__u32 step, struct climb* at) {
 }
 
 // Up from the file to the root of its namespace, through the mounts; the names are written from the end.
-static __noinline void put_path(struct scratch* to, __u8 kind, struct file* file) {
+// `address`: of the struct file.
+__noinline int put_path(struct scratch* to, __u32 kind, __u64 address) {
+  struct file* file = (void*)address;
   struct path path;
-  if (bpf_core_read(&path, sizeof path, &file->f_path)) return;
+  if (!to) return 0;
+  if (bpf_core_read(&path, sizeof path, &file->f_path)) return 0;
   struct climb at = {
       .to = to, .dentry = path.dentry, .mount = path.mnt, .from = kAllNames, .state = kItemCut};
   bpf_loop(kMostSteps, climb_on, &at, 0);
   __u32 room, length, from = at.from;
-  if (from > kAllNames) return;
+  if (from > kAllNames) return 0;
   if (from == kAllNames) to->names[--from] = '/';
   unsigned char* bytes = item_bytes(to, &room);
-  if (!bytes) return;
+  if (!bytes) return 0;
   length = kAllNames - from;
   __u8 state = at.state;
   if (length > room) {
     length = room;
     state = kItemCut;
   }
-  if (length > kMostItemBytes) return;
-  bpf_probe_read_kernel(bytes, length, to->names + from);
+  length = at_most(kMostItemBytes, length);
+  bpf_probe_read_kernel(bytes, length, to->names + at_most(kAllNames, from));
   end_item(to, kind, 255, state, length);
+  return 0;
 }
 
 enum { kTypeMask = 0170000, kTypeSocket = 0140000, kInet = 2, kInet6 = 10, kUnix = 1 };
 
-// False: it is no socket, or nobody is there.
-static __noinline bool put_peer(struct scratch* to, struct file* file) {
+// 0: it is no socket, or nobody is there.
+__noinline int put_peer(struct scratch* to, __u64 address_of_file) {
+  struct file* file = (void*)address_of_file;
   __u32 room;
+  if (!to) return 0;
   unsigned char* bytes = item_bytes(to, &room);
-  if (!bytes || !file || (BPF_CORE_READ(file, f_inode, i_mode) & kTypeMask) != kTypeSocket) return false;
+  if (!bytes || !file || (BPF_CORE_READ(file, f_inode, i_mode) & kTypeMask) != kTypeSocket) return 0;
   struct socket* socket = BPF_CORE_READ(file, private_data);
   struct sock* sock = BPF_CORE_READ(socket, sk);
-  if (!sock) return false;
+  if (!sock) return 0;
   __u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
   __u32 length = 0;
   if (family == kInet) {
@@ -97,14 +103,14 @@ static __noinline bool put_peer(struct scratch* to, struct file* file) {
   } else if (family == kUnix) {
     struct sock* peer = BPF_CORE_READ((struct unix_sock*)sock, peer);
     struct unix_address* address = peer ? BPF_CORE_READ((struct unix_sock*)peer, addr) : 0;
-    if (!address) return false;
+    if (!address) return 0;
     length = BPF_CORE_READ(address, len);
-    if (length < 2 || length > 110) return false;
-    bpf_probe_read_kernel(bytes, length, &address->name);
+    if (length < 2 || length > 110) return 0;
+    bpf_probe_read_kernel(bytes, at_most(110, length), &address->name);
   } else {
-    return false;
+    return 0;
   }
   *(__u16*)bytes = family;
   end_item(to, kItemAddress, 1, kItemWhole, length);
-  return true;
+  return 1;
 }

@@ -54,7 +54,7 @@ static __always_inline void send(struct CallRecord* record, __u32 size, bool at_
 
 static __always_inline void finish(struct scratch* from, bool at_once) {
   __u32 size = from->head.size;
-  if (size < sizeof from->head || size > kMostRecord) return;
+  if (size > kMostRecord) return;
   send(&from->head, size, at_once);
 }
 
@@ -66,6 +66,13 @@ static __always_inline void finish_plain(struct scratch* from) {
     return;
   }
   send(&from->head, sizeof from->head, false);
+}
+
+// For the verifier, which on older kernels learns of a value only by comparing it with a constant, just
+// before it is used, in a way that the compiler must not simplify.
+static __always_inline __u32 at_most(__u32 limit, __u32 value) {
+  asm volatile("" : "+r"(value));
+  return value > limit ? limit : value;
 }
 
 // Where the next item's bytes go; its length at most `room`. Null: the record is full.
@@ -93,37 +100,47 @@ static __always_inline void end_item(struct scratch* to, __u8 kind, __u8 argumen
   to->head.items++;
 }
 
-static __noinline void put_text(struct scratch* to, __u8 kind, __u8 argument, __u64 address) {
+// Functions that are not static are looked at by the verifier once, and not for each way that leads to them.
+__noinline int put_text(struct scratch* to, __u32 kind, __u32 argument, __u64 address) {
   __u32 room;
+  if (!to) return 0;
   unsigned char* bytes = item_bytes(to, &room);
-  if (!bytes) return;
+  if (!bytes) return 0;
+  room = at_most(kMostItemBytes, room);
   long got = bpf_probe_read_user_str(bytes, room, (const void*)address);
-  if (got <= 0)
+  if (got <= 0) {
     end_item(to, kind, argument, kItemUnreadable, 0);
-  else
-    end_item(to, kind, argument, got == room ? kItemCut : kItemWhole, got - 1);
+    return 0;
+  }
+  char last = 0;  // of one that fills the room: is it its end?
+  bool cut = got == room && (bpf_probe_read_user(&last, 1, (const void*)(address + got - 1)) || last);
+  end_item(to, kind, argument, cut ? kItemCut : kItemWhole, got - 1);
+  return 0;
 }
 
-static __noinline void put_bytes(struct scratch* to, __u8 kind, __u8 argument, __u64 address, __u32 wanted) {
+__noinline int put_bytes(struct scratch* to, __u32 kind, __u32 argument, __u64 address, __u32 wanted) {
   __u32 room;
+  if (!to) return 0;
   unsigned char* bytes = item_bytes(to, &room);
-  if (!bytes || wanted == 0) return;
+  if (!bytes || wanted == 0) return 0;
   __u8 state = kItemWhole;
   if (wanted > room) {
     wanted = room;
     state = kItemCut;
   }
+  wanted = at_most(kMostItemBytes, wanted);
   if (bpf_probe_read_user(bytes, wanted, (const void*)address)) {
     // The end of a page may be where it stops.
     __u32 upto = 4096 - (address & 4095);
-    if (upto >= wanted || bpf_probe_read_user(bytes, upto, (const void*)address)) {
+    if (upto >= wanted || bpf_probe_read_user(bytes, at_most(kMostItemBytes, upto), (const void*)address)) {
       end_item(to, kind, argument, kItemUnreadable, 0);
-      return;
+      return 0;
     }
     wanted = upto;
     state = kItemCut;
   }
   end_item(to, kind, argument, state, wanted);
+  return 0;
 }
 
 enum { kMostWords = 64, kMostWordBytes = 2048 };
@@ -155,11 +172,13 @@ static long next_word(__u32 number, struct words* words) {
 }
 
 // argv of a call: an array of pointers, `width` bytes each.
-static __noinline void put_words(struct scratch* to, __u8 argument, __u64 address, __u32 width) {
+__noinline int put_words(struct scratch* to, __u32 argument, __u64 address, __u32 width) {
   __u32 room;
-  if (!item_bytes(to, &room) || room < 2 * kMostWordBytes) return;
+  if (!to) return 0;
+  if (!item_bytes(to, &room) || room < 2 * kMostWordBytes) return 0;
   __u32 at = to->head.size - sizeof to->head + sizeof(struct CallItem);
   struct words words = {.to = to, .address = address, .width = width, .at = at, .state = kItemCut};
   bpf_loop(kMostWords, next_word, &words, 0);
   end_item(to, kItemWords, argument, words.state, words.length);
+  return 0;
 }

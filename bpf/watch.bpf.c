@@ -28,7 +28,7 @@ char terms[] SEC("license") = "GPL";
 // Constants from the loader on.
 const volatile struct EbpfRow rows[kEbpfMostRows] = {};
 const volatile uint16_t row_of_call[kEbpfEntries][kEbpfMostNumbers] = {};  // 0: not in the table
-const volatile uint64_t values[kEbpfMostValues + kEbpfMostTested] = {};
+const volatile uint64_t values[kEbpfMostValues] = {};
 const volatile bool everything = false;  // all are watched but those whose bit is set; else those whose is
 const volatile bool each_call = false;   // also those that are only a number are written, none is counted
 const volatile bool signals = false;
@@ -40,6 +40,7 @@ __u64 ended[kEbpfMostPids / 64];
 __s64 alive;  // of those chosen
 
 // By thread, each written by itself alone.
+// kTaskKnown: its next call will be seen on its way in, or is denied.
 enum { kTaskKnown = 1, kTaskInCall = 2, kTaskNewborn = 4 };
 __u8 tasks[kEbpfMostPids];
 // Ways in cost as much again as ways out, and tell only what a filter denied: they are looked at from when on
@@ -48,7 +49,7 @@ bool wants_entries;
 bool has_entries;  // they are, says the loader: who is born now is known from its first call on
 
 struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+  __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, kEbpfMostCounted);
   __type(key, struct EbpfCounted);
   __type(value, __u64);
@@ -102,42 +103,52 @@ static __always_inline void read_args(uint64_t* args, struct pt_regs* regs, bool
 static __always_inline void count(int pid, const struct call* call) {
   struct EbpfCounted key = {.pid = pid, .call = call->nr | (call->entry == 1 ? 1U << 31 : 0)};
   if ((call->nr & ~kX32) >= kEbpfMostNumbers) key.call = kEbpfMostNumbers;
-  __u64* counter = bpf_map_lookup_elem(&counted, &key);
-  if (counter) {
-    ++*counter;
-    return;
+  __u64 one = 1, *counter = bpf_map_lookup_elem(&counted, &key);
+  if (!counter) {
+    if (bpf_map_update_elem(&counted, &key, &one, BPF_NOEXIST) == 0) return;
+    counter = bpf_map_lookup_elem(&counted, &key);  // another thread of it was quicker
   }
-  __u64 one = 1;
-  if (bpf_map_update_elem(&counted, &key, &one, BPF_ANY)) __sync_fetch_and_add(&lost, 1);
+  if (counter)
+    __sync_fetch_and_add(counter, 1);
+  else
+    __sync_fetch_and_add(&lost, 1);
 }
 
-static __always_inline bool is_one_of(__u32 first, __u32 number, __u64 value, __u64 mask) {
+__noinline int is_one_of(__u32 first, __u32 number, __u64 value, __u64 mask) {
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < kEbpfMostTested; i++) {
     if (i >= number) break;
-    if ((values[first + i] & mask) == value) return true;
+    if ((values[(first + i) % kEbpfMostValues] & mask) == value) return 1;
   }
-  return false;
+  return 0;
 }
 
-static __noinline bool holds(const volatile struct EbpfTest* test, const uint64_t* args) {
+struct arguments {
+  uint64_t is[6];
+};
+
+// One of the tests of a row.
+__noinline int holds(__u32 number, __u32 which, const struct arguments* args) {
+  if (!args || which >= kEbpfMostTests) return 0;
+  const volatile struct EbpfTest* test = &rows[number % kEbpfMostRows].test[which];
   __u32 first = test->first % kEbpfMostValues, argument = test->argument;
-  if (argument >= 6) return false;
-  __u64 mask = test->whole ? ~0ULL : 0xffffffff, value = args[argument] & mask, set = values[first];
+  if (argument >= 6) return 0;
+  __u64 mask = test->whole ? ~0ULL : 0xffffffff, value = args->is[argument] & mask, set = values[first];
   switch (test->kind) {
-    case kEbpfAnyBit: return value & set;
-    case kEbpfNoBit: return !(value & set);
+    case kEbpfAnyBit: return (value & set) != 0;
+    case kEbpfNoBit: return (value & set) == 0;
     case kEbpfAllBits: return (value & set) == set;
     case kEbpfOneOf: return is_one_of(first, test->count, value, mask);
     case kEbpfNoneOf: return !is_one_of(first, test->count, value, mask);
   }
-  return false;
+  return 0;
 }
 
-static __always_inline bool is_wanted(const volatile struct EbpfRow* row, const uint64_t* args) {
-  if (row->tests == 0) return true;
-  for (int i = 0; i < kEbpfMostTests; i++)
-    if (i < row->tests && holds(&row->test[i], args)) return true;
+static __always_inline bool is_wanted(__u32 number, const struct arguments* args) {
+  __u32 tests = rows[number % kEbpfMostRows].tests;
+  if (tests == 0) return true;
+  for (__u32 i = 0; i < kEbpfMostTests; i++)
+    if (i < tests && holds(number, i, args)) return true;
   return false;
 }
 
@@ -151,23 +162,28 @@ static __always_inline bool is_racy(struct task_struct* task, const uint64_t* ar
   return false;
 }
 
-static __always_inline void put_captures(struct scratch* to, const volatile struct EbpfRow* row,
-                                         struct task_struct* task, __u32 entry) {
-  for (int i = 0; i < kEbpfMostCaptures; i++) {
-    if (i >= row->captures) break;
-    const volatile struct EbpfCapture* capture = &row->capture[i];
-    __u32 argument = capture->argument, length = capture->length, in = capture->length_in;
-    if (argument >= 6 || to->head.args[argument] == 0) continue;
-    __u64 address = to->head.args[argument];
-    if (is_racy(task, to->head.args, argument, row->writes)) to->head.marks |= kMarkRacy;
-    if (in < 6 && (__u32)to->head.args[in] < length) length = to->head.args[in];
-    switch (capture->kind) {
-      case kItemPath:
-      case kItemText: put_text(to, capture->kind, argument, address); break;
-      case kItemWords: put_words(to, argument, address, entry == 0 ? 8 : 4); break;
-      default: put_bytes(to, capture->kind, argument, address, length); break;
-    }
-  }
+// The row's capture of that number. 1: there is none.
+__noinline int put_capture(struct scratch* to, __u32 number, __u32 which, __u32 entry) {
+  const volatile struct EbpfRow* row = &rows[number % kEbpfMostRows];
+  if (!to || which >= kEbpfMostCaptures || which >= row->captures) return 1;
+  const volatile struct EbpfCapture* capture = &row->capture[which];
+  __u32 argument = capture->argument, length = capture->length, in = capture->length_in, kind = capture->kind;
+  if (argument >= 6 || to->head.args[argument] == 0) return 0;
+  __u64 address = to->head.args[argument];
+  if (is_racy(bpf_get_current_task_btf(), to->head.args, argument, row->writes)) to->head.marks |= kMarkRacy;
+  if (in < 6 && (__u32)to->head.args[in] < length) length = to->head.args[in];
+  if (kind == kItemPath || kind == kItemText)
+    put_text(to, kind, argument, address);
+  else if (kind == kItemWords)
+    put_words(to, argument, address, entry == 0 ? 8 : 4);
+  else
+    put_bytes(to, kind, argument, address, length);
+  return 0;
+}
+
+static __always_inline void put_captures(struct scratch* to, __u32 number, __u32 entry) {
+  for (__u32 i = 0; i < kEbpfMostCaptures; i++)
+    if (put_capture(to, number, i, entry)) break;
 }
 
 enum { kErestartFirst = -516, kErestartLast = -512, kEintr = -4, kEinprogress = -115 };
@@ -179,16 +195,16 @@ static __always_inline void tell(struct scratch* to, const struct call* call, st
   __u8 special = row->special;
   bool done = false;
   if (special == kEbpfConnects && (result == 0 || result == kEinprogress))
-    done = put_peer(to, file_of(task, to->head.args[0]));
+    done = put_peer(to, (__u64)file_of(task, to->head.args[0]));
   if (done) {
     to->head.marks |= kMarkSettled;
   } else {
-    put_captures(to, row, task, call->entry);
+    put_captures(to, call->row, call->entry);
   }
   if (special == kEbpfOpens && result >= 0 && !denied) {
     struct file* file = file_of(task, result);
     if (file) {
-      put_path(to, kItemResolved, file);
+      put_path(to, kItemResolved, (__u64)file);
       to->head.marks |= kMarkSettled;
     }
   }
@@ -215,7 +231,7 @@ int BPF_PROG(on_exit, struct pt_regs* regs, long result) {
   if (!is_watched(task->tgid)) return 0;
   __u8* state = state_of(task->pid);
   __u8 before = *state;
-  *state = before & kTaskKnown;
+  *state = has_entries ? kTaskKnown : 0;
   if (before & kTaskNewborn) return 0;  // the other end of its parent's call
   bool denied = false;
   if (task->seccomp.mode == kFilterMode) {
@@ -227,10 +243,10 @@ int BPF_PROG(on_exit, struct pt_regs* regs, long result) {
     count(task->tgid, &call);
     return 0;
   }
-  uint64_t args[6];
-  read_args(args, regs, call.entry == 1);
+  struct arguments args;
+  read_args(args.is, regs, call.entry == 1);
   const volatile struct EbpfRow* row = &rows[call.row % kEbpfMostRows];
-  if (call.row != 0 && !each_call && !denied && !is_wanted(row, args)) {
+  if (call.row != 0 && !each_call && !denied && !is_wanted(call.row, &args)) {
     count(task->tgid, &call);
     return 0;
   }
@@ -238,7 +254,7 @@ int BPF_PROG(on_exit, struct pt_regs* regs, long result) {
   if (row->special == kEbpfExecs && result == 0) return 0;
   struct scratch* to = begin(kScratchCalls, kStageLeft, task->tgid, task->pid);
   if (!to) return 0;
-  __builtin_memcpy(to->head.args, args, sizeof args);
+  __builtin_memcpy(to->head.args, &args, sizeof args);
   to->head.arch = call.arch;
   to->head.nr = call.nr;
   to->head.result = result >= kErestartFirst && result <= kErestartLast ? kEintr : result;
@@ -316,11 +332,11 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_tid, struct linux_binprm
   to->head.arch = call.arch;
   to->head.nr = call.nr;
   to->head.marks = kMarkSettled;
-  put_path(to, kItemExecutable, program->file);
+  put_path(to, kItemExecutable, (__u64)BPF_CORE_READ(program, file));
   __u32 room;
   unsigned char* bytes = item_bytes(to, &room);
   if (bytes) {
-    long got = bpf_probe_read_kernel_str(bytes, room, program->filename);
+    long got = bpf_probe_read_kernel_str(bytes, at_most(kMostItemBytes, room), program->filename);
     if (got > 0) end_item(to, kItemPath, 0, got == room ? kItemCut : kItemWhole, got - 1);
   }
   __u64 first = task->mm->arg_start, behind = task->mm->arg_end;

@@ -19,8 +19,9 @@ if(NOT IMMURE_START)
   immure_room(audit USES base uapi kernel spec filter input rootfs FOLDERS)
   immure_room(watch USES base uapi kernel filter FOLDERS)
   immure_room(respond USES base kernel watch)
+  immure_room(learn USES base uapi spec filter input watch FOLDERS)
 endif()
-immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs audit watch respond
+immure_room(cli USES base uapi kernel spec filter input plan child probes run prove demo rootfs audit watch respond learn
   MAINS start_main.cc full_main.cc STARTS full_program.cc)
 
 # The programs. The start binary has its own small runtime instead of the C++ library's.

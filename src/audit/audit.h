@@ -18,6 +18,15 @@ struct Target {
   int pid = 0;                     // for {pid} of a fix; 0: it is no process
   std::vector<std::string> notes;  // what could not be looked at as a whole, one line each
   bool unseen = false;             // it could not be looked at: that nothing was found says nothing
+  // Of a folder that was looked at, and to which its name may not lead any more; the device as mend::Node has
+  // it.
+  uint64_t device = 0, inode = 0;
+  // Where words of its own kind are written (remedies.h): the file, with its whole path, or the name of a
+  // unit, also of the one that has started a process. Empty: nowhere that is known.
+  std::string config = {};
+  // Whose files of a tree should be, for {keeper}: root's, or those of the user whose own root it is.
+  std::string keeper = "0:0";
+  std::string tree = {};  // the folder, for {tree}
 };
 
 // A finding that somebody has taken upon himself (suppress.h).
@@ -57,6 +66,7 @@ struct Audit {
   Answers answers;
   std::vector<Acceptance> accepted;  // by finding, one each
   std::optional<Battery> battery;
+  std::string no_battery = {};  // why there is none though one was asked for
   std::vector<Picture> pictures;
 };
 
@@ -67,6 +77,9 @@ struct Audits {
   std::string kernel;              // "6.18.5"
   std::vector<std::string> notes;  // of the asking itself: a suppression that suppresses nothing
   int64_t milliseconds = 0;
+  std::string host = {};           // its name
+  std::string date = {};           // "2026-11-22T20:15:00Z", when it began
+  std::string command = {};        // "immure audit --pid 7 --html page.html"
 };
 
 // Says of each escape which findings of the audit predicted it.

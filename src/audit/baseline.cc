@@ -76,7 +76,7 @@ std::vector<Baseline::Jail> joined(const std::vector<Baseline::Jail>& jails) {
       out.push_back(jail);
       continue;
     }
-    known->score = std::min(known->score, jail.score);
+    if (jail.score) known->score = std::min(known->score.value_or(*jail.score), *jail.score);
     for (const auto& [place, severity] : jail.findings) add(known->findings, place, severity);
     known->checked.insert(known->checked.end(), jail.checked.begin(), jail.checked.end());
   }
@@ -88,7 +88,7 @@ bool could_look(const Baseline::Jail& jail, const std::string& rule) {
 }
 
 void compare_jail(const Baseline::Jail& then, const Baseline::Jail& now, Comparison& out) {
-  out.scores.emplace_back(then.score, now.score);
+  if (then.score && now.score) out.scores.emplace_back(*then.score, *now.score);
   for (const auto& [place, severity] : now.findings) {
     auto known = then.findings.find(place);
     const auto before = known == then.findings.end() ? std::nullopt : std::optional(known->second);
@@ -164,7 +164,7 @@ Baseline as_baseline(const Audits& audits) {
     Baseline::Jail jail;
     jail.kind = audit.target.kind;
     jail.name = printable(audit.target.same.empty() ? audit.target.name : audit.target.same);
-    jail.score = score(audit, all_rules()).value;
+    if (has_score(audit)) jail.score = score(audit, all_rules()).value;
     for (size_t at = 0; at < audit.answers.findings().size(); ++at) {
       const Finding& finding = audit.answers.findings()[at];
       if (accepted(audit, at) == nullptr)

@@ -18,7 +18,7 @@ struct Baseline {
   using Place = std::pair<std::string, std::string>;  // rule, where
   struct Jail {
     std::string kind, name;
-    int score = 0;
+    std::optional<int> score;            // a host has none
     std::map<Place, Severity> findings;  // without accepted ones
     std::vector<std::string> checked;    // ids of rules
   };
@@ -40,7 +40,7 @@ struct Comparison {
   std::vector<Change> worse, better;        // the worst first
   std::vector<std::string> unseen;          // rules that found something then and could not look now
   std::vector<std::string> notes;           // of another caller or kernel, of jails that only one of them has
-  std::vector<std::pair<int, int>> scores;  // then and now, of the jails that both have
+  std::vector<std::pair<int, int>> scores;  // then and now, of jails that had one both times
   size_t same = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cctype>
 
+#include "audit/remedies.h"
 #include "audit/report.h"
 #include "audit/score.h"
 #include "base/markdown.h"
@@ -21,7 +22,10 @@ constexpr char kHead[] =
     "([below](#the-score)). *Predicts* names the attacks and categories of `immure prove` "
     "([probes.md](probes.md)) whose escapes a finding\n"
     "foretells. In a *fix* stand `{path}` for the file on the host, `{pid}` for the process, `{value}` for "
-    "what the finding says.\n";
+    "what the finding says, `{where}` for the place as the\n"
+    "jail sees it. What stands behind *In* mends it in a configuration of that kind; of a unit it is what is "
+    "written below `[Service]`,\nof an OCI bundle a JSON pointer and its value or a program of `jq` in which "
+    "`$w` is the finding's place or value. A report has\nthe whole command where one does it.\n";
 
 std::string capital(std::string text) {
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
@@ -33,7 +37,11 @@ std::string section_of(const Rule& rule) {
                     markdown_text(rule.why) + "\n\n";
   out += "- Severity: " + std::string(key(rule.severity)) + "\n- Concern: " + key(rule.concern) +
          "\n- Points: " + key(rule.point) + "\n";
-  if (rule.fix[0] != '\0') out += "- Fix: " + markdown_code(rule.fix) + "\n";
+  if (rule.fix[0] != '\0') out += "- Fix: " + markdown_code(lasting_fix(rule)) + "\n";
+  for (const Remedy& one : remedies())
+    if (std::string_view(one.rule) == rule.id)
+      out += "- In " + std::string(way_title(one.way)) + ": " +
+             (one.as_it_is ? markdown_code(shown(one)) : markdown_text(shown(one))) + "\n";
   if (rule.advice[0] != '\0') out += "- Do: " + markdown_text(rule.advice) + "\n";
   if (rule.mend != Mend::None) out += "- `--fix`: " + mend_text(rule.mend) + "\n";
   if (rule.predicts[0] != '\0') out += "- Predicts: " + markdown_text(rule.predicts) + "\n";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "audit/remedies.h"
 #include "base/text.h"
 
 namespace immure::audit {
@@ -70,14 +71,18 @@ bool changes_in_place(const Finding& finding) {
 
 std::string fix_command(const Finding& finding, const Target& target) {
   if (finding.by_hand) return {};
+  if (std::string command = remedy_command(finding, target); !command.empty()) return command;
   // In one pass, so that a name that holds "{value}" stays a name.
   std::string out;
-  const std::string command = (changes_in_place(finding) ? kBreakFirst : "") + std::string(finding.rule->fix);
+  const std::string command = (changes_in_place(finding) ? kBreakFirst : "") + lasting_fix(*finding.rule);
   std::string_view rest = command;
   const std::pair<std::string_view, std::string> words[] = {
       {"{path}", shell_word(as_path(finding.path.empty() ? finding.where : finding.path))},
       {"{pid}", num_signed(target.pid)},
       {"{value}", shell_word(finding.value)},
+      {"{tree}", shell_word(target.tree)},
+      {"{keeper}", target.keeper},
+      {"{where}", shell_word(as_path(finding.where))},
   };
   bool in_quotes = false;
   while (!rest.empty()) {
@@ -97,6 +102,19 @@ std::string fix_command(const Finding& finding, const Target& target) {
   return out;
 }
 
+std::string lasting_fix(const Rule& rule) {
+  constexpr std::string_view kSet = "sysctl -w ";
+  const std::string_view fix = rule.fix;
+  if (!fix.starts_with(kSet)) return std::string(fix);
+  return std::string(fix) + " && echo " + std::string(fix.substr(kSet.size())) +
+         " >>/etc/sysctl.d/zz-immure-audit.conf";
+}
+
+std::string what_to_do(const Finding& finding, const Target& target) {
+  std::string own = finding.by_hand ? std::string() : remedy_text(finding, target);
+  return own.empty() ? advice_for(*finding.rule, target) : own;
+}
+
 std::string advice_for(const Rule& rule, const Target& target) {
   constexpr std::pair<std::string_view, std::string_view> kKinds[] = {
       {"bwrap: ", "bwrap"}, {"unit: ", "unit"},     {"OCI: ", "oci"},
@@ -110,7 +128,7 @@ std::string advice_for(const Rule& rule, const Target& target) {
     const auto* kind = std::find_if(std::begin(kKinds), std::end(kKinds),
                                     [&](const auto& one) { return part.starts_with(one.first); });
     if (kind != std::end(kKinds)) {
-      if (kind->second != target.kind) continue;
+      if (const Way* way = way_of(target); way == nullptr || kind->second != key(*way)) continue;
       part.remove_prefix(kind->first.size());
     }
     out += (out.empty() ? "" : "; ") + std::string(part);

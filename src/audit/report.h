@@ -32,6 +32,11 @@ std::string explain_text(const Rule& rule);
 // quoted so that they are one word, whatever is in them; where the command has them between quotes of its own
 // and they are no mere names, there is no command.
 std::string fix_command(const Finding& finding, const Target& target);
+// The rule's fix before names are put in; what sets a setting of the kernel also writes it where it is read
+// at each boot.
+std::string lasting_fix(const Rule& rule);
+// What a person does about it: the words for what the jail is described by (remedies.h), else the advice.
+std::string what_to_do(const Finding& finding, const Target& target);
 // The rule's advice for this kind of target: of "unit: …; OCI: …" the parts for the others are left out. The
 // whole, where none is for this one.
 std::string advice_for(const Rule& rule, const Target& target);

@@ -1,6 +1,8 @@
 // One page to keep and to hand on. Everything is there without its script; that one only filters.
+#include <algorithm>
 #include <map>
 
+#include "audit/remedies.h"
 #include "audit/report.h"
 #include "audit/report_html_parts.h"
 #include "audit/score.h"
@@ -94,18 +96,27 @@ std::string filters() {
          "</fieldset><input type=\"search\" aria-label=\"words\" placeholder=\"words\"><output></output></form>\n";
 }
 
-std::string place_row(const Audit& audit, size_t at) {
+std::string place_row(const Audit& audit, size_t at, bool mends) {
   const Finding& finding = audit.answers.findings()[at];
   const std::string fix = fix_command(finding, audit.target);
   return "<tr><td><code>" + markup_text(finding.where) + "</code></td><td>" + markup_text(finding.evidence) +
-         "</td>" + (fix.empty() ? "" : "<td><code>" + markup_text(fix) + "</code></td>") + "</tr>\n";
+         "</td>" +
+         (!mends        ? ""
+          : fix.empty() ? "<td>" + markup_text(remedy_text(finding, audit.target)) + "</td>"
+                        : "<td><code>" + markup_text(fix) + "</code></td>") +
+         "</tr>\n";
 }
 
 std::string places_table(const Audit& audit, const std::vector<size_t>& places, size_t from, size_t to) {
-  const bool mends = audit.answers.findings()[places[from]].rule->fix[0] != '\0';
+  const bool mends =
+      std::any_of(places.begin() + static_cast<ptrdiff_t>(from), places.begin() + static_cast<ptrdiff_t>(to),
+                  [&](size_t at) {
+                    const Finding& one = audit.answers.findings()[at];
+                    return !fix_command(one, audit.target).empty() || !remedy_text(one, audit.target).empty();
+                  });
   std::string out = "<div class=\"wide\"><table class=\"places\"><thead><tr><th>where</th><th>evidence</th>" +
                     std::string(mends ? "<th>fix</th>" : "") + "</tr></thead><tbody>\n";
-  for (size_t i = from; i < to; ++i) out += place_row(audit, places[i]);
+  for (size_t i = from; i < to; ++i) out += place_row(audit, places[i], mends);
   return out + "</tbody></table></div>\n";
 }
 
@@ -123,7 +134,8 @@ std::string finding_article(const Audit& audit, const Alike& alike) {
            places_table(audit, alike.findings, open, held) + "</details>\n";
   if (n > held)
     out += "<p class=\"more\">and " + num(n - held) + " more, which <code>--json</code> has</p>\n";
-  if (rule.advice[0] != '\0') out += "<p>" + markup_text(advice_for(rule, audit.target)) + "</p>\n";
+  if (rule.advice[0] != '\0')
+    out += "<p><span class=\"more\">do:</span> " + markup_text(advice_for(rule, audit.target)) + "</p>\n";
   return out + "<p class=\"more\">" + markup_text(rule.reference) + "</p></article>\n";
 }
 
@@ -165,9 +177,11 @@ std::string unknown_section(const Audit& audit) {
 }
 
 std::string battery_section(const Audit& audit) {
+  if (!audit.no_battery.empty())
+    return "<h3>Battery</h3><p>It did not run. " + markup_text(audit.no_battery) + "</p>\n";
   if (!audit.battery) return {};
   const Battery& battery = *audit.battery;
-  std::string out = "<h3>Battery</h3><p>" + num(battery.attacks) + " attacks against " +
+  std::string out = "<h3>Battery</h3><p>" + counted(battery.attacks, "attack", "attacks") + " against " +
                     markup_text(battery.against) + ": " + num(battery.blocked) + " blocked, " +
                     num(battery.escaped.size()) + " escaped, " + num(battery.exposed) + " exposed, " +
                     num(battery.unsure) + " unsure.</p>\n";
@@ -181,22 +195,25 @@ std::string battery_section(const Audit& audit) {
 }
 
 std::string audit_section(const Audit& audit) {
+  const bool scored = has_score(audit);
   const Score value = score(audit, all_rules());
   std::string out = "<section class=\"audit\"><h2>" + markup_text(audit.target.name) +
-                    "</h2>\n<div class=\"head\">" + dial(value) + "<div><dl>" +
+                    "</h2>\n<div class=\"head\">" + (scored ? dial(value) : "") + "<div><dl>" +
                     html_term("what", audit.target.kind) + html_term("found", counts_text(audit)) + "</dl>";
   for (const std::string& note : audit.target.notes) out += "<p>" + markup_text(note) + "</p>";
   out += "</div></div>\n" + findings_section(audit) + accepted_section(audit) + battery_section(audit) +
          unknown_section(audit);
   for (const Picture& picture : audit.pictures) out += tree_section(picture, audit);
-  return out + points_section(value) + "</section>\n";
+  return out + (scored ? points_section(value) : "") + "</section>\n";
 }
 
 }  // namespace
 
 std::string report_html(const Audits& audits) {
-  std::string body = "<h1>What is wrong with the jail</h1>\n<dl>" + html_term("caller", audits.caller) +
-                     html_term("kernel", audits.kernel) + html_term("immure", IMMURE_VERSION) +
+  std::string body = "<h1>What is wrong with the jail</h1>\n<dl>" + html_term("date", audits.date) +
+                     html_term("host", audits.host) + html_term("command", audits.command) +
+                     html_term("caller", audits.caller) + html_term("kernel", audits.kernel) +
+                     html_term("immure", IMMURE_VERSION) +
                      html_term("it took", num_signed(audits.milliseconds) + " ms") + "</dl>\n";
   for (const std::string& note : audits.notes) body += "<p>" + markup_text(note) + "</p>\n";
   body += filters();

@@ -1,5 +1,6 @@
 #include <set>
 
+#include "audit/remedies.h"
 #include "audit/report.h"
 #include "audit/score.h"
 #include "base/result.h"
@@ -23,8 +24,17 @@ void rule_row(JsonWriter& json, const Rule& rule) {
       .text("point", key(rule.point))
       .text("title", rule.title)
       .text("why", rule.why)
-      .text("fix", rule.fix)
+      .text("fix", lasting_fix(rule))
       .text("advice", rule.advice);
+  json.begin_array("remedies");
+  for (const Remedy& one : remedies())
+    if (std::string_view(one.rule) == rule.id)
+      json.begin_object()
+          .text("for", key(one.way))
+          .text("words", one.text)
+          .boolean("as_it_is", one.as_it_is)
+          .end_object();
+  json.end_array();
   lines(json, "references", references(rule));
   json.boolean("mended_by_fix", rule.mend != Mend::None);
   json.begin_array("predicts");
@@ -64,7 +74,9 @@ void finding_object(JsonWriter& json, const Audit& audit, size_t at) {
       .text("where", printable(finding.where));
   if (!finding.path.empty()) json.text("path", printable(finding.path));
   json.text("evidence", printable(finding.evidence));
-  if (finding.rule->fix[0] != '\0') json.text("fix", printable(fix_command(finding, audit.target)));
+  const std::string fix = fix_command(finding, audit.target), words = remedy_text(finding, audit.target);
+  if (!fix.empty() || finding.rule->fix[0] != '\0') json.text("fix", printable(fix));
+  if (!words.empty() && !finding.by_hand) json.text("setting", printable(words));
   if (const Acceptance* by = accepted(audit, at); by != nullptr) {
     json.begin_object("accepted").text("reason", printable(by->reason));
     if (!by->until.empty()) json.text("until", by->until);
@@ -99,7 +111,7 @@ void audit_object(JsonWriter& json, const Audit& audit) {
   if (audit.target.pid != 0) json.number("pid", audit.target.pid);
   lines(json, "notes", audit.target.notes);
   const std::vector<const Rule*> all = all_rules();
-  score_object(json, score(audit, all));
+  if (has_score(audit)) score_object(json, score(audit, all));
   json.begin_object("counts");
   for (int i = kSeverityCount; i-- > 0;) {
     int64_t n = 0;
@@ -121,6 +133,7 @@ void audit_object(JsonWriter& json, const Audit& audit) {
       json.begin_object().text("rule", one.rule->id).text("why", printable(one.why)).end_object();
   json.end_array();
   if (audit.battery) battery_object(json, *audit.battery);
+  if (!audit.no_battery.empty()) json.text("no_battery", printable(audit.no_battery));
   json.end_object();
 }
 
@@ -133,6 +146,9 @@ std::string report_json(const Audits& audits) {
       .text("version", IMMURE_VERSION)
       .text("caller", audits.caller)
       .text("kernel", audits.kernel)
+      .text("host", printable(audits.host))
+      .text("date", audits.date)
+      .text("command", printable(audits.command))
       .number("milliseconds", audits.milliseconds);
   lines(json, "notes", audits.notes);
   json.begin_array("audits");

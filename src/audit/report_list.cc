@@ -1,4 +1,5 @@
 // --list and --explain.
+#include "audit/remedies.h"
 #include "audit/report.h"
 #include "audit/score.h"
 #include "base/text.h"
@@ -43,7 +44,13 @@ std::string explain_text(const Rule& rule) {
   out += "severity    " + std::string(key(rule.severity)) + "\nlooks at    " + look_text(rule.look) +
          "\nconcern     " + key(rule.concern) + "\npoints      " + key(rule.point) + " (" +
          num_signed(weight(rule.point)) + " of 100)\n";
-  if (rule.fix[0] != '\0') out += "fix         " + std::string(rule.fix) + "\n";
+  if (rule.fix[0] != '\0') out += "fix         " + lasting_fix(rule) + "\n";
+  for (const Remedy& one : remedies())
+    if (std::string_view(one.rule) == rule.id) {
+      std::string line = key(one.way);
+      pad(line, 12);
+      out += line + shown(one) + "\n";
+    }
   if (rule.advice[0] != '\0') out += "do          " + std::string(rule.advice) + "\n";
   if (rule.mend != Mend::None) out += "--fix       " + mend_text(rule.mend) + "\n";
   if (rule.predicts[0] != '\0') out += "predicts    " + std::string(rule.predicts) + "\n";

@@ -87,7 +87,8 @@ std::string report_sarif(const Audits& audits) {
     for (const Outcome& one : outcomes(audit))
       if (one.state == Answers::State::Unknown)
         run.notes.push_back(audit.target.name + ": " + one.rule->id + " could not look: " + one.why);
-    run.counts.emplace_back("score of " + printable(audit.target.name), score(audit, all).value);
+    if (has_score(audit))
+      run.counts.emplace_back("score of " + printable(audit.target.name), score(audit, all).value);
   }
   run.properties = {{"caller", audits.caller}, {"kernel", audits.kernel}};
   return sarif::document(run);

@@ -129,6 +129,8 @@ void weigh_battery(const std::optional<Battery>& battery, Score& score) {
 
 }  // namespace
 
+bool has_score(const Audit& audit) { return audit.target.kind != "host"; }
+
 int weight(Point point) { return row_of(point).weight; }
 Rung rung(Point point) { return row_of(point).rung; }
 int top(Rung rung) { return kTops[static_cast<size_t>(rung)]; }

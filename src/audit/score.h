@@ -26,6 +26,9 @@ namespace immure::audit {
 inline constexpr int kBatteryWeight = 4;
 inline constexpr int kCriticalCap = 59;
 
+// The ladder is a jail's: a host that was looked at alone is none, and has no score.
+bool has_score(const Audit& audit);
+
 int weight(Point point);
 
 // The rungs of the ladder: what 60, 80 and 95 points stand for.

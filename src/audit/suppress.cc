@@ -107,7 +107,12 @@ bool was_asked(const std::vector<Audit>& audits, const Rule* rule) {
 
 Result<std::vector<Suppression>> read_suppressions(std::string_view text, std::string_view shown_as) {
   auto top = parse_toml(text, shown_as);
-  if (!top) return tl::unexpected<Error>(std::move(top.error()));
+  if (!top) {
+    // The reader of TOML speaks of profiles.
+    top.error().what = "cannot read the file of suppressions " + immure::quoted(shown_as);
+    if (top.error().how.empty()) top.error().how = "mend the TOML at the place named below";
+    return tl::unexpected<Error>(std::move(top.error()));
+  }
   std::vector<Suppression> out;
   for (const ProfileNode& member : top->members) {
     const std::string place = std::string(shown_as) + member.place;

@@ -114,6 +114,10 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string counted(uint64_t n, std::string_view one, std::string_view many) {
+  return num(n) + " " + std::string(n == 1 ? one : many);
+}
+
 std::string quoted(std::string_view text) {
   std::string out = "'";
   for (char c : printable(text)) {

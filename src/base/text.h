@@ -34,6 +34,8 @@ unsigned edit_distance(std::string_view a, std::string_view b);
 std::string printable(std::string_view text);
 // printable() between single quotes, an inner quote as a shell wants it: 'it'\''s'.
 std::string quoted(std::string_view text);
+// "1 key", "2 keys".
+std::string counted(uint64_t n, std::string_view one, std::string_view many);
 std::vector<std::string_view> split(std::string_view text,
                                     char separator);  // "a,,b" has three parts, "" has one
 std::string join(std::span<const std::string> parts, std::string_view between);

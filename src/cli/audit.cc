@@ -1,5 +1,6 @@
 #include "cli/audit.h"
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,7 +65,8 @@ std::string help_text() {
 // They cost a walk through /proc, so only who draws them pays.
 std::vector<audit::Picture> pictures_of(const audit::Inspection& process) {
   std::vector<audit::Picture> out;
-  if (process.mounts) out.push_back(audit::mount_picture(*process.mounts));
+  // Of a plain chroot no mount point is below its root.
+  if (process.mounts && !process.mounts->empty()) out.push_back(audit::mount_picture(*process.mounts));
   for (const audit::NamespaceView& one : process.namespaces)
     if (one.kind == "pid")
       out.push_back(
@@ -84,7 +86,13 @@ audit::Audit ask(const AuditWish& wish, Gathered& jail, int64_t now) {
 
 Result<std::vector<audit::Suppression>> suppressions_of(const AuditWish& wish) {
   if (wish.suppress.empty()) return std::vector<audit::Suppression>();
-  TrustedFile file{wish.suppress, wish.suppress, "file of suppressions", "--suppress", geteuid()};
+  TrustedFile file{
+      wish.suppress,
+      wish.suppress,
+      "file of suppressions",
+      "--suppress",
+      geteuid(),
+      "write one: [[suppress]] with rule, where, reason and until; immure-audit(1) has an example"};
   auto text = read_trusted_file(file, kLongestProfile);
   if (!text) return tl::unexpected<Error>(std::move(text.error()));
   return audit::read_suppressions(*text, wish.suppress);
@@ -93,7 +101,9 @@ Result<std::vector<audit::Suppression>> suppressions_of(const AuditWish& wish) {
 Result<std::optional<audit::Baseline>> baseline_of(const AuditWish& wish) {
   if (wish.baseline.empty()) return std::nullopt;
   // Whoever writes it decides what counts as worse.
-  TrustedFile file{wish.baseline, wish.baseline, "baseline", "--baseline", geteuid()};
+  TrustedFile file{wish.baseline, wish.baseline,
+                   "baseline",    "--baseline",
+                   geteuid(),     "make one: immure audit with the same words and --json >FILE"};
   auto text = read_trusted_file(file, kLongestBaseline);
   if (!text) return tl::unexpected<Error>(std::move(text.error()));
   auto baseline = audit::read_baseline(*text, wish.baseline);
@@ -121,6 +131,32 @@ bool fails(const AuditWish& wish, const audit::Comparison& comparison) {
                      [&](const audit::Change& one) { return !wish.fail_on_said || fails(wish, one.now); });
 }
 
+// In one line, with what to do about it.
+std::string told(const Error& error) {
+  std::string out = error.what;
+  if (!error.why.empty()) out += ": " + error.why;
+  return error.how.empty() ? out : out + ". " + error.how;
+}
+
+// A flag is a flag here; elsewhere a word that begins so is kept from being one.
+std::string option_or_word(const std::string& word) {
+  const bool plain = word.starts_with('-') && audit::shell_word("x" + word) == "x" + word;
+  return plain ? word : audit::shell_word(word);
+}
+
+std::string host_name() {
+  struct utsname names {};
+  return uname(&names) == 0 ? names.nodename : "";
+}
+
+std::string date_text(int64_t now) {
+  const auto seconds = static_cast<time_t>(now);
+  struct tm parts {};
+  char text[32] = "";
+  if (gmtime_r(&seconds, &parts) != nullptr) strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
 Result<audit::Audits> look(const AuditWish& wish) {
   const auto begin = std::chrono::steady_clock::now();
   const int64_t now = time(nullptr);
@@ -130,9 +166,13 @@ Result<audit::Audits> look(const AuditWish& wish) {
   auto jails = gather(wish, out.notes);
   if (!jails) return tl::unexpected<Error>(std::move(jails.error()));
   if (wish.prove && jails->size() != 1)
-    return fail(Code::kUsage, "--prove attacks one jail", num(jails->size()) + " are audited", {});
+    return fail(Code::kUsage, "--prove attacks one jail", "--all names as many as there are",
+                "immure audit --all for their numbers, then immure audit --pid N --prove");
   out.caller = caller_text();
   out.kernel = kernel_release();
+  out.host = host_name();
+  out.date = date_text(now);
+  out.command = wish.command;
   for (Gathered& jail : *jails) out.all.push_back(ask(wish, jail, now));
   // A check that checks nothing is green for ever.
   if (!out.all.empty() &&
@@ -141,10 +181,17 @@ Result<audit::Audits> look(const AuditWish& wish) {
                 "immure audit --list");
   for (std::string& note : audit::suppress(out.all, *suppressions, now)) out.notes.push_back(std::move(note));
   if (wish.prove) {
+    audit::Audit& one = out.all.front();
     auto battery = run_battery(jails->front());
-    if (!battery) return tl::unexpected<Error>(std::move(battery.error()));
-    audit::foretell(*battery, out.all.front().answers.findings());
-    out.all.front().battery = std::move(*battery);
+    // What was found by looking holds all the same.
+    if (battery) {
+      audit::foretell(*battery, one.answers.findings());
+      one.battery = std::move(*battery);
+    } else if (battery.error().code == Code::kUsage) {
+      return tl::unexpected<Error>(std::move(battery.error()));
+    } else {
+      one.no_battery = told(battery.error());
+    }
   }
   out.milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
@@ -161,6 +208,7 @@ Result<int> report(const AuditWish& wish) {
   bool bad = false;
   for (const audit::Audit& one : audits->all) {
     bad = bad || (one.battery && !one.battery->escaped.empty());
+    bad = bad || (!one.no_battery.empty() && !wish.never_fail);
     // Who makes every look wait is not better than who lets one find something.
     bad = bad || (one.target.unseen && !wish.never_fail);
   }
@@ -181,6 +229,8 @@ Result<int> list(const AuditWish& wish) {
 Result<int> audit(const Invocation& call) {
   auto wish = read_audit_wish(call.args);
   if (!wish) return tl::unexpected<Error>(std::move(wish.error()));
+  wish->command = "immure audit";
+  for (const std::string word : call.args) wish->command += " " + option_or_word(word);
   if (wish->help) {
     IMMURE_TRY(say(help_text()));
     return 0;

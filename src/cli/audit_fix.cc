@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "audit/mend/apply.h"
 #include "audit/mend/plan.h"
@@ -127,13 +128,23 @@ std::string words_again(const AuditWish& wish, const mend::Root& root) {
 }  // namespace
 
 Result<int> fix_tree(const AuditWish& wish, const AuditLook& look) {
+  // Held from before the look, its number is nobody else's; and what is looked at has to be this very folder.
+  std::optional<Result<mend::Root>> held;
+  if (wish.targets.size() == 1 && wish.targets.front().flag.empty())
+    held.emplace(mend::Root::open(wish.targets.front().value));
   auto seen = look();
   if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
-  if (wish.targets.size() != 1 || seen->all.size() != 1 || seen->all.front().target.kind != "root")
+  if (!held || wish.targets.size() != 1 || seen->all.size() != 1 || seen->all.front().target.kind != "root")
     return fail(Code::kUsage, "--fix mends a folder", "one that is, or shall be, the root of a jail",
                 "immure audit DIR --fix");
-  auto root = mend::Root::open(wish.targets.front().value);
+  auto& root = *held;
   if (!root) return tl::unexpected<Error>(std::move(root.error()));
+  const audit::Target& looked_at = seen->all.front().target;
+  if (looked_at.device != root->node().device || looked_at.inode != root->node().inode)
+    return fail(Code::kBadRoot,
+                quoted(wish.targets.front().value) + " is not the folder any more that was looked at",
+                "somebody has exchanged it meanwhile; nothing was changed",
+                "look who may write to the folder above it");
   const std::vector<audit::Finding> findings = open_findings(seen->all.front());
   const mend::Plan plan =
       mend::plan_mending(findings, wish.only.size() == 1 ? wish.only.front() : std::string());

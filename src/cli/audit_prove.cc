@@ -24,6 +24,10 @@ audit::Battery battery_of(const prove::Verdicts& verdicts, std::string against) 
 }
 
 Result<audit::Battery> run_battery(const Gathered& jail) {
+  if (jail.against.empty() && jail.target.kind == "bwrap")
+    return fail(Code::kUsage, "--prove has no place in this command for what it runs inside",
+                "the last word of --bwrap is to be {}, which stands for the program",
+                "immure audit --bwrap 'bwrap … {}' --prove, with {} in place of the program");
   if (jail.against.empty() && jail.run_options.empty())
     return fail(Code::kUsage, "--prove has nothing to attack",
                 "what is audited is no jail that can be had here: " + jail.target.name,
@@ -34,7 +38,12 @@ Result<audit::Battery> run_battery(const Gathered& jail) {
   auto trial = trial_of(wish);
   if (!trial) return tl::unexpected<Error>(std::move(trial.error()));
   auto verdicts = prove::run_trial(*trial);
-  if (!verdicts) return tl::unexpected<Error>(std::move(verdicts.error()));
+  if (!verdicts) {
+    Error& error = verdicts.error();
+    if (error.why.find("immure-probe: No such file") != std::string::npos)
+      error.how = "the sandbox does not have the probe: bind the folder of immure-probe into it, read-only";
+    return tl::unexpected<Error>(std::move(error));
+  }
   return battery_of(*verdicts,
                     jail.against.empty() ? "immure run " + join(wish.run_options, " ") : jail.against);
 }

@@ -1,8 +1,10 @@
 #include "cli/audit_targets.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "audit/facts/described_readers.h"
 #include "base/text.h"
@@ -17,28 +19,61 @@ using audit::Look;
 
 constexpr std::string_view kAll = "--all";
 
+// The name of the service of the system that has started it; empty: none. What somebody starts out of a
+// service (a job of cron's, a login) is in its control group too, and is not what the unit is for.
+std::string service_of(const audit::Live& live) {
+  for (const audit::GroupView& group : live.process.groups) {
+    if (!group.path.starts_with("/system.slice/")) continue;
+    for (std::string_view part : split(group.path, '/')) {
+      if (part.ends_with(".slice") || part.empty()) continue;
+      constexpr std::string_view kSuffix = ".service";
+      if (!part.ends_with(kSuffix)) break;
+      const std::string_view stem = part.substr(0, part.size() - kSuffix.size());
+      if (live.process.status.ppid == 1 || stem == live.process.name) return std::string(part);
+      break;
+    }
+  }
+  return {};
+}
+
+// Fixes name places as they are from everywhere.
+std::string whole_path(const std::string& path) {
+  if (path.empty() || path.front() == '/') return path;
+  std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
+  return real ? real.get() : path;
+}
+
 Status gather_live(int pid, Gathered& into) {
   auto seen = audit::look_at_live(pid);
   if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
   into.live = std::move(*seen);
   into.target.pid = pid;
+  into.target.config = service_of(*into.live);
   into.against = "pid " + num_signed(pid);
   return {};
 }
 
 Status gather_folder(const AuditWish& wish, const std::string& value, Gathered& into) {
-  auto seen = audit::look_at_tree(value, {.find_partners = wish.find_links});
-  if (!seen) return tl::unexpected<Error>(std::move(seen.error()));
+  auto seen = audit::look_at_tree(whole_path(value), {.find_partners = wish.find_links});
+  if (!seen) {
+    if (seen.error().how.empty())
+      seen.error().how = "name a folder that this user may read; jails that run: immure ps";
+    return tl::unexpected<Error>(std::move(seen.error()));
+  }
   into.tree = std::make_unique<audit::Tree>(std::move(*seen));
   if (into.tree->vanished != 0)
-    into.target.notes.push_back(
-        num(into.tree->vanished) +
-        " names were gone when they were looked at: somebody changes the tree meanwhile");
+    into.target.notes.push_back(counted(into.tree->vanished, "name was", "names were") +
+                                " gone when looked at: somebody changes the tree meanwhile");
   if (into.tree->is_no_root())
     into.target.notes.push_back(into.tree->names == 0
                                     ? "it is empty: this is no root, and that nothing is found says nothing"
                                     : "no program is in it: this is no root, or not yet");
   into.target.name = value;
+  into.target.device = into.tree->top_device;
+  into.target.inode = into.tree->top_inode;
+  into.target.tree = into.tree->path;
+  if (into.tree->caller != 0 && into.tree->caller == into.tree->top_uid)
+    into.target.keeper = num(into.tree->top_uid) + ":" + num(into.tree->top_gid);
   into.run_options = {"--root", value};
   return {};
 }
@@ -46,6 +81,7 @@ Status gather_folder(const AuditWish& wish, const std::string& value, Gathered& 
 Status gather_pid(const AuditWish&, const std::string& value, Gathered& into) {
   auto pid = parse_pid(value);
   if (!pid) {
+    pid.error().how = "a number that ps -e shows; all that are in a jail: immure audit --all";
     pid.error().origin = "--pid";
     return tl::unexpected<Error>(std::move(pid.error()));
   }
@@ -72,12 +108,30 @@ Status gather_host(const AuditWish&, const std::string&, Gathered& into) {
   return {};
 }
 
+// Where words of its kind are written: the file, or the name of a unit.
+std::string config_of(const audit::Described& said, const std::string& value) {
+  if (said.kind == "bwrap" || said.kind == "profile") return {};
+  if (said.kind == "oci") return whole_path(value) + "/config.json";
+  if (said.kind != "unit" || value.find('/') != std::string::npos) return whole_path(value);
+  return value.find('.') == std::string::npos ? value + ".service" : value;
+}
+
+constexpr const char* kNameIt =
+    "name what is there: --unit NAME, --oci FOLDER with a config.json, --sshd /etc/ssh/sshd_config, --vsftpd "
+    "/etc/vsftpd.conf";
+
 // What a configuration says; `read` is one of the readers of facts/described_readers.h.
 template <Result<audit::Described> (*Read)(const std::string&)>
 Status gather_described(const AuditWish&, const std::string& value, Gathered& into) {
   auto said = Read(value);
-  if (!said) return tl::unexpected<Error>(std::move(said.error()));
+  if (!said) {
+    Error& error = said.error();
+    if (error.how.empty() && (error.code == Code::kSystem || error.code == Code::kBadProfile))
+      error.how = kNameIt;
+    return tl::unexpected<Error>(std::move(error));
+  }
   into.target.name = said->kind == "bwrap" ? value : said->name;
+  into.target.config = config_of(*said, value);
   if (said->kind == "profile") into.run_options = {"--profile", value};
   if (said->kind == "unit" && value.find('/') == std::string::npos) into.against = "unit " + value;
   if (said->kind == "bwrap" && value.ends_with(prove::kProgramAndArgs)) into.against = value;
@@ -157,6 +211,8 @@ void name_it(Gathered& jail, const audit::Target& part) {
   if (!part.same.empty() || !whole.same.empty())
     whole.same += (whole.same.empty() ? "" : ", ") + (part.same.empty() ? part.name : part.same);
   if (part.pid != 0) whole.pid = part.pid;
+  if (whole.config.empty()) whole.config = part.config;
+  if (whole.tree.empty()) whole.tree = part.tree, whole.keeper = part.keeper;
   whole.notes.insert(whole.notes.end(), part.notes.begin(), part.notes.end());
 }
 
@@ -172,15 +228,21 @@ Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish, std::vector<s
     host = std::make_shared<const audit::HostState>(audit::look_at_host());
   }
   auto around = audit::look_around();
-  for (const audit::JailedGroup& group : audit::jailed_groups(*around)) {
+  const std::vector<audit::JailedGroup> groups = audit::jailed_groups(*around);
+  std::vector<int> pids;
+  for (const audit::JailedGroup& group : groups) pids.push_back(group.pid);
+  auto looks = audit::look_at_many(pids, around);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const audit::JailedGroup& group = groups[i];
     Gathered jail;
     jail.target.kind = "process";
     jail.target.name = num_signed(group.pid);
-    auto seen = audit::look_at_live(group.pid, around);
+    auto& seen = looks[i];
     if (!seen && seen.error().code == Code::kNoJail) continue;
     if (seen) {
       jail.live = std::move(*seen);
       jail.target.pid = group.pid;
+      jail.target.config = service_of(*jail.live);
       jail.target.same = jail.live->process.name;
       jail.target.name += " (" + jail.live->process.name + ")";
       jail.against = "pid " + num_signed(group.pid);
@@ -190,13 +252,14 @@ Result<std::vector<Gathered>> gather_jailed(const AuditWish& wish, std::vector<s
     }
     if (!group.others.empty())
       jail.target.notes.push_back(num(group.others.size()) +
-                                  " more are held alike; what they have open was not looked at");
+                                  (group.others.size() == 1 ? " more is" : " more are") +
+                                  " held alike; what they have open was not looked at");
     jail.host = host;
     out.push_back(std::move(jail));
   }
   if (size_t hidden = audit::hidden_processes(*around); hidden != 0)
     notes.push_back(num(hidden) + (hidden == 1 ? " process does" : " processes do") +
-                    " not show this caller whether they are in a jail" +
+                    " not show this caller whether " + (hidden == 1 ? "it is" : "they are") + " in a jail" +
                     (geteuid() == 0 ? "" : "; root sees those of others"));
   return out;
 }

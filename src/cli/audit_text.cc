@@ -33,10 +33,6 @@ Mark mark_of(Severity severity) {
   return Mark::None;
 }
 
-std::string count_text(size_t n, const char* one, const char* many) {
-  return num(n) + " " + (n == 1 ? one : many);
-}
-
 std::string places_text(const Audit& audit, const Alike& group) {
   std::string out;
   for (size_t i = 0; i < std::min(group.findings.size(), kNamedPlaces); ++i)
@@ -49,8 +45,8 @@ void tell_fix(Page& page, const Audit& audit, const Finding& finding, size_t oth
   const std::string fix = fix_command(finding, audit.target);
   if (!fix.empty())
     page.whole(others == 0 ? "fix" : "fix (of the first)", fix);
-  else if (finding.rule->advice[0] != '\0')
-    page.detail("do", advice_for(*finding.rule, audit.target));
+  else if (const std::string words = what_to_do(finding, audit.target); !words.empty())
+    page.detail("do", words);
 }
 
 void tell_group(Page& page, const Audit& audit, const Alike& group, bool verbose) {
@@ -71,7 +67,7 @@ void tell_group(Page& page, const Audit& audit, const Alike& group, bool verbose
   for (size_t at : group.findings) {
     const Finding& finding = audit.answers.findings()[at];
     command = command || !fix_command(finding, audit.target).empty();
-    page.whole("at", finding.where + (finding.evidence.empty() ? "" : ": " + finding.evidence));
+    page.detail("at", finding.where + (finding.evidence.empty() ? "" : ": " + finding.evidence));
     if (!finding.path.empty() && finding.path != finding.where) page.whole("on the host", finding.path);
     tell_fix(page, audit, finding, 0);
   }
@@ -82,7 +78,7 @@ void tell_group(Page& page, const Audit& audit, const Alike& group, bool verbose
 
 void tell_accepted(Page& page, const Audit& audit, bool verbose) {
   if (audit.accepted.empty()) return;
-  page.heading("Accepted: " + count_text(audit.accepted.size(), "finding", "findings"));
+  page.heading("Accepted: " + counted(audit.accepted.size(), "finding", "findings"));
   if (!verbose) {
     std::set<std::string> rules;
     for (const audit::Acceptance& one : audit.accepted)
@@ -104,15 +100,15 @@ void tell_unknown(Page& page, const Audit& audit, bool verbose) {
   for (const audit::Outcome& one : outcomes(audit))
     if (one.state == audit::Answers::State::Unknown) by_why[one.why].emplace_back(one.rule->id), ++n;
   if (n == 0) return;
-  page.heading("Not looked at: " + count_text(n, "rule", "rules"));
+  page.heading("Not looked at: " + counted(n, "rule", "rules"));
   for (const auto& [why, rules] : by_why)
     page.line(verbose || rules.size() <= kNamedPlaces ? why + ": " + join(rules, ", ")
-                                                      : why + ": " + num(rules.size()) + " rules");
+                                                      : why + ": " + counted(rules.size(), "rule", "rules"));
 }
 
 void tell_battery(Page& page, const audit::Battery& battery, bool verbose) {
-  page.heading("Battery: " + num(battery.attacks) + " attacks, " + num(battery.blocked) + " blocked, " +
-               num(battery.escaped.size()) + " escaped, " + num(battery.exposed) + " exposed");
+  page.heading("Battery: " + counted(battery.attacks, "attack", "attacks") + ", " + num(battery.blocked) +
+               " blocked, " + num(battery.escaped.size()) + " escaped, " + num(battery.exposed) + " exposed");
   page.line("against " + battery.against);
   size_t predicted = 0;
   for (const audit::Battery::Escape& one : battery.escaped) {
@@ -124,13 +120,19 @@ void tell_battery(Page& page, const audit::Battery& battery, bool verbose) {
   for (size_t i = 0; i < battery.exposed_ids.size() && (verbose || i < kNamedPlaces); ++i)
     page.marked(Mark::Note, "EXPOSED", battery.exposed_ids[i]);
   if (battery.exposed_ids.size() > kNamedPlaces && !verbose)
-    page.line("and " + num(battery.exposed_ids.size() - kNamedPlaces) + " more are exposed: -v");
+    page.line("and " + num(battery.exposed_ids.size() - kNamedPlaces) +
+              (battery.exposed_ids.size() == kNamedPlaces + 1 ? " more is" : " more are") + " exposed: -v");
   if (!battery.exposed_ids.empty()) page.line("What an attack is: immure prove --explain ID");
   if (predicted > kNamedPlaces && !verbose)
     page.line("and " + num(predicted - kNamedPlaces) + " more escaped, which findings predicted, too: -v");
 }
 
 void tell_score(Page& page, const Audit& audit, const audit::Score& score, bool verbose) {
+  if (!has_score(audit)) {
+    page.heading("Score: none");
+    page.line("A score is a jail's: name one beside --host.");
+    return;
+  }
   page.heading("Score: " + num_signed(score.value) + " of 100" +
                (score.cap.empty() ? "" : ", for " + score.cap + " (else " + num_signed(score.sum) + ")"));
   int before = 0;
@@ -156,8 +158,8 @@ void tell(Page& page, const Audit& audit, bool verbose) {
   const audit::Score score = audit::score(audit, audit::all_rules());
   size_t checked = 0;
   for (const audit::Outcome& one : outcomes(audit)) checked += one.state == audit::Answers::State::Checked;
-  page.heading(audit.target.name + ": " + num_signed(score.value) + " of 100");
-  page.line("Found: " + counts_text(audit) + ", by " + count_text(checked, "rule", "rules") +
+  page.heading(audit.target.name + (has_score(audit) ? ": " + num_signed(score.value) + " of 100" : ""));
+  page.line("Found: " + counts_text(audit) + ", by " + counted(checked, "rule", "rules") +
             " that could look.");
   for (const std::string& note : audit.target.notes) page.line("note: " + note);
   constexpr const char* kHeadings[] = {"Isolation", "Privilege", "Monitoring"};
@@ -169,6 +171,10 @@ void tell(Page& page, const Audit& audit, bool verbose) {
   }
   tell_accepted(page, audit, verbose);
   if (audit.battery) tell_battery(page, *audit.battery, verbose);
+  if (!audit.no_battery.empty()) {
+    page.heading("Battery: it did not run");
+    page.line(audit.no_battery);
+  }
   tell_unknown(page, audit, verbose);
   tell_score(page, audit, score, verbose);
 }

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "cli/audit_calendar.h"
 #include "cli/audit_targets.h"
 #include "cli/private_folder.h"
 #include "cli/programs.h"
@@ -144,10 +145,7 @@ Result<TimerParts> parts_of(const AuditWish& wish) {
   parts.on_calendar = !wish.on_calendar.empty() ? wish.on_calendar : wish.weekly ? "weekly" : "daily";
   if (parts.state.empty() || unit_folder(parts.user).empty())
     return fail(Code::kUsage, "there is no place for units of this user", "HOME is not set", "set HOME");
-  for (char c : parts.on_calendar)
-    if (static_cast<unsigned char>(c) < 0x20 || c == '%' || c == '\\' || c == 0x7f)
-      return fail(Code::kBadValue, quoted(wish.on_calendar) + " is no schedule of systemd", {},
-                  "systemd-analyze calendar daily", "--on-calendar");
+  if (!wish.on_calendar.empty() && !wish.remove_timer) IMMURE_TRY(check_calendar(wish.on_calendar));
   return parts;
 }
 

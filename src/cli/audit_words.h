@@ -25,6 +25,7 @@ struct AuditWish : ReportFiles, AuditDoing {
   std::string explain, baseline, suppress;  // empty: not asked for
   audit::Severity fail_on = audit::Severity::Medium;
   bool fail_on_said = false, never_fail = false;
+  std::string command;  // all of it, as a shell takes it
   bool list = false, prove = false, find_links = false, verbose = false, colour = false, help = false;
 };
 

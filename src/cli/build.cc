@@ -242,6 +242,8 @@ Result<int> make_root(const BuildWords& words) {
   report.target = words.target;
   report.notes = gathered->collected.notes;
   report.run_words = gathered->run_words;
+  for (const rootfs::Preset& preset : gathered->presets)
+    report.ports.insert(report.ports.end(), preset.ports.begin(), preset.ports.end());
   report.program = first_program(words, *gathered);
   const Manifest planned = rootfs::listing(gathered->collected.files);
   if (words.dry_run || words.asks()) {

@@ -56,6 +56,8 @@ std::string blamed(const Manifest& manifest, uint32_t index) {
   const Reason& reason = last.reasons.front();
   if (reason.because == Because::Named) return reason.text.empty() ? last.path : reason.text;
   if (reason.because == Because::Package) return "package " + reason.text;
+  if (reason.because == Because::Skeleton) return "every root";
+  if (reason.because == Because::Seen) return "the run that was watched";
   return because_text(reason);
 }
 
@@ -146,10 +148,6 @@ bool was_traced(const Manifest& manifest) {
 
 }  // namespace
 
-std::string counted(uint64_t n, std::string_view one, std::string_view more) {
-  return num(n) + " " + std::string(n == 1 ? one : more);
-}
-
 std::string as_typed(const std::vector<std::string>& command) {
   std::string text;
   for (const std::string& word : command) {
@@ -191,8 +189,11 @@ std::string report_text(const BuildReport& report, bool colour) {
   }
   for (const std::string& note : report.notes) page.marked(Mark::Note, "note", printable(note));
   if (!report.dry_run && !report.program.empty()) {
-    std::vector<std::string> words = {report.profile.empty() ? "--root=" + report.target
-                                                             : "--profile=" + report.profile};
+    std::vector<std::string> words;
+    // A server that nobody reaches is none.
+    if (!report.ports.empty()) words.emplace_back("--profile=server");
+    words.push_back(report.profile.empty() ? "--root=" + report.target : "--profile=" + report.profile);
+    for (int port : report.ports) words.push_back("--landlock=bind=" + num_signed(port));
     if (report.profile.empty()) words.insert(words.end(), report.run_words.begin(), report.run_words.end());
     page.whole("try", "immure run " + printable(as_typed(words)) + " -- " + printable(report.program));
   }
@@ -236,6 +237,14 @@ std::string report_json(const BuildReport& report) {
   return json.str() + "\n";
 }
 
+namespace {
+
+std::string by_whom(const Manifest& manifest, const Reason& reason) {
+  return reason.by == kNobody ? "" : manifest.entries[reason.by].path;
+}
+
+}  // namespace
+
 Result<std::string> why_text(const Manifest& manifest, std::string_view path) {
   uint32_t at = find_through_links(manifest, path);
   if (at == kNobody)
@@ -247,18 +256,20 @@ Result<std::string> why_text(const Manifest& manifest, std::string_view path) {
     text += std::string(2 * i, ' ') + printable(entry.path) + "\n";
     if (entry.reasons.empty()) break;
     const Reason& reason = entry.reasons.front();
-    std::string by = reason.by == kNobody ? "" : printable(manifest.entries[reason.by].path) + " ";
-    text += std::string(2 * i + 2, ' ') + "because " + by + printable(because_text(reason)) + "\n";
+    text += std::string(2 * i + 2, ' ') + "because " +
+            printable(because_clause(reason, by_whom(manifest, reason))) + "\n";
   }
-  size_t more = manifest.entries[at].reasons.size();
-  if (more > 1) {
-    text += "also asked for by:\n";
-    for (size_t i = 1; i < more; ++i) {
-      const Reason& reason = manifest.entries[at].reasons[i];
-      text += "  " + (reason.by == kNobody ? "" : printable(manifest.entries[reason.by].path) + " ") +
-              printable(because_text(reason)) + "\n";
-    }
+  // A library may have a reason for each program: some are enough.
+  constexpr size_t kNamed = 10;
+  std::vector<std::string> others;
+  for (const Reason& reason : manifest.entries[at].reasons) {
+    std::string clause = printable(because_clause(reason, by_whom(manifest, reason)));
+    if (std::find(others.begin(), others.end(), clause) == others.end()) others.push_back(std::move(clause));
   }
+  for (size_t i = 1; i < std::min(others.size(), kNamed + 1); ++i)
+    text += (i == 1 ? "and because\n  " : "  ") + others[i] + "\n";
+  if (others.size() > kNamed + 1)
+    text += "  and for " + counted(others.size() - kNamed - 1, "reason more", "reasons more") + "\n";
   return text;
 }
 

@@ -25,10 +25,10 @@ struct BuildReport {
   std::vector<Smoke> smokes;
   std::string profile;                 // the file that was written, or is to be used
   std::vector<std::string> run_words;  // what suits it, of `immure run`
+  std::vector<int> ports;              // that a preset serves
   std::string program;                 // that the hint starts
 };
 
-std::string counted(uint64_t n, std::string_view one, std::string_view more);  // "1 file", "3 files"
 std::string as_typed(const std::vector<std::string>& command);  // with the quotes that a shell needs
 std::string report_text(const BuildReport& report, bool colour);
 std::string report_json(const BuildReport& report);  // schema immure.build/1

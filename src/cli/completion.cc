@@ -13,6 +13,7 @@
 #include "probes/probe.h"
 #include "prove/foreign.h"
 #include "spec/jail_spec.h"
+#include "watch/source.h"
 
 namespace immure::cli {
 namespace {
@@ -105,12 +106,25 @@ Values severities() {
   return values;
 }
 
+Values of_watch(std::string_view flag) {
+  Values values{flag == "--only" ? Values::Kind::List : Values::Kind::Words, {}};
+  if (flag == "--only")
+    for (int i = 0; i < watch::kKindCount; i++) values.words.emplace_back(key(static_cast<watch::Kind>(i)));
+  if (flag == "--level")
+    for (int i = 0; i < watch::kLevelCount; i++) values.words.emplace_back(key(static_cast<watch::Level>(i)));
+  if (flag == "--source")
+    for (const watch::SourceKind& kind : watch::source_kinds())
+      if (kind.attach != nullptr) values.words.emplace_back(kind.name);
+  return values.words.empty() ? Values() : values;
+}
+
 // Of a flag that is a verb's own.
 Values values_of_flag(const Verb& verb, std::string_view flag) {
   if (has_word(verb.file_flags, flag)) return {Values::Kind::Files, {}};
   const Values::Kind kind = flag == "--explain" ? Values::Kind::Words : Values::Kind::List;
   const bool names_rows = flag == "--only" || flag == "--skip" || flag == "--explain";
   if (verb.name == "audit") return names_rows ? rules(kind) : flag == "--fail-on" ? severities() : Values();
+  if (verb.name == "watch") return of_watch(flag);
   if (verb.name != "prove") return {};
   if (names_rows) return attacks(kind);
   Values values;

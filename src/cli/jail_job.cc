@@ -14,8 +14,6 @@
 namespace immure::cli {
 namespace {
 
-constexpr size_t kMostOutput = 256u << 10;
-
 struct Actions {
   posix_spawn_file_actions_t list;
   Actions() { posix_spawn_file_actions_init(&list); }
@@ -25,14 +23,14 @@ struct Actions {
 };
 
 // Reads to the end, since a writer that nobody hears would stop; keeps the beginning.
-std::string hear(int fd) {
+std::string hear(int fd, size_t most) {
   std::string text;
   char part[4096];
   for (;;) {
     ssize_t n = read(fd, part, sizeof part);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return text;
-    if (text.size() < kMostOutput) text.append(part, static_cast<size_t>(n));
+    if (text.size() < most) text.append(part, static_cast<size_t>(n));
   }
 }
 
@@ -40,7 +38,7 @@ int shell_status(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 
 
 }  // namespace
 
-Result<JailJob> on_host(const std::vector<std::string>& command) {
+Result<JailJob> on_host(const std::vector<std::string>& command, size_t most) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return fail(Code::kSystem, "no pipe can be made", {}, {}, {}, errno);
   UniqueFd ear(ends[0]), mouth(ends[1]);
@@ -57,7 +55,7 @@ Result<JailJob> on_host(const std::vector<std::string>& command) {
     return fail(Code::kSystem, quoted(words[0]) + " cannot be started", {}, {}, {}, err);
   mouth.reset();
   JailJob job;
-  job.output = hear(ear.get());
+  job.output = hear(ear.get(), most);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR)

@@ -17,7 +17,7 @@ struct JailJob {
 // `immure run OPTIONS… -- COMMAND…` with standard input from /dev/null and an environment as a service has
 // it. `options` should bound the time. Errors: kSystem when immure cannot be started.
 Result<JailJob> in_jail(const std::vector<std::string>& options, const std::vector<std::string>& command);
-// The same for a command on the host, by its path.
-Result<JailJob> on_host(const std::vector<std::string>& command);
+// The same for a command on the host, by its path. `most`: bytes of its output that are kept.
+Result<JailJob> on_host(const std::vector<std::string>& command, size_t most = 256u << 10);
 
 }  // namespace immure::cli

@@ -13,8 +13,10 @@
 #include "cli/explain.h"
 #include "cli/inspect.h"
 #include "cli/jails.h"
+#include "cli/learn.h"
 #include "cli/policy.h"
 #include "cli/prove.h"
+#include "cli/report.h"
 #include "cli/respond.h"
 #include "cli/root.h"
 #include "cli/run_full.h"
@@ -37,12 +39,12 @@ constexpr Verb kVerbs[] = {
     {"watch",
      "JAIL|--pid N|--all [OPTION]…",
      "see what it does",
-     "--pid --all --level --source --only --for --trace --json --alerts --sources --help",
+     "--pid --all --level --source --only --for --top --trace --metrics --on --json --alerts --sources --help",
      Completes::Jails,
      watch_verb,
      {},
-     "--trace",
-     "--pid --level --source --only --for",
+     "--trace --metrics",
+     "--pid --level --source --only --for --on",
      true},
     {"ps", "[--json]", "the jails that run, and what was left of those that died", "--json",
      Completes::Nothing, ps,
@@ -99,6 +101,16 @@ constexpr Verb kVerbs[] = {
      {},
      "--sarif --junit --html --baseline --suppress --journal --undo --changes --oci --sshd --vsftpd",
      "--pid --unit --bwrap --profile --only --skip --explain --fail-on --every --on-calendar"},
+    {"learn",
+     "[OPTION]… [option of run]… [--] CMD…",
+     "what a program needs, and a profile that gives it that alone",
+     "minimise --runs --net --source --from --merge --save --emit --output --keep-writes --show --tighten --list "
+     "--smoke --calls --most --time --measure --quiet --help",
+     Completes::RunOptions,
+     learn_verb,
+     {},
+     "--from --merge --save --output",
+     "--runs --source --emit --tighten --most --time"},
     {"demo", "[NAME… | --all] [--json]", "classic mistakes of chroot recipes, replayed", "--all --json",
      Completes::Demos, demo},
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
@@ -156,8 +168,8 @@ namespace {
 
 // These have a longer page of their own.
 bool has_own_help(const Verb& verb) {
-  constexpr std::string_view kOwn[] = {"run",     "exec",   "prove",   "audit",   "demo",
-                                       "explain", "doctor", "inspect", "respond", "watch"};
+  constexpr std::string_view kOwn[] = {"run",    "exec",    "prove",   "audit", "demo",  "explain",
+                                       "doctor", "inspect", "respond", "watch", "learn", "report"};
   return std::find(std::begin(kOwn), std::end(kOwn), verb.name) != std::end(kOwn);
 }
 

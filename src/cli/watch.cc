@@ -11,12 +11,16 @@
 
 #include "base/text.h"
 #include "cli/jail_state.h"
+#include "cli/watch_model.h"
 #include "cli/watch_words.h"
 #include "kernel/sys.h"
+#include "respond/react.h"
 #include "run/report.h"
 #include "watch/session.h"
 #include "watch/sinks/json.h"
+#include "watch/sinks/metrics.h"
 #include "watch/sinks/text.h"
+#include "watch/sinks/top.h"
 #include "watch/source.h"
 #include "watch/trace/writer.h"
 
@@ -145,11 +149,22 @@ UniqueFd signals() {
 
 Result<std::unique_ptr<watch::Sink>> shown_sink(const WatchWish& wish, const Target& target,
                                                 std::string_view source) {
+  if (wish.top)
+    return std::unique_ptr<watch::Sink>(
+        std::make_unique<watch::TopSink>(watch::TopSink::Wish{1, target.shown, std::string(source)}));
   if (wish.json)
     return std::unique_ptr<watch::Sink>(std::make_unique<watch::JsonSink>(watch::JsonSink::Wish{
         1, !wish.alerts_only, wish.kinds, target.shown, std::string(source), watch::key(wish.level)}));
   return std::unique_ptr<watch::Sink>(std::make_unique<watch::TextSink>(
       watch::TextSink::Wish{1, run::use_colour(1), !wish.alerts_only, wish.kinds}));
+}
+
+// Nobody for a watch of everything: then it is the process that raised the alert, with what belongs to it.
+Result<std::optional<respond::Target>> acts_on(const Target& target) {
+  if (target.roots.empty()) return std::optional<respond::Target>();
+  auto found = respond::Target::of_process(target.roots[0], target.shown);
+  if (!found) return tl::unexpected<Error>(std::move(found.error()));
+  return std::optional<respond::Target>(std::move(*found));
 }
 
 Result<int> watched(const WatchWish& wish) {
@@ -169,6 +184,13 @@ Result<int> watched(const WatchWish& wish) {
     if (!trace) return tl::unexpected<Error>(std::move(trace.error()));
     parts.sinks.push_back(std::move(*trace));
   }
+  if (!wish.metrics.empty())
+    parts.sinks.push_back(std::make_unique<watch::MetricsSink>(wish.metrics, aim->target.shown));
+  if (!wish.reactions.empty()) {
+    auto whom = acts_on(aim->target);
+    if (!whom) return tl::unexpected<Error>(std::move(whom.error()));
+    parts.sinks.push_back(std::make_unique<respond::React>(wish.reactions, std::move(*whom)));
+  }
   parts.sources.push_back(std::move(*source));
   parts.detectors = watch::detectors();
   parts.ask = watch::process_now;
@@ -181,7 +203,7 @@ Result<int> watched(const WatchWish& wish) {
     first.first = true;
     session.world().add(std::move(first));
   }
-  if (!wish.json && isatty(2) == 1)
+  if (!wish.json && !wish.top && isatty(2) == 1)
     dprintf(2, "immure: watching %s by %s, level %s; Ctrl-C ends it\n", printable(aim->target.shown).c_str(),
             name.c_str(), watch::key(wish.level));
   auto end = session.run();
@@ -189,9 +211,23 @@ Result<int> watched(const WatchWish& wish) {
   return 0;
 }
 
+Result<int> model_verb(const Invocation& call) {
+  Invocation rest = call;
+  rest.args = call.args.subspan(1);
+  ++rest.first_index;
+  for (std::string_view argument : rest.args)
+    if (argument == "--help" || argument == "-h") {
+      IMMURE_TRY(say(watch_model_help()));
+      return 0;
+    }
+  return std::string_view(call.args[0]) == "train" ? watch_train(rest) : watch_score(rest);
+}
+
 }  // namespace
 
 Result<int> watch_verb(const Invocation& call) {
+  const std::string_view word = call.args.empty() ? std::string_view() : call.args[0];
+  if (is_model_word(word)) return model_verb(call);
   Result<WatchWish> wish = read_watch_wish(call.args);
   if (!wish) return tl::unexpected<Error>(std::move(wish.error()));
   if (wish->help || wish->sources) {

@@ -13,8 +13,9 @@ using watch::Kind;
 using watch::Level;
 
 constexpr Flags::Known kKnown[] = {
-    {"--pid", true},   {"--all"},  {"--level", true}, {"--source", true}, {"--only", true}, {"--for", true},
-    {"--trace", true}, {"--json"}, {"--alerts"},      {"--sources"},      {"--help"},       {"-h"},
+    {"--pid", true}, {"--all"},    {"--level", true}, {"--source", true},  {"--only", true},
+    {"--for", true}, {"--top"},    {"--trace", true}, {"--metrics", true}, {"--on", true},
+    {"--json"},      {"--alerts"}, {"--sources"},     {"--help"},          {"-h"},
 };
 
 constexpr std::string_view kHelp =
@@ -26,8 +27,8 @@ constexpr std::string_view kHelp =
     "by Ctrl-C, and the target goes on.\n"
     "\n"
     "  --level LEVEL    process   programs that start, processes that begin and end\n"
-    "                   security  and what reaches for rights, mounts, namespaces, the\n"
-    "                             kernel, other processes, the network (the default)\n"
+    "                   security  and what reaches for rights, mounts, namespaces,\n"
+    "                             the kernel, other processes, the network (default)\n"
     "                   files     and every path\n"
     "                   all       and every other call\n"
     "  --only KIND,…    show events of these kinds only; all are weighed. Kinds are:\n"
@@ -35,10 +36,14 @@ constexpr std::string_view kHelp =
     "                   trace signal device clock ipc limit filter other\n"
     "  --alerts         show alerts, and no events\n"
     "  --for TIME       so long at most: 30s, 5m, 1h\n"
-    "  --source SOURCE  where events come from; the default is the first of --sources\n"
-    "                   that can be had\n"
+    "  --source SOURCE  where events come from; by default the first of\n"
+    "                   --sources that can be had\n"
     "  --sources        which there are here, what each sees and costs\n"
+    "  --on WHAT=ACT    act on alerts: WHAT is a detector, a severity or any, ACT is\n"
+    "                   log, notify, throttle, freeze, kill, command:CMD; repeatable\n"
     "  --trace FILE     write everything to a file as well, compact and sealed\n"
+    "  --metrics FILE   counters for Prometheus, replaced every five seconds\n"
+    "  --top            a screen that is drawn anew every second\n"
     "  --json           lines of JSON, schema immure.watch/1\n";
 
 template <class T>
@@ -119,7 +124,17 @@ Result<WatchWish> read_watch_wish(std::span<char* const> args) {
   wish.sources = flags.has("--sources");
   wish.json = flags.has("--json");
   wish.alerts_only = flags.has("--alerts");
+  wish.top = flags.has("--top");
   wish.trace = flags.value("--trace");
+  wish.metrics = flags.value("--metrics");
+  if (wish.top && wish.json)
+    return fail(Code::kUsage, "--top is a screen, and --json is lines", {}, "leave out one of them");
+  for (const Flags::Said& said : flags.said) {
+    if (said.name != "--on") continue;
+    Result<respond::Reaction> reaction = respond::parse_reaction(said.value);
+    if (!reaction) return tl::unexpected<Error>(std::move(reaction.error()));
+    wish.reactions.push_back(std::move(*reaction));
+  }
   IMMURE_TRY(read_target(flags, wish));
   if (flags.has("--level")) {
     const std::string_view name = flags.value("--level");

@@ -6,8 +6,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
+#include "respond/react.h"
 #include "watch/calls.h"
 
 namespace immure::cli {
@@ -17,11 +19,13 @@ struct WatchWish {
   std::optional<int> pid;
   bool everything = false;
   watch::Level level = watch::Level::Security;
-  std::string source;            // "": the first that can be had
-  std::string trace;             // a file; "": none
+  std::string source;   // "": the first that can be had
+  std::string trace;    // a file; "": none
+  std::string metrics;  // a file; "": none
+  std::vector<respond::Reaction> reactions;
   uint32_t kinds = ~0U;          // bit(Kind) of the events that are shown
   std::optional<uint64_t> time;  // nanoseconds
-  bool json = false, alerts_only = false, sources = false, help = false;
+  bool json = false, top = false, alerts_only = false, sources = false, help = false;
 };
 // kUsage, kBadValue.
 Result<WatchWish> read_watch_wish(std::span<char* const> args);

@@ -89,4 +89,24 @@ std::string because_text(const Reason& reason) {
   return {};
 }
 
+std::string because_clause(const Reason& reason, const std::string& by) {
+  const std::string text = because_text(reason);
+  switch (reason.because) {
+    case Because::Named: return "it was " + text;
+    case Because::OnTheWay: return "the way to " + by + " leads through it";
+    case Because::Family: return by.empty() ? "of a family: " + text : "of " + by + ": " + text;
+    case Because::Package: return "it " + text;
+    case Because::Preset: return "the " + text + " names it";
+    case Because::Skeleton: return text;
+    case Because::Seen: return "it " + text;
+    case Because::Needed:
+    case Because::Loader:
+    case Because::Interpreter:
+    case Because::LinkTarget:
+    case Because::Folder:
+    case Because::Below: return by + " " + text;
+  }
+  return text;
+}
+
 }  // namespace immure::rootfs

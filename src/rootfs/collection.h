@@ -81,5 +81,7 @@ class Collection {
 
 // "needs libtinfo.so.6", "is its loader": what stands between two entries in --why.
 std::string because_text(const Reason& reason);
+// The same as a clause behind "because"; `by` is the path of Reason::by, empty where nobody asked.
+std::string because_clause(const Reason& reason, const std::string& by);
 
 }  // namespace immure::rootfs

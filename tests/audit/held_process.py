@@ -9,8 +9,10 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
+import stat
 import struct
 import sys
 import termios
@@ -120,6 +122,8 @@ def make_root(how):
         os.makedirs(os.path.dirname(root + path), exist_ok=True)
         open(root + path, "w").close()
         os.chmod(root + path, mode)
+    if how.get("exec"):
+        shutil.copy(how["exec"], root + "/program")
     for path in how.get("sockets", []):
         os.makedirs(os.path.dirname(root + path), exist_ok=True)
         listen_at(root + path)
@@ -157,12 +161,38 @@ def open_things(how, kept):
         if what == "path":
             kept.append(os.open(words[0], words[1]))
         elif what == "socket":
-            kept.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            kept.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).detach())
         elif what == "bpf":
             attributes = ctypes.create_string_buffer(struct.pack("IIII", 2, 4, 4, 1), 128)
             kept.append(must(LIBC.syscall(321, 0, attributes, 128), "bpf"))
         elif what == "top":
             os.dup2(os.open("/", os.O_RDONLY), words[0])
+        elif what == "standard":
+            file = os.open(words[0], os.O_WRONLY)
+            os.dup2(file, 1)
+            os.close(file)
+        elif what == "disk":
+            kept.append(open_disk(how["scratch"], words[0]))
+
+
+def open_inside(how, kept):
+    for what, *words in how.get("open", []):
+        if what == "inside":
+            kept.append(os.open(words[0], words[1]))
+
+
+def open_disk(scratch, flags):
+    """A disk of this machine, which is not read; a loop device where the machine keeps its disks to itself."""
+    with open("/proc/partitions", encoding="ascii") as file:
+        rows = [line.split() for line in file]
+    for major, minor in [(int(row[0]), int(row[1])) for row in rows if len(row) == 4 and row[0].isdigit()] + [(7, 0)]:
+        node = f"{scratch}/disk{major}:{minor}"
+        os.mknod(node, stat.S_IFBLK | 0o600, os.makedev(major, minor))
+        try:
+            return os.open(node, flags)
+        except OSError as refused:
+            why = refused
+    raise why
 
 
 def enter_users(how):
@@ -203,6 +233,9 @@ def give_up(how):
     for number in how.get("ambient", []):
         prctl(47, 2, number)
     prctl(4, 0 if how.get("hidden") else 1)
+    if how.get("label"):
+        with open("/proc/self/attr/current", "wb", buffering=0) as file:
+            file.write(b"changeprofile " + how["label"].encode())
     if how.get("no_new_privs", True):
         prctl(38, 1)
 
@@ -224,6 +257,7 @@ def hold(how, tell, kept):
     if how["root"] == "foreign":
         os.chdir(how["scratch"])
     enter_root(how)
+    open_inside(how, kept)
     if how.get("cwd_outside"):
         os.fchdir(outside)
     os.close(outside)
@@ -240,6 +274,8 @@ def hold(how, tell, kept):
         in_thread(lambda: None)
     if how.get("filter") is not None:
         load_filter(filter_of(how["filter"], how.get("entry")))
+    if how.get("exec"):  # that it has begun is told by the end of the pipe
+        os.execve("/program", ["sleep", "600"], {})
     os.write(tell, b"x")
     os.close(tell)
     time.sleep(600)
@@ -255,6 +291,8 @@ def main():
         with open(group, "w", encoding="ascii") as file:
             file.write("0")
     kept = [os.open(path, os.O_RDONLY) for what, path, *_ in how.get("open", []) if what == "before"]
+    kept += [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).detach()
+             for what, *_ in how.get("open", []) if what == "socket-before"]
     foreign = os.open("/", os.O_RDONLY | os.O_DIRECTORY) if how["root"] == "foreign" else -1
     must(LIBC.unshare(ctypes.c_int(sum(SPACES[space] for space in how["spaces"]))), "unshare")
     make_root(how)
@@ -262,6 +300,8 @@ def main():
     if ["pidfd", ""] in how.get("open", []):
         kept.append(os.pidfd_open(os.getpid()))
     terminal = os.openpty() if "terminal" in how else []
+    if ["terminal", ""] in how.get("open", []):
+        kept.append(os.openpty()[1])
     if how.get("terminal") == "shared":
         fcntl.ioctl(terminal[1], termios.TIOCSCTTY, 0)
     pid = os.fork()
@@ -283,9 +323,10 @@ def main():
         except (OSError, ValueError) as refused:
             print(refused, file=sys.stderr, flush=True)
         finally:
+            os.write(tell, b"e")
             os._exit(1)
     os.close(tell)
-    if os.read(ready, 1) != b"x":
+    if os.read(ready, 1) != (b"" if how.get("exec") else b"x"):
         sys.exit(1)  # the process itself has said why
     print(pid, flush=True)
     os.waitpid(pid, 0)

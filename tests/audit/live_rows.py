@@ -5,11 +5,16 @@ A row: a name, what the twin is like (None: held well), what the fault adds to i
 import os
 import stat
 
+CAN_RAISE_LIMITS = 24  # CAP_SYS_RESOURCE
+# Rows that take this capability of who makes them, and are skipped without it; no other row ever is.
+TAKE_IT = {"oom", "rlimit-NPROC", "rlimits-that-it-may-lift"}
+
 # They stand for what is made outside of the process while it is there.
 HOST = object()           # a file
 SOCKET = object()         # a socket that everybody may connect to
 CLOSED_SOCKET = object()  # one that is root's alone
 HOME = object()           # a folder in /home
+STATIC = object()         # a program that needs no other file
 SHARED = object()         # a mount that hands on what is mounted in it
 
 _ALL = ["mnt", "cgroup", "uts", "ipc", "pid", "net", "time"]
@@ -35,6 +40,8 @@ PLACES = [
       "process-namespace-ipc", "process-namespace-uts", "process-namespace-cgroup", "process-namespace-time"}),
     ("working-directory", None, {"cwd_outside": True}, {"process-cwd-outside"}),
     ("program-of-root", _ROOT, {"uid": 0, "hidden": True}, set()),
+    ("program-outside", {"exec": STATIC}, {}, {"process-exe-outside", "process-init-dumpable"}),
+    ("first-process-is-the-launcher", {"hidden": True}, {}, {"process-init-dumpable"}),
 ]
 
 PRIVILEGES = [
@@ -89,6 +96,11 @@ DESCRIPTORS = [
     ("fd-pidfd", None, {"open": [["pidfd", ""]]}, {"process-fd-process"}),
     ("fd-bpf", None, {"open": [["bpf", ""]]}, {"process-fd-anonymous"}),
     ("fd-null", None, {"open": [["path", "/dev/null", os.O_RDWR]]}, set()),
+    ("fd-socket", {"open": [["socket", ""]]}, {"open": [["socket-before", ""]]}, {"process-fd-socket"}),
+    ("fd-disk", {"open": [["disk", os.O_PATH]]}, {"open": [["disk", os.O_RDONLY]]}, {"process-fd-disk"}),
+    ("fd-terminal", {"mounts": [["devpts", "/pts", 0]], "open": [["inside", "/pts/ptmx", os.O_RDWR]]},
+     {"mounts": [["devpts", "/pts", 0]], "open": [["terminal", ""]]}, {"process-fd-terminal"}),
+    ("fd-standard", None, {"open": [["standard", HOST]]}, {"process-fd-standard"}),
     ("fd-of-a-thread", None, {"thread": "files", "open": [["path", "/usr", os.O_RDONLY]]}, {"process-fd-folder"}),
 ]
 
@@ -183,5 +195,6 @@ REACH = [
     ("mount-host-proc", None, {"binds": [["/proc", "/hostproc", 1]]}, {"process-proc-host"}),
     ("proc-written", {"uid": 0, "proc_read_only": True}, _ROOT, {"process-proc-writable"}),
     ("oom", None, {"oom": -1000}, {"process-limit-oom"}),
+    ("kernel-read", {"proc": False}, {}, {"process-kernel-read"}),
     ("core", {"limits": {"CORE": 0}}, {"limits": {"CORE": 1 << 20}}, {"process-core"}),
 ]

@@ -94,7 +94,7 @@ class Bwrap(Case):
     def test_documented_example(self):
         path = "/usr/share/doc/bubblewrap/examples/bubblewrap-shell.sh"
         if not os.path.exists(path):
-            self.skipTest("no examples of bubblewrap here")
+            self.skipTest(f"{path} is not there (package bubblewrap)")
         with open(path, encoding="utf-8") as file:
             text = file.read()
         found = self.audit("--bwrap", text[text.index("(exec"):])
@@ -104,7 +104,7 @@ class Bwrap(Case):
     def test_flatpaks_example(self):
         path = "/usr/share/doc/bubblewrap/examples/flatpak-run.sh"
         if not os.path.exists(path):
-            self.skipTest("no examples of bubblewrap here")
+            self.skipTest(f"{path} is not there (package bubblewrap)")
         with open(path, encoding="utf-8") as file:
             text = file.read()
         found = self.ids("--bwrap", text[text.index("exec bwrap"):], above="low")
@@ -124,7 +124,7 @@ class Bwrap(Case):
 class Oci(Case):
     def spec(self, runtime):
         if not shutil.which(runtime):
-            self.skipTest(f"no {runtime} here")
+            self.skipTest(f"{runtime} is not installed")
         path = os.path.join(self.home, "config.json")
         if os.path.exists(path):
             os.unlink(path)
@@ -281,7 +281,7 @@ MemoryMax=100M
     def test_every_unit_of_this_debian(self):
         names = sorted(os.path.basename(one) for one in glob.glob("/usr/lib/systemd/system/*.service"))
         if not names:
-            self.skipTest("no units here")
+            self.skipTest("there are no units in /usr/lib/systemd/system")
         slowest = 0.0
         for name in names:
             began = time.monotonic()
@@ -297,7 +297,7 @@ MemoryMax=100M
 
     def test_sets_of_calls_are_those_of_systemd(self):
         if not shutil.which("systemd-analyze"):
-            self.skipTest("no systemd-analyze here")
+            self.skipTest("systemd-analyze (package systemd) is not installed")
         listed = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager"], capture_output=True, text=True,
                                 check=False, env=dict(os.environ, SYSTEMD_COLORS="0")).stdout
         sets, name = {}, None
@@ -401,7 +401,7 @@ class Logins(Case):
 
     def test_vsftpd_as_shipped(self):
         if not os.path.exists("/etc/vsftpd.conf"):
-            self.skipTest("no vsftpd here")
+            self.skipTest("vsftpd is not installed")
         self.assertIn("described-login-root", self.ids("--vsftpd", "/etc/vsftpd.conf"))
 
 

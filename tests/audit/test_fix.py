@@ -454,6 +454,13 @@ class Timer(Case):
         self.assertEqual(self.as_user(self.tree, "--remove-timer").returncode, 125)
         self.assertTrue(os.path.exists(report))
 
+    def test_a_schedule_that_is_none_writes_nothing(self):
+        for wrong in ("Caturday 03:00", "never", "25:61" if shutil.which("systemd-analyze") else "x", "daily\nOnBootSec=1"):
+            said = self.as_user(self.tree, "--install-timer", "--on-calendar", wrong)
+            self.assertEqual(said.returncode, 125, wrong)
+            self.assertIn("IMM-E002", said.stderr)
+            self.assertEqual(self.units(), [])
+
     def test_what_it_did_not_write_stays(self):
         self.as_user(self.tree, "--install-timer")
         for unit in self.units():

@@ -39,7 +39,7 @@ def times(tree, name, ahead):
 
 def fixed(tree):
     if subprocess.run(["chattr", "+i", tree.at("opt/x")], stderr=subprocess.DEVNULL, check=False).returncode != 0:
-        raise unittest.SkipTest("no immutable files here")
+        raise unittest.SkipTest(f"the file system of {tree.home} has no immutable files, or root may not make them")
 
 
 def host_password(tree):

@@ -122,6 +122,29 @@ def add_program(image, source, path):
             image.file(os.path.realpath(library), target, 0o755)
 
 
+PYTHON = "/usr/bin/python3"
+
+
+def add_python(image, tests):
+    """Python of the distribution with its library, and a folder of tests in /opt/immure."""
+    if not os.path.exists(PYTHON):
+        raise Skip("/usr/bin/python3 (package python3) is not installed")
+    add_program(image, os.path.realpath(PYTHON), PYTHON)
+    library = f"/usr/lib/{os.path.basename(os.path.realpath(PYTHON))}"
+    for folder, folders, files in os.walk(library):
+        folders[:] = [name for name in folders if name not in ("__pycache__", "test", "idlelib", "lib2to3", "tkinter", "config-3.11-x86_64-linux-gnu")]
+        for name in files:
+            source = os.path.join(folder, name)
+            if name.endswith(".so"):
+                add_program(image, source, source)
+            elif name.endswith(".py"):
+                image.file(source, source.lstrip("/"), 0o644)
+    for name in os.listdir(tests):
+        if name.endswith(".py"):
+            image.file(f"{tests}/{name}", f"opt/immure/audit/{name}", 0o644)
+    image.file(f"{os.path.dirname(HERE)}/support/tap_of.py", "opt/immure/tap_of.py", 0o644)
+
+
 def module_file(modules, name):
     """The contents of a module, unpacked; None when it is built in."""
     for path in glob.glob(f"{modules}/**/{name}.ko*", recursive=True):
@@ -131,8 +154,8 @@ def module_file(modules, name):
     return None
 
 
-def make_image(programs, kernel, modules, target, names=None):
-    """`names`: of the programs these alone, and the kernel itself in /boot."""
+def make_image(programs, kernel, modules, target, names=None, tests=None):
+    """`names`: of the programs these alone, and the kernel itself in /boot. `tests`: a folder of Python's."""
     busybox = shutil.which("busybox")
     if not busybox:
         raise Skip("busybox (package busybox-static) is not installed")
@@ -174,6 +197,8 @@ def make_image(programs, kernel, modules, target, names=None):
             image.file(f"{modules}/{name}", f"usr/lib/modules/{release}/{name}", 0o644)
     if names is not None:
         image.file(kernel, f"boot/vmlinuz-{release}", 0o644)
+    if tests:
+        add_python(image, tests)
     image.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nimmure-test:x:1000:1000::/home:/bin/sh\n")
     image.text("etc/group", "root:x:0:\ntty:x:5:\nimmure-test:x:1000:\n")
     image.text("etc/subuid", "immure-test:100000:65536\n")

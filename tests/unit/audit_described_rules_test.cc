@@ -2,7 +2,9 @@
 // not known is said to be so.
 #include <gmock/gmock.h>
 
+#include <cstring>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "audit/facts.h"
@@ -449,6 +451,33 @@ TEST(DescribedRules, NamesOfSecrets) {
     EXPECT_TRUE(is_secret_name(yes)) << yes;
   for (const char* no : {"PATH", "KEYBOARD", "TOKEN_FILE", "SECRET_PATH", "COMPASS", "HOME"})
     EXPECT_FALSE(is_secret_name(no)) << no;
+}
+
+// Root of the host is that whoever wrote it down.
+TEST(DescribedRules, RootIsAsBadInEveryKind) {
+  for (const bool bare : {false, true}) {
+    std::map<std::string, std::string> told;
+    for (const char* kind : {"unit", "oci", "bwrap"}) {
+      Described jail = clean();
+      jail.kind = kind;
+      jail.spaces[static_cast<size_t>(Space::User)].say(Share::Host, "a");
+      jail.root_outside = {true, Word::Said, "User=root"};
+      jail.capabilities = {bare ? 0 : ~uint64_t{0} >> 23, Word::Default, "by default"};
+      Facts facts;
+      facts.described = &jail;
+      const Answers answers = ask(facts);
+      for (const Finding& one : answers.findings())
+        if (one.rule->point == Point::Privileges)
+          told[kind] += std::string(one.rule->id) + " " + key(one.severity) + "; ";
+    }
+    EXPECT_EQ(told["oci"], told["bwrap"]);
+    // What a bundle gives, a unit leaves: the one difference that there is.
+    for (size_t at = 0; (at = told["oci"].find("critical", at)) != std::string::npos;)
+      told["oci"].replace(at, strlen("critical"), "high");
+    EXPECT_EQ(told["unit"], told["oci"]);
+    EXPECT_THAT(told["unit"], testing::HasSubstr(bare ? "root-outside medium" : "root-outside high"));
+    EXPECT_EQ(told["unit"].find("privileged high") == std::string::npos, bare);
+  }
 }
 
 }  // namespace

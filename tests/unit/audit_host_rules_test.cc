@@ -8,6 +8,8 @@
 
 #include "audit/facts.h"
 #include "audit/rule.h"
+#include "audit/rules/host/kernel_faults.h"
+#include "base/text.h"
 #include "unit/audit_made_up_host.h"
 
 namespace immure::audit {
@@ -95,7 +97,7 @@ const std::vector<Fault>& faults() {
        [](HostState& h) { h.modules_lsm = Seen::of("lockdown,capability,landlock,yama"); }},
       {"host-landlock", [](HostState& h) { h.modules_lsm = Seen::of("capability,selinux"); }},
       {"host-audit", [](HostState& h) { h.audit_enabled = false; }},
-      {"host-kernel-age", [](HostState& h) { h.kernel = "6.6.14"; }},
+      {"host-kernel-age", [](HostState& h) { h.kernel = "6.18.32"; }},
       {"host-processor", [](HostState& h) { h.weaknesses[0].second = "Vulnerable"; }},
       {"host-threads", [](HostState& h) { h.smt_active = Seen::of("1"); }},
   };
@@ -122,6 +124,34 @@ TEST(HostRules, FaultsOfTwoSettings) {
   host.lockdown = Seen::of("none");
   EXPECT_THAT(ids(ask_of(host)),
               testing::UnorderedElementsAre("host-lockdown", "host-module-signing", "host-modules-disabled"));
+}
+
+// Signatures may be asked for by a lockdown whose level nobody can read.
+TEST(HostRules, SignaturesUnderALockdownThatIsNotSeen) {
+  struct Case {
+    Seen lockdown, modules_lsm;
+    const char* state;
+  };
+  const Case cases[] = {
+      {Seen::unread("EACCES"), Seen::of("capability,landlock"), "unknown: "},
+      {Seen(), Seen::of("lockdown,capability"), "unknown: "},
+      {Seen(), Seen::unread("EACCES"), "unknown: "},
+      {Seen(), Seen::of("capability,landlock"), "checked"},  // with a finding
+  };
+  for (const Case& one : cases) {
+    HostState host = made_up_host();
+    loads_modules(host);
+    host.sig_enforce = Seen::of("N");
+    host.lockdown = one.lockdown;
+    host.modules_lsm = one.modules_lsm;
+    const Answers answers = ask_of(host);
+    EXPECT_THAT(state_of(answers, "host-module-signing"), testing::StartsWith(one.state));
+    const bool finds = std::string_view(one.state) == "checked";
+    EXPECT_THAT(ids(answers), testing::Contains("host-module-signing").Times(finds ? 1 : 0));
+    // Where the module itself says that signatures are asked for, nobody need know the level.
+    host.sig_enforce = Seen::of("Y");
+    EXPECT_EQ(state_of(ask_of(host), "host-module-signing"), "checked");
+  }
 }
 
 // The level stands in a file system that need not be mounted, the modules are told by a call too.
@@ -212,42 +242,85 @@ TEST(HostRules, UnreadIsUnknownAndNoFinding) {
         << rule->id;
 }
 
+// Those of the kernel that are told: until April 2024, and later ones.
+std::pair<std::string, std::string> told_of_kernel(const char* kernel, const char* build) {
+  HostState host = made_up_host();
+  host.kernel = kernel;
+  host.build = build;
+  const Answers answers = ask_of(host);
+  if (state_of(answers, "host-kernel-age").starts_with("unknown")) return {"unknown", "unknown"};
+  std::pair<std::string, std::string> told;
+  for (const Finding& finding : answers.findings()) {
+    if (finding.rule->id != std::string_view("host-kernel-age")) continue;
+    (finding.where < "CVE-2024-2" ? told.first : told.second) += finding.where + " ";
+    EXPECT_LE(finding.severity, Severity::Low);
+    EXPECT_THAT(finding.evidence, testing::HasSubstr("backported"));
+  }
+  return told;
+}
+
 TEST(HostRules, AgeOfTheKernel) {
   struct Case {
-    const char *kernel, *build, *expected;
+    const char *kernel, *build, *old, *late;
   };
+  const char* every_of_2026 = "CVE-2026-31431 CVE-2026-43284 CVE-2026-43500 CVE-2026-46300 ";
   const Case cases[] = {
-      {"6.6.15", "", ""},
-      {"6.8.0", "", ""},
+      {"6.6.15", "", "", nullptr},
+      {"6.8.0", "", "", nullptr},
       {"5.17.0", "",
        "CVE-2022-29582 CVE-2022-1015 CVE-2022-2639 CVE-2022-32250 CVE-2022-34918 CVE-2022-2586 "
        "CVE-2022-2588 CVE-2022-2602 CVE-2023-0386 CVE-2023-0179 CVE-2023-0461 CVE-2023-1829 "
        "CVE-2023-2163 CVE-2023-32233 CVE-2023-4004 CVE-2023-4208 CVE-2023-6817 CVE-2023-6931 "
-       "CVE-2024-1086 "},
+       "CVE-2024-1086 ",
+       nullptr},
       {"6.1.0-18-amd64",
-       "Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org) #1 SMP Debian 6.1.76-1 (2024)", ""},
+       "Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org) #1 SMP Debian 6.1.76-1 (2024)", "",
+       nullptr},
       {"6.1.0-17-amd64",
        "Linux version 6.1.0-17-amd64 (debian-kernel@lists.debian.org) #1 SMP Debian 6.1.69-1 (2024)",
-       "CVE-2024-1086 "},
-      {"6.8.0-45-generic", "", ""},
-      {"5.14.0-427.el9.x86_64", "", "unknown"},
-      {"", "", "unknown"},
+       "CVE-2024-1086 ", nullptr},
+      {"6.8.0-45-generic", "", "unknown", "unknown"},
+      {"7.1.0-1-generic", "", "", ""},
+      {"5.14.0-427.el9.x86_64", "", "unknown", "unknown"},
+      {"", "", "unknown", "unknown"},
+      {"7.1.0", "", "", ""},
+      {"7.0.9", "", "", "CVE-2026-46300 "},
+      {"6.18.33", "", "", ""},
+      {"6.18.21", "", "", every_of_2026},
+      {"6.12.53", "", "", "CVE-2025-40019 CVE-2026-31431 CVE-2026-43284 CVE-2026-43500 CVE-2026-46300 "},
+      // A branch that nobody looks after any more, and that the records do not name.
+      {"6.17.13", "", "", every_of_2026},
+      {"4.19.325", "", "", nullptr},
   };
   for (const Case& one : cases) {
-    HostState host = made_up_host();
-    host.kernel = one.kernel;
-    host.build = one.build;
-    const Answers answers = ask_of(host);
-    std::string got;
-    for (const Finding& finding : answers.findings())
-      if (finding.rule->id == std::string_view("host-kernel-age")) {
-        got += finding.where + " ";
-        EXPECT_LE(finding.severity, Severity::Low);
-        EXPECT_THAT(finding.evidence, testing::HasSubstr("backported"));
-      }
-    if (state_of(answers, "host-kernel-age").starts_with("unknown")) got = "unknown";
-    EXPECT_EQ(got, one.expected) << one.kernel;
+    const auto [old, late] = told_of_kernel(one.kernel, one.build);
+    EXPECT_EQ(old, one.old) << one.kernel;
+    if (one.late == nullptr) continue;
+    EXPECT_EQ(late, one.late) << one.kernel;
   }
+}
+
+// Numbers without a branch that is newer than the main line's, and without a fix before the fault.
+TEST(HostRules, FaultsOfTheKernelAreInOrder) {
+  const auto parts = [](std::string_view version) {
+    std::vector<int> out;
+    for (std::string_view part : split(version, '.')) out.push_back(std::stoi(std::string(part)));
+    return out;
+  };
+  std::set<std::string> numbers;
+  for (const KernelFault& fault : kernel_faults()) {
+    EXPECT_TRUE(numbers.insert(fault.cve).second) << fault.cve;
+    EXPECT_LT(parts(fault.since), parts(fault.fixed)) << fault.cve;
+    std::vector<int> last = parts("0");
+    for (std::string_view fix : split(fault.fixes, ' ')) {
+      EXPECT_LT(last, parts(fix)) << fault.cve;
+      EXPECT_LT(parts(fix), parts(fault.fixed)) << fault.cve << " " << fix;
+      EXPECT_EQ(parts(fix).size(), 3u) << fault.cve;
+      last = parts(fix);
+    }
+    EXPECT_EQ(std::string_view(fault.cve) > "CVE-2024-2", fault.shown_by != nullptr) << fault.cve;
+  }
+  EXPECT_GE(numbers.size(), 65u);
 }
 
 }  // namespace

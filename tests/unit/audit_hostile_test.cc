@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -325,13 +326,13 @@ TEST(HostileProcess, AFileThatIsNamedLikeMemoryIsAFile) {
   EXPECT_EQ(memory, 1);
 }
 
-// A file system whose server answers what is needed to make it somebody's root, and then nothing any more.
-void root_that_never_answers() {
+// A file system whose server answers what is needed to be mounted and entered, and then nothing any more.
+void mount_silent(const char* target) {
   const int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
   if (fuse < 0 || unshare(CLONE_NEWNS) != 0) _exit(1);
   const std::string options = "fd=" + num_signed(fuse) + ",rootmode=40000,user_id=0,group_id=0";
   if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      mount("none", "/mnt", "fuse", 0, options.c_str()) != 0)
+      mount("none", target, "fuse", 0, options.c_str()) != 0)
     _exit(1);
   std::thread([fuse] {
     alignas(8) static char ask[1 << 18];
@@ -358,13 +359,57 @@ void root_that_never_answers() {
       if (write(fuse, &out, out.head.len) < 0) _exit(1);
     }
   }).detach();
+}
+
+void root_that_never_answers() {
+  mount_silent("/mnt");
   if (chroot("/mnt") != 0) _exit(1);
 }
 
+// On the way to what is looked for in every jail: the socket of a service in /var/lib.
+void var_that_never_answers() { mount_silent("/var"); }
+
+bool silent_file_systems_can_be_made() { return geteuid() == 0 && access("/dev/fuse", R_OK | W_OK) == 0; }
+
+// However many make who reads them wait: all together they are waited for as long as it is said, who is not
+// looked at is told, and who answers is looked at.
+TEST(HostileProcess, ManyThatNeverAnswerMakeNobodyWaitForEach) {
+  if (!silent_file_systems_can_be_made()) GTEST_SKIP() << "takes root and /dev/fuse";
+  using std::chrono::milliseconds;
+  std::vector<std::unique_ptr<Child>> children;
+  std::vector<int> pids;
+  Child answers([] {});
+  for (int i = 0; i < 8; i++) {
+    children.push_back(std::make_unique<Child>(var_that_never_answers));
+    ASSERT_TRUE(children.back()->ready()) << "a file system of its own";
+    pids.push_back(children.back()->pid());
+    if (i == 2) pids.push_back(answers.pid());
+  }
+  const auto passed = [&](const Patience& patience, std::vector<std::string>& told) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (auto& one : look_at_many(pids, look_around(), patience))
+      told.push_back(one ? "seen" : one.error().what + ": " + one.error().why);
+    return std::chrono::steady_clock::now() - begin;
+  };
+  std::vector<std::string> told;
+  // Each of them alone would be waited for 2 s.
+  EXPECT_LT(passed({milliseconds(200), milliseconds(2000), 64}, told), milliseconds(6000));
+  ASSERT_EQ(told.size(), 9u);
+  for (size_t i = 0; i < told.size(); i++)
+    EXPECT_THAT(told[i], testing::HasSubstr(i == 3 ? "seen" : "longer than 2 s")) << i;
+  told.clear();
+  EXPECT_LT(passed({milliseconds(200), milliseconds(500), 4}, told), milliseconds(3000));
+  for (size_t i = 0; i < told.size(); i++)
+    EXPECT_THAT(told[i], testing::HasSubstr(i == 3  ? "seen"
+                                            : i < 5 ? "longer than"
+                                                    : "was not looked at: 4 others"))
+        << i;
+}
+
 TEST(HostileProcess, AJailWhoseRootNeverAnswersIsSeenAndMakesNobodyWait) {
-  if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "takes root and /dev/fuse";
+  if (!silent_file_systems_can_be_made()) GTEST_SKIP() << "takes root and /dev/fuse";
   Child child(root_that_never_answers);
-  if (!child.ready()) GTEST_SKIP() << "no such file system can be mounted here";
+  ASSERT_TRUE(child.ready()) << "a file system of its own";
   const time_t begin = time(nullptr);
   EXPECT_TRUE(is_jailed(child.pid()));
   auto live = look_at_live(child.pid());

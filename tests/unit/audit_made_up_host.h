@@ -7,7 +7,7 @@ namespace immure::audit {
 
 inline HostState made_up_host() {
   HostState host;
-  host.kernel = "6.18.5";
+  host.kernel = "6.18.44";
   host.build = "Linux version 6.18.5 (somebody@somewhere)";
   const std::pair<const char*, const char*> values[] = {
       {"dev.tty.ldisc_autoload", "0"},

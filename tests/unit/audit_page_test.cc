@@ -73,7 +73,7 @@ TEST(RuleTable, AFixHasNoOtherPlaceholders) {
     for (size_t at = fix.find('{'); at != std::string_view::npos; at = fix.find('{', at + 1)) {
       if (at > 0 && fix[at - 1] == '$') continue;
       const std::string_view word = fix.substr(at, fix.find('}', at) - at + 1);
-      EXPECT_THAT(word, testing::AnyOf("{path}", "{pid}", "{value}", "{}")) << rule->id << ": " << fix;
+      EXPECT_THAT(word, testing::AnyOf("{path}", "{pid}", "{value}", "{where}", "{tree}", "{keeper}", "{}")) << rule->id << ": " << fix;
     }
   }
 }

@@ -309,6 +309,15 @@ std::vector<Fault> reach_faults() {
       {"process-sys-writable", [](M& m) { m.mount("/sys", "sysfs").read_only = false; }, kL},
       {"process-kernel-read", [](M& m) { m.live.kernel_files->push_back(node("/proc/kcore", 0, 0, false)); },
        kH},
+      {"process-kernel-read",
+       [](M& m) { m.live.kernel_files->push_back(node("/proc/kallsyms", 0, 0, false)); }, kA},
+      {"process-kernel-read",
+       [](M& m) {
+         m.live.kernel_files->push_back(node("/proc/kallsyms", 0, 0, false));
+         m.live.kptr_restrict = 0;
+         m.live.perf_paranoid = 1;
+       },
+       kL},
       {"process-sys-seen", [](M& m) { m.mount("/sys", "sysfs"); }, kA},
       {"process-mount-debug", [](M& m) { become_root(m), m.mount("/sys/kernel/debug", "debugfs"); }, kH},
       {"process-cgroup-writable",

@@ -1,10 +1,20 @@
 // How `immure audit` reads its arguments, what it tells a person, and its rules beside the attacks of prove.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
 
+#include "audit/baseline.h"
+#include "audit/report.h"
 #include "audit_made_up.h"
 #include "base/text.h"
+#include "cli/audit_calendar.h"
+#include "cli/audit_fix.h"
 #include "cli/audit_prove.h"
 #include "cli/audit_targets.h"
 #include "cli/audit_text.h"
@@ -264,6 +274,126 @@ TEST(AuditBattery, NeedsAJail) {
   auto battery = run_battery(host->front());
   ASSERT_FALSE(battery);
   EXPECT_THAT(battery.error().what, HasSubstr("nothing to attack"));
+}
+
+// A host is no jail: what is said of it alone has no score, in no report.
+TEST(AuditText, AHostAloneHasNoScore) {
+  std::vector<std::string> notes;
+  auto gathered = gather(*wish_of({"--host"}), notes);
+  ASSERT_TRUE(gathered);
+  audit::Audit host;
+  host.target = gathered->front().target;
+  host.asked = audit::askable(gathered->front().facts(0));
+  host.answers = audit::ask(gathered->front().facts(0));
+  const audit::Audits audits = audit::one_audit(host);
+  const std::string text = audit_text(audits, {});
+  EXPECT_THAT(text, HasSubstr("Score: none"));
+  EXPECT_THAT(text, Not(HasSubstr("of 100")));
+  EXPECT_THAT(audit::report_json(audits), Not(HasSubstr("\"score\"")));
+  EXPECT_THAT(audit::report_html(audits), Not(HasSubstr("of 100")));
+  EXPECT_THAT(audit::report_sarif(audits), Not(HasSubstr("score of")));
+  const audit::Baseline baseline = audit::as_baseline(audits);
+  EXPECT_FALSE(baseline.jails.front().score);
+  auto read = audit::read_baseline(audit::report_json(audits), "b");
+  ASSERT_TRUE(read);
+  EXPECT_THAT(audit::compare(*read, baseline).scores, IsEmpty());
+  // Beside a jail it is a part of that jail.
+  host.target.kind = "root, host";
+  EXPECT_THAT(audit_text(audit::one_audit(host), {}), HasSubstr("of 100"));
+}
+
+// Between the look and the mending somebody exchanges the folder: what lies there now was not looked at.
+TEST(AuditFix, AFolderThatWasExchangedIsNotMended) {
+  namespace fs = std::filesystem;
+  std::string top = fs::temp_directory_path() / "immure-fix-XXXXXX";
+  ASSERT_NE(mkdtemp(top.data()), nullptr);
+  for (const char* name : {"/jail", "/other"}) {
+    fs::create_directories(top + name + "/bin");
+    std::ofstream(top + name + "/bin/tool") << "x";
+    fs::permissions(top + name + "/bin/tool", fs::perms{04755});
+  }
+  const auto mended = [&](const char* name) {
+    return (fs::status(top + name + "/bin/tool").permissions() & fs::perms::set_uid) == fs::perms::none;
+  };
+  const AuditWish wish = *wish_of({top + "/jail", "--fix", "--yes", "--fail-on", "never"});
+  const auto look = [&]() -> Result<audit::Audits> {
+    std::vector<std::string> notes;
+    auto jails = gather(wish, notes);
+    if (!jails) return tl::unexpected<Error>(std::move(jails.error()));
+    audit::Audit one;
+    one.target = jails->front().target;
+    one.asked = audit::askable(jails->front().facts(time(nullptr)));
+    one.answers = audit::ask(jails->front().facts(time(nullptr)));
+    return audit::one_audit(std::move(one));
+  };
+  const auto swap = [&] {
+    ASSERT_EQ(
+        renameat2(AT_FDCWD, (top + "/jail").c_str(), AT_FDCWD, (top + "/other").c_str(), RENAME_EXCHANGE), 0);
+  };
+  for (const bool before : {false, true}) {
+    bool first = true;  // it looks again afterwards
+    auto done = fix_tree(wish, [&] {
+      if (before && first) swap();
+      auto seen = look();
+      if (!before && first) swap();
+      first = false;
+      return seen;
+    });
+    if (before) {
+      // The look was of the other one, which the name leads to; what was held is not that.
+      ASSERT_FALSE(done);
+      EXPECT_EQ(done.error().code, Code::kBadRoot);
+      EXPECT_THAT(done.error().what, HasSubstr("not the folder any more"));
+      EXPECT_FALSE(mended("/jail"));
+      EXPECT_FALSE(mended("/other"));
+    } else {
+      // What was looked at is held, and is mended wherever its name is now.
+      EXPECT_TRUE(done);
+      EXPECT_FALSE(mended("/jail"));
+      EXPECT_TRUE(mended("/other"));
+      fs::permissions(top + "/other/bin/tool", fs::perms{04755});
+      swap();
+    }
+  }
+  fs::remove_all(top);
+}
+
+TEST(AuditTimer, SchedulesThatAreNone) {
+  const char* good[] = {"daily",           "weekly",          "Sat 04:00",
+                        "Mon *-*-* 03:00", "*-*-01 03:30:00", "Mon..Fri,Sun 10:00",
+                        "*:0/15",          "2026-12-01",      "hourly UTC",
+                        "@1700000000",     "monday 4:5",      "*-*~01 01:00 Europe/Berlin"};
+  const char* bad[] = {"",
+                       "never",
+                       "x",
+                       "Sat 04:00\nOnBootSec=1",
+                       "%h",
+                       "daily; rm -rf /",
+                       "Foo 04:00",
+                       "tomorrow at",
+                       "Mon *-*-* 03:00 `id`",
+                       "Caturday 1:00",
+                       "\\x41",
+                       "Europe/Berlin"};
+  for (const char* one : good) EXPECT_TRUE(may_be_calendar(one)) << one;
+  for (const char* one : bad) EXPECT_FALSE(may_be_calendar(one)) << one;
+  const std::string program = "/usr/bin/systemd-analyze";
+  if (access(program.c_str(), X_OK) != 0)
+    GTEST_SKIP() << "systemd-analyze is not installed: systemd was not asked";
+  bool asked = false;
+  // What is refused where systemd cannot be asked is none to systemd either, and the other way round.
+  for (const char* one : good) EXPECT_TRUE(systemd_takes(program, one, asked) && asked) << one;
+  for (const char* one : bad) EXPECT_FALSE(systemd_takes(program, one, asked)) << one;
+  EXPECT_TRUE(asked);
+  EXPECT_TRUE(check_calendar("Sat 04:00"));
+  // Well formed, and yet none: that takes systemd.
+  EXPECT_TRUE(may_be_calendar("25:61"));
+  auto wrong = check_calendar("25:61");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, Code::kBadValue);
+  EXPECT_EQ(wrong.error().origin, "--on-calendar");
+  EXPECT_FALSE(systemd_takes("/nonexistent/systemd-analyze", "daily", asked));
+  EXPECT_FALSE(asked);
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "base/file.h"
 #include "base/text.h"
+#include "documents.h"
 #include "kernel/sys.h"
 #include "support/made_record.h"
 #include "watch/session.h"
@@ -137,6 +139,47 @@ TEST(WatchSession, OnlyTheKindsThatAreAskedForAreShownButAllAreWeighed) {
   EXPECT_THAT(out.text(), HasSubstr("\"detector\":\"roots\""));
   const std::string text = out.text();
   for (std::string_view line : split(text, '\n')) EXPECT_TRUE(line.empty() || printable(line) == line);
+}
+
+TEST(WatchSession, LinesFitThePublishedSchema) {
+  using documents::Json;
+  const Json schema = Json::parse(read_file(IMMURE_SOURCE_DIR "/schema/event.schema.json").value());
+  Watched out;
+  MadeRecord exec(kStageChanged);
+  exec.head().nr = 59;
+  exec.item(kItemPath, 0, "\xff").item(kItemWords, 1, "sh\x1b").item(kItemExecutable, 255, "/bin/sh");
+  MadeRecord ended(kStageEnded), asked = MadeRecord::call("openat2", {1, 1, 1, 8}), born(kStageBorn);
+  asked.head().stage = kStageEntered;
+  asked.head().marks = kMarkHeld | kMarkRacy;
+  asked.item(kItemPath, 1, "/a", kItemCut).item(kItemBytes, 2, "", kItemUnreadable);
+  born.head().args[0] = 5;
+  std::vector<MadeRecord> records = {
+      exec,
+      ended,
+      asked,
+      born,
+      chroot_at(1, "/a"),
+      chroot_at(2, "/a"),
+      chroot_at(20, "/a"),
+      MadeRecord::call("connect", {1, 1, 16}, -EPERM).item(kItemAddress, 1, std::string("\1\0/\x1bx", 5))};
+  for (uint32_t nr = 0; nr < 470; nr++) {
+    MadeRecord any(kStageLeft);
+    any.head().nr = nr;
+    records.push_back(any);
+  }
+  ASSERT_TRUE(Session(out.parts(source(std::move(records)), true)).run());
+  std::set<std::string> types;
+  const std::string text = out.text();
+  for (std::string_view line : split(text, '\n')) {
+    if (line.empty()) continue;
+    const Json one = Json::parse(line);
+    const std::string type = one.at("type");
+    types.insert(type);
+    std::vector<std::string> faults;
+    documents::check(schema.at("$defs").at(type), schema, one, type, faults);
+    EXPECT_THAT(faults, testing::IsEmpty()) << line;
+  }
+  EXPECT_THAT(types, testing::ElementsAre("alert", "end", "event", "watch"));
 }
 
 TEST(WatchSession, BrokenRecordsAreCounted) {

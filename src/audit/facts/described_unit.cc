@@ -375,6 +375,11 @@ class Meaning {
           jail_.variables.push_back(
               {assignment.substr(0, equals), one->origin, equals + 1 == assignment.size()});
       }
+    // It is taken away last, whoever has set it; with a value only when it has that one.
+    for (const UnitSetting* one : set_.all("UnsetEnvironment"))
+      for (const std::string& name : unit_words(one->value))
+        std::erase_if(jail_.variables,
+                      [&](const DescribedVariable& variable) { return variable.name == name; });
     for (const char* key : {"ExecStart", "ExecStartPre", "ExecStartPost", "ExecReload", "ExecStop",
                             "ExecStopPost", "ExecCondition"})
       for (const UnitSetting* one : set_.all(key)) program(key, *one);

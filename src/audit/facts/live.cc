@@ -5,10 +5,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "audit/facts/live_parts.h"
@@ -30,6 +26,17 @@ void look_at_groups(Live& live) {
   }
 }
 
+std::optional<int64_t> number_of(const char* file) {
+  std::string text = read_file(file).value_or(std::string());
+  while (text.ends_with('\n')) text.pop_back();
+  std::string_view word = trim(text);
+  const bool minus = word.starts_with('-');
+  if (minus) word.remove_prefix(1);
+  const auto number = parse_u64(word);
+  if (!number || *number > 1000) return std::nullopt;
+  return static_cast<int64_t>(*number) * (minus ? -1 : 1);
+}
+
 void look_at_small_files(const LiveLook& look, Live& live) {
   if (auto text = text_of(look.proc, "oom_score_adj")) {
     std::string_view word = trim(*text);
@@ -41,9 +48,13 @@ void look_at_small_files(const LiveLook& look, Live& live) {
   live.core_pattern = read_file("/proc/sys/kernel/core_pattern").value_or(std::string());
   while (live.core_pattern.ends_with('\n')) live.core_pattern.pop_back();
   live.steal_input = !read_file("/proc/sys/dev/tty/legacy_tiocsti").value_or("1").starts_with('0');
+  live.kptr_restrict = number_of("/proc/sys/kernel/kptr_restrict");
+  live.perf_paranoid = number_of("/proc/sys/kernel/perf_event_paranoid");
   for (const NamespaceView& view : live.process.namespaces)
-    if (view.kind == "net" && (view.whose == Whose::Host || view.whose == Whose::Caller))
+    if (view.kind == "net" && (view.whose == Whose::Host || view.whose == Whose::Caller)) {
       live.abstract_sockets = look.around.abstract_sockets;
+      if (look.around.abstract_sockets > 0) live.abstract_holders = look.around.abstract_holders();
+    }
 }
 
 void mark_kernel_files(int task, std::vector<FdView>& fds) {
@@ -84,7 +95,9 @@ void look_at_pidfds(Live& live) {
   }
 }
 
-Result<std::unique_ptr<Live>> look(int pid, const Surroundings& around) {
+}  // namespace
+
+Result<std::unique_ptr<Live>> look_at_once(int pid, const Surroundings& around) {
   std::string path = "/proc/" + num_signed(pid);
   UniqueFd proc(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   auto process = look_at_process(pid);
@@ -112,41 +125,12 @@ Result<std::unique_ptr<Live>> look(int pid, const Surroundings& around) {
   return live;
 }
 
-// What the looking thread and who waits for it share; who comes last takes it away.
-struct Desk {
-  std::mutex mutex;
-  std::condition_variable done;
-  std::optional<Result<std::unique_ptr<Live>>> result;
-};
-
-}  // namespace
-
 std::optional<std::string> text_of(int dir, const char* name, size_t limit) {
   UniqueFd fd(openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) return std::nullopt;
   auto text = read_fd(fd.get(), limit, name);
   if (!text) return std::nullopt;
   return std::move(*text);
-}
-
-Result<std::unique_ptr<Live>> look_at_live(int pid) { return look_at_live(pid, look_around()); }
-
-Result<std::unique_ptr<Live>> look_at_live(int pid, std::shared_ptr<const Surroundings> around, int seconds) {
-  // A process can make who reads its memory or its file systems wait for ever. The thread that waits then is
-  // left behind; the end of this program ends it.
-  auto desk = std::make_shared<Desk>();
-  std::thread([desk, pid, around] {
-    auto result = look(pid, *around);
-    std::lock_guard lock(desk->mutex);
-    desk->result.emplace(std::move(result));
-    desk->done.notify_all();
-  }).detach();
-  std::unique_lock lock(desk->mutex);
-  if (!desk->done.wait_for(lock, std::chrono::seconds(seconds), [&] { return desk->result.has_value(); }))
-    return fail(Code::kSystem, "cannot audit process " + num_signed(pid),
-                "reading it took longer than " + num_signed(seconds) + " s",
-                "its memory or a file system of its own may make readers wait");
-  return std::move(*desk->result);
 }
 
 const char* name(RootKind kind) {

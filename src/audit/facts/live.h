@@ -7,6 +7,7 @@
 // Source: proc(5), namespaces(7), ptrace(2), seccomp(2).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -63,6 +64,7 @@ struct EnvironmentName {
 struct ReachableFile {
   std::string path;       // inside
   std::string host_path;  // of a socket: where the host sees it; empty: on no file system of the host's
+  std::string holders;    // of a socket: who has it open, as far as that is seen
   uint32_t major = 0, minor = 0;  // of a device node
   bool block = false;
   bool readable = false, writable = false;  // by mode bits, for the process's ids
@@ -105,12 +107,15 @@ struct Live {
   // Who started it shows nothing to this caller, or cannot be told.
   bool starter_hidden = false;
   std::string core_pattern;
+  // kernel.kptr_restrict and kernel.perf_event_paranoid, which decide whether /proc/kallsyms shows addresses.
+  std::optional<int64_t> kptr_restrict, perf_paranoid;
 
   bool steal_input = true;                 // dev.tty.legacy_tiocsti: who has a terminal open may type into it
   std::optional<size_t> abstract_sockets;  // listening ones of the host, where its network is shared
+  std::string abstract_holders;            // who listens at some of them
   uint64_t terminal = 0;                   // device number of the controlling one; 0: none
   std::vector<Neighbour> terminal_sharers;                  // outside, on the same terminal
-  std::optional<std::vector<Neighbour>> same_user_outside;  // same uid, other pid or user namespace
+  std::optional<std::vector<Neighbour>> same_user_outside;  // same uid, another root or namespace
 
   // Below its root, looked up without following what leads out of it. nullopt: why is in `reach_note`.
   std::optional<std::vector<ReachableFile>> sockets;       // control sockets of services
@@ -128,6 +133,17 @@ std::shared_ptr<const Surroundings> look_around();
 Result<std::unique_ptr<Live>> look_at_live(int pid);
 Result<std::unique_ptr<Live>> look_at_live(int pid, std::shared_ptr<const Surroundings> around,
                                            int seconds = 5);
+
+// How long several are waited for, all together: `most_waiting` times `each`, and twice `last`.
+struct Patience {
+  std::chrono::milliseconds each{100};   // then the next one is begun, and this one goes on beside it
+  std::chrono::milliseconds last{5000};  // for those that go on, when the last one has begun
+  size_t most_waiting = 64;              // with more than that nobody new is looked at
+};
+// In the order of `pids`; an error as of one, and kSystem for those that were not looked at at all.
+std::vector<Result<std::unique_ptr<Live>>> look_at_many(const std::vector<int>& pids,
+                                                        std::shared_ptr<const Surroundings> around,
+                                                        const Patience& patience = {});
 
 // The processes whose root or mount, user, pid or net namespace is not the host's, one for each set that is
 // held alike; kernel threads and the caller are none of them.

@@ -100,6 +100,11 @@ void look_at_terminal(const LiveLook& look, Live& live) {
   }
 }
 
+// A file system of the process's own is not asked, since it might never answer.
+int stat_root(int proc, struct statx& root) {
+  return statx(proc, "root", AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &root);
+}
+
 // How a process is held, as a key: who has the same is held alike.
 std::optional<std::string> key_of(int proc, const Surroundings& around, bool& jailed) {
   std::string key;
@@ -113,10 +118,9 @@ std::optional<std::string> key_of(int proc, const Surroundings& around, bool& ja
     if (telling && hosts != around.namespaces.end() && hosts->second != inode) jailed = true;
     key += num(inode) + " ";
   }
-  // A file system of the process's own is not asked, since it might never answer; and where it refuses
-  // everybody but its owner, root too, the process has no root of the host's.
+  // Where its file system refuses everybody but its owner, root too, the process has no root of the host's.
   struct statx root {};
-  const bool seen = statx(proc, "root", AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &root) == 0;
+  const bool seen = stat_root(proc, root) == 0;
   if (!seen && errno != EACCES) return std::nullopt;
   const uint64_t device = makedev(root.stx_dev_major, root.stx_dev_minor);
   if (device != around.root_device || root.stx_ino != around.root_inode) jailed = true;
@@ -149,6 +153,13 @@ int living_thread(int proc, int pid) {
   return found;
 }
 
+// It is only waited for: nobody acts by it any more. One whose first thread alone has ended is none.
+bool has_ended(int proc, int pid) {
+  auto stat = text_of(proc, "stat", 4096);
+  auto words = words_of_stat(stat ? *stat : std::string_view());
+  return words.empty() || words[0] == "X" || (words[0] == "Z" && living_thread(proc, pid) == pid);
+}
+
 }  // namespace
 
 std::shared_ptr<const Surroundings> look_around() {
@@ -177,7 +188,10 @@ std::shared_ptr<const Surroundings> look_around() {
                        namespace_of(self.get(), "user") == user->second;
   for (const SocketInfo& socket :
        parse_sockets(SocketTable::Unix, text_of(self.get(), "net/unix").value_or(std::string())))
-    if (socket.local.starts_with('@') && socket.state == "listening") around->abstract_sockets++;
+    if (socket.local.starts_with('@') && socket.state == "listening") {
+      around->abstract_sockets++;
+      around->an_abstract_socket = socket.inode;
+    }
   UniqueFd proc(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   for (int pid : process_numbers()) {
     struct stat st {};
@@ -220,13 +234,19 @@ void look_at_neighbours(const LiveLook& look, Live& live) {
   look_at_supervisor(live);
   if (live.threads.empty()) return;
   live.same_user_outside.emplace();
-  uint64_t pids = own_inode(live, "pid"), users = own_inode(live, "user");
+  uint64_t pids = own_inode(live, "pid"), users = own_inode(live, "user"), mounts = own_inode(live, "mnt");
+  struct statx root {};
+  const bool rooted = stat_root(look.proc, root) == 0;
+  const uint64_t device = makedev(root.stx_dev_major, root.stx_dev_minor);
   uint32_t uid = live.threads[0].uid[0];
   for (size_t i = 0; i < look.around.processes.size(); i++) {
     const HostProcess& other = look.around.processes[i];
     if (other.uid != uid || other.pid == live.process.pid || live.same_user_outside->size() >= 8) continue;
     HostProcessMore more = look.around.more(i);
-    if (!more.counts || (more.pid_space == pids && more.user_space == users)) continue;
+    const bool elsewhere = more.pid_space != pids || more.user_space != users || more.mount_space != mounts;
+    const bool other_root =
+        rooted && more.root_inode != 0 && (more.root_device != device || more.root_inode != root.stx_ino);
+    if (!more.counts || (!elsewhere && !other_root)) continue;
     live.same_user_outside->push_back({other.pid, more.name});
   }
 }
@@ -238,14 +258,32 @@ HostProcessMore Surroundings::more(size_t index) const {
   if (more.read) return more;
   more.read = true;
   UniqueFd proc = open_process(processes[index].pid);
-  if (!proc || is_kernel_thread(proc.get())) return more;
+  if (!proc || is_kernel_thread(proc.get()) || has_ended(proc.get(), processes[index].pid)) return more;
   more.counts = true;
   more.pid_space = namespace_of(proc.get(), "pid");
   more.user_space = namespace_of(proc.get(), "user");
   more.mount_space = namespace_of(proc.get(), "mnt");
+  struct statx root {};
+  if (stat_root(proc.get(), root) == 0) {
+    more.root_device = makedev(root.stx_dev_major, root.stx_dev_minor);
+    more.root_inode = root.stx_ino;
+  }
   more.terminal = terminal_of(text_of(proc.get(), "stat", 4096).value_or(std::string()));
   more.name = name_of(proc.get());
   return more;
+}
+
+const Listeners& Surroundings::listeners() const {
+  std::call_once(listened_, [this] { listeners_ = Listeners::look(); });
+  return listeners_;
+}
+
+std::string Surroundings::abstract_holders() const {
+  std::call_once(abstract_asked_, [this] {
+    for (const auto& [inode, holders] : holders_of({an_abstract_socket}))
+      abstract_holders_ = holders_text(holders);
+  });
+  return abstract_holders_;
 }
 
 std::vector<JailedGroup> jailed_groups(const Surroundings& around) {

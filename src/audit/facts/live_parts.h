@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/facts/listeners.h"
 #include "audit/facts/live.h"
 
 namespace immure::audit {
@@ -26,6 +27,7 @@ struct HostProcessMore {
   bool read = false;
   bool counts = false;  // it is there, and no thread of the kernel's
   uint64_t pid_space = 0, user_space = 0, mount_space = 0, terminal = 0;
+  uint64_t root_device = 0, root_inode = 0;  // 0: not told
   std::string name;
 };
 
@@ -34,14 +36,21 @@ class Surroundings {
   std::vector<HostMount> mounts;       // pid 1's, or the caller's where pid 1's cannot be read
   std::vector<HostProcess> processes;  // all that /proc shows
   std::map<std::string, uint64_t, std::less<>> namespaces;
-  size_t abstract_sockets = 0;  // that are listened at, in the caller's network namespace
+  size_t abstract_sockets = 0;      // that are listened at, in the caller's network namespace
+  uint64_t an_abstract_socket = 0;  // the inode of one of them
   uint64_t root_device = 0, root_inode = 0;
   bool privileged = false;
 
   // Of processes[index]. From any thread.
   HostProcessMore more(size_t index) const;
+  // Looked at when first asked for, once. From any thread.
+  const Listeners& listeners() const;
+  std::string abstract_holders() const;
 
  private:
+  mutable std::once_flag listened_, abstract_asked_;
+  mutable Listeners listeners_;
+  mutable std::string abstract_holders_;
   mutable std::mutex mutex_;
   mutable std::vector<HostProcessMore> more_;
 };
@@ -58,6 +67,8 @@ struct LiveLook {
   int proc = -1;  // O_PATH of /proc/PID
   const Surroundings& around;
 };
+// All of it; whoever calls may have to wait for ever.
+Result<std::unique_ptr<Live>> look_at_once(int pid, const Surroundings& around);
 void look_at_threads(const LiveLook& look, Live& live);
 void look_at_root(const LiveLook& look, Live& live);
 void look_at_environment(const LiveLook& look, Live& live);

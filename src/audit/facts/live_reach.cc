@@ -151,14 +151,16 @@ std::string host_path_of_file(const Live& live, const std::string& path, const s
                       host);
 }
 
-void look_at_sockets(int root, const Ids& ids, const std::vector<HostMount>& host, Live& live) {
+void look_at_sockets(int root, const Ids& ids, const Surroundings& around, Live& live) {
   live.sockets.emplace();
   auto one = [&](const std::string& path) {
     auto st = stat_inside(root, path.c_str());
     if (!st || !S_ISSOCK(st->st_mode)) return;
     ReachableFile file = reachable(path, *st, ids);
     if (!file.writable) return;
-    file.host_path = host_path_of_file(live, path, host);
+    file.host_path = host_path_of_file(live, path, around.mounts);
+    if (!file.host_path.empty())
+      file.holders = around.listeners().holders(socket_place(st->st_dev, st->st_ino));
     live.sockets->push_back(std::move(file));
   };
   for (const char* path : kSockets) one(path);
@@ -273,7 +275,7 @@ void look_at_reach(const LiveLook& look, Live& live) {
     return;
   }
   Ids ids = ids_of(live);
-  look_at_sockets(root.get(), ids, look.around.mounts, live);
+  look_at_sockets(root.get(), ids, look.around, live);
   look_at_devices(root.get(), ids, live);
   look_at_set_id(root.get(), live);
   look_at_kernel_files(root.get(), ids, live);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,6 +84,8 @@ Result<Tree> look_at_tree(const std::string& folder, const TreeWish& wish) {
   tree.top_mode = st.st_mode;
   tree.top_uid = st.st_uid;
   tree.top_gid = st.st_gid;
+  tree.top_device = uint64_t{major(st.st_dev)} << 32 | minor(st.st_dev);
+  tree.top_inode = st.st_ino;
   char real[4096];
   const std::string link = "/proc/self/fd/" + num_signed(top.get());
   if (const ssize_t size = readlink(link.c_str(), real, sizeof real); size > 0)

@@ -21,7 +21,7 @@ enum Mark : uint32_t {
   kCapabilities = 2,  // a file with security.capability; Note::text: the sets
   kDevice = 4,        // a device node
   kFifo = 8,
-  kSocket = 16,
+  kSocket = 16,         // Note::text: who has it open, as far as that is seen
   kWorldWritable = 32,  // a file, or a folder without the sticky bit, that everybody may write
   kForeignWrite = 64,   // in a place that is executed, loaded or believed, and somebody else may write it
   kLeadsUp = 128,       // a link with more ".." than folders above it; Note::text: the target
@@ -97,6 +97,7 @@ struct Tree {
   std::string real_path;  // as the kernel says it; empty: it has no name in this mount namespace
   uint32_t caller = 0;    // effective uid of who looks
   uint32_t top_mode = 0, top_uid = 0, top_gid = 0;
+  uint64_t top_device = 0, top_inode = 0;  // the device as major << 32 | minor
 
   uint64_t names = 0;  // met on the way
   uint64_t folders = 0;

@@ -217,7 +217,8 @@ void find_partners(int top, Tree& tree, std::string_view mountinfo, unsigned thr
   if (search.missing == 0) return;
   tree.partners_why = mounts.empty() ? "the mount table does not say where the file system is"
                                      : num(search.missing) + " names were not found on the file system";
-  if (search.closed != 0) tree.partners_why += "; " + num(search.closed) + " folders could not be read";
+  if (search.closed != 0)
+    tree.partners_why += "; " + counted(search.closed, "folder", "folders") + " could not be read";
 }
 
 }  // namespace immure::audit

@@ -7,7 +7,7 @@
 namespace immure::audit {
 
 // Marks the notes of sockets that a process of this network namespace has bound (Note::served), by device and
-// inode. Source: sock_diag(7), UNIX_DIAG_VFS. What cannot be asked stays unmarked: silence is no proof.
+// inode, and says who has them open (Note::text). What cannot be asked stays unmarked: silence is no proof.
 void look_at_sockets(Tree& tree);
 
 }  // namespace immure::audit

@@ -41,7 +41,7 @@ Mends mends_of(const Rule& rule) {
     mends.add(Close::Sticky);
   } else {
     mends.add(Mend::CloseWrite);
-    if (fix.starts_with("chown 0:0")) mends.add(Close::Owner);
+    if (fix.starts_with("chown {keeper}")) mends.add(Close::Owner);
   }
   return mends;
 }

@@ -15,10 +15,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
+#include <cstddef>
 #include <unordered_map>
 
 #include "base/fd.h"
@@ -34,6 +35,7 @@ constexpr uint64_t kSecond = 1'000'000'000, kSoon = 2 * uint64_t{kEbpfWakeNanose
 constexpr size_t kMostAtOnce =
     65536;  // records of one drain: a flood must not keep the session from its work
 constexpr uint32_t kBatch = 4096;
+constexpr size_t kManyEnded = 512;
 
 uint64_t monotonic() {
   timespec now{};
@@ -51,9 +53,9 @@ int keep_complaint(libbpf_print_level level, const char* format, va_list words) 
   if (level != LIBBPF_WARN) return 0;
   std::array<char, 512> line{};
   const int length = vsnprintf(line.data(), line.size(), format, words);
-  if (complaint().empty() && length > 0) complaint() = printable(line.data());
-  while (!complaint().empty() && (complaint().back() == '\n' || complaint().back() == ' '))
-    complaint().pop_back();
+  std::string_view text(line.data(), std::min(line.size() - 1, static_cast<size_t>(std::max(length, 0))));
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  if (complaint().empty()) complaint() = printable(text);
   return 0;
 }
 
@@ -121,10 +123,9 @@ class EbpfSource final : public Source {
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   UniqueFd timer_, poll_;
   Taker* taker_ = nullptr;
-  size_t taken_ = 0;
+  size_t taken_ = 0, ended_ = 0;
   bool everything_ = false;
   uint64_t told_lost_ = 0, counted_at_ = 0;
-  size_t processors_ = 1;
   std::unordered_map<uint64_t, uint64_t> told_;  // by pid and call, as far as counters have been told
 };
 
@@ -133,6 +134,8 @@ int on_record(void* source, void* record, size_t size) {
 }
 
 int EbpfSource::take(std::span<const uint8_t> record) {
+  if (record.size() > offsetof(CallRecord, stage) && record[offsetof(CallRecord, stage)] == kStageEnded)
+    ended_++;
   taker_->take(record);
   return ++taken_ < kMostAtOnce ? 0 : -EAGAIN;
 }
@@ -199,7 +202,6 @@ Status EbpfSource::attach_entries() {
 }
 
 Status EbpfSource::open(const Target& target, Level level) {
-  processors_ = static_cast<size_t>(libbpf_num_possible_cpus());
   IMMURE_TRY(load(target, level));
   const int ring = bpf_map__fd(skeleton_.object->maps.ring);
   ring_.reset(ring_buffer__new(ring, on_record, this, nullptr));
@@ -290,7 +292,7 @@ void EbpfSource::tell_count(Taker& taker, const EbpfCounted& key, uint64_t count
 Status EbpfSource::tell_counts(Taker& taker) {
   const int map = bpf_map__fd(skeleton_.object->maps.counted);
   std::vector<EbpfCounted> keys(kBatch), over;
-  std::vector<uint64_t> values(kBatch * processors_);
+  std::vector<uint64_t> values(kBatch);
   uint64_t from = 0, next = 0;
   for (bool first = true, more = true; more; first = false) {
     uint32_t number = kBatch;
@@ -303,15 +305,8 @@ Status EbpfSource::tell_counts(Taker& taker) {
     for (uint32_t i = 0; i < number; i++) {
       // Asked first: of a process that is over then no more comes.
       const bool last = is_over(static_cast<uint32_t>(keys[i].pid));
-      uint64_t sum = 0;
-      if (last) {
-        std::vector<uint64_t> fresh(processors_);
-        if (bpf_map_lookup_elem(map, &keys[i], fresh.data()) != 0) continue;
-        for (uint64_t one : fresh) sum += one;
-      } else {
-        for (size_t cpu = 0; cpu < processors_; cpu++) sum += values[i * processors_ + cpu];
-      }
-      tell_count(taker, keys[i], sum);
+      if (last && bpf_map_lookup_elem(map, &keys[i], &values[i]) != 0) continue;
+      tell_count(taker, keys[i], values[i]);
       if (last) over.push_back(keys[i]);
     }
   }
@@ -334,8 +329,10 @@ Result<bool> EbpfSource::drain(Taker& taker) {
   IMMURE_TRY(attach_entries());
   const uint64_t now = monotonic();
   const bool last = over && !more;
-  if (last || now - counted_at_ >= kSecond) {
+  // Who forks much fills the table of counters with those of processes that have ended.
+  if (last || now - counted_at_ >= kSecond || ended_ >= kManyEnded) {
     counted_at_ = now;
+    ended_ = 0;
     IMMURE_TRY(tell_counts(taker));
     tell_lost(taker);
   }

@@ -90,8 +90,7 @@ class Filler {
 }  // namespace
 
 bool fill_rows(Level level, EbpfRow (&rows)[kEbpfMostRows],
-               uint16_t (&row_of_call)[kEbpfEntries][kEbpfMostNumbers],
-               uint64_t (&values)[kEbpfMostValues + kEbpfMostTested]) {
+               uint16_t (&row_of_call)[kEbpfEntries][kEbpfMostNumbers], uint64_t (&values)[kEbpfMostValues]) {
   Filler filler(level, rows, values);
   for (uint32_t entry = 0; entry < kEbpfEntries; entry++)
     for (uint32_t number = 0; number < kEbpfMostNumbers; number++) {

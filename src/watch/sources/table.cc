@@ -1,9 +1,10 @@
+#include "watch/sources/ebpf.h"
 #include "watch/sources/ptrace.h"
 
 namespace immure::watch {
 
 std::span<const SourceKind> source_kinds() {
-  static const SourceKind kKinds[] = {kPtraceSource};
+  static const SourceKind kKinds[] = {kEbpfSource, kPtraceSource};
   return kKinds;
 }
 

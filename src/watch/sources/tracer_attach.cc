@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "kernel/proc.h"
+#include "watch/sources/members.h"
 #include "watch/sources/tracer.h"
 
 namespace immure::watch {
@@ -25,19 +26,12 @@ std::vector<pid_t> numbers_in(const std::string& folder) {
   return out;
 }
 
-std::unordered_map<pid_t, std::vector<pid_t>> children() {
-  std::unordered_map<pid_t, std::vector<pid_t>> out;
-  std::array<char, 1024> buffer;
-  for (pid_t pid : numbers_in("/proc")) {
-    auto stat = parse_stat(read_view(("/proc/" + std::to_string(pid) + "/stat").c_str(), buffer));
-    if (stat && stat->state != 'Z') out[stat->ppid].push_back(pid);
-  }
-  return out;
-}
-
+// Who traces it; -1: it has ended, or is gone.
 pid_t tracer_of(pid_t tid) {
   std::array<char, 4096> buffer;
-  return parse_status(read_view(("/proc/" + std::to_string(tid) + "/status").c_str(), buffer)).tracer;
+  const ProcStatus status =
+      parse_status(read_view(("/proc/" + std::to_string(tid) + "/status").c_str(), buffer));
+  return status.pid < 0 || status.state == 'Z' || status.state == 'X' ? -1 : status.tracer;
 }
 
 }  // namespace
@@ -49,8 +43,8 @@ Status Tracer::seize(pid_t tid, pid_t pid) {
   if (target_.ends_with_watcher) options |= PTRACE_O_EXITKILL;
   if (ptrace(PTRACE_SEIZE, tid, 0, options) != 0) {
     const int error = errno;
-    if (error == ESRCH) return {};
     const pid_t other = tracer_of(tid);
+    if (error == ESRCH || other < 0) return {};
     const std::string what = "process " + num_signed(pid) + " cannot be traced";
     if (other > 0)
       return fail(Code::kSystem, what, "process " + num_signed(other) + " traces it already",
@@ -82,20 +76,15 @@ Result<bool> Tracer::seize_process(pid_t pid) {
 }
 
 Status Tracer::seize_all() {
-  for (bool more = true; more;) {
-    more = false;
-    const auto children_of = children();
-    std::vector<pid_t> open(target_.roots.begin(), target_.roots.end());
-    for (size_t i = 0; i < open.size(); i++) {
-      if (i > 0 && open[i] == getpid()) continue;
-      Result<bool> some = seize_process(open[i]);
-      if (!some) return tl::unexpected<Error>(std::move(some.error()));
-      more |= *some;
-      if (auto found = children_of.find(open[i]); found != children_of.end())
-        open.insert(open.end(), found->second.begin(), found->second.end());
-    }
-  }
-  return {};
+  Status status;
+  each_member(target_, [&](int32_t pid) {
+    // pid 1 of a jail runs nothing but immure's own code, and whoever started the jail may not look into it.
+    if (!status || pid == target_.init) return false;
+    Result<bool> some = seize_process(pid);
+    if (!some) status = tl::unexpected<Error>(std::move(some.error()));
+    return some && *some;
+  });
+  return status;
 }
 
 Status Tracer::attach() {

@@ -25,9 +25,11 @@ void check_secret(const Facts& facts, Answers& answers) {
 void check_program(const Facts& facts, Answers& answers) {
   answers.checked();
   for (const DescribedProgram& one : facts.described->programs)
-    if (!one.changeable.empty())
+    if (!one.changeable.empty()) {
       answers.found(one.path, one.changeable + " (" + one.changeable_why + "): " + one.origin,
                     one.changeable);
+      if (is_somebodys(one.changeable)) answers.by_hand();
+    }
 }
 
 void check_loosened(const Facts& facts, Answers& answers) {
@@ -111,7 +113,7 @@ const Rule kDescribedProgram = {
     "The program is started outside of the jail or as root, and others than root may change it or a folder that leads to "
     "it. Whoever does is root at the next start.",
     "chown root:root {path} && chmod go-w {path}",
-    "",
+    "or put the program into a folder that root alone writes, as /usr/local/sbin, and name that one",
     "runtime-spec config.md, hooks; systemd.service(5)",
     check_program,
     Mend::None,

@@ -22,9 +22,11 @@ void check_calls(const Facts& facts, Answers& answers) {
         (call.strong ? strong : weak) += (call.strong ? strong : weak).empty() ? open : " " + open;
   if (!strong.empty()) {
     answers.found("the filter",
-                  with("lets through " + strong + (weak.empty() ? "" : " " + weak), jail.open_calls.origin));
+                  with("lets through " + strong + (weak.empty() ? "" : " " + weak), jail.open_calls.origin),
+                  {}, strong + (weak.empty() ? "" : " " + weak));
   } else if (!weak.empty()) {
-    answers.found(Severity::Low, "the filter", with("lets through " + weak, jail.open_calls.origin));
+    answers.found(Severity::Low, "the filter", with("lets through " + weak, jail.open_calls.origin), {},
+                  weak);
   }
 }
 

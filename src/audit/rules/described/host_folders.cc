@@ -59,24 +59,32 @@ void check_homes(const Facts& facts, Answers& answers) {
                     one.unclear ? "" : one.source);
 }
 
+// A folder above it is mounted: no word says its name, and that mount is the finding of another rule.
+bool is_from_above(const Shown& seen, std::string_view path) { return seen.mount->source != path; }
+
 void check_proc(const Facts& facts, Answers& answers) {
   answers.checked();
-  if (const Shown seen = shown(*facts.described, "/proc"); seen.mount != nullptr)
+  if (const Shown seen = shown(*facts.described, "/proc"); seen.mount != nullptr) {
     answers.found(seen.inside, "/proc of the host, " + by(*seen.mount), "/proc");
+    if (is_from_above(seen, "/proc")) answers.by_hand();
+  }
 }
 
 void check_sys(const Facts& facts, Answers& answers) {
   answers.checked();
-  if (const Shown seen = shown(*facts.described, "/sys"); seen.mount != nullptr)
+  if (const Shown seen = shown(*facts.described, "/sys"); seen.mount != nullptr) {
     answers.found(seen.mount->writable ? Severity::Medium : Severity::Low, seen.inside,
                   "/sys of the host, " + by(*seen.mount), "/sys");
+    if (is_from_above(seen, "/sys")) answers.by_hand();
+  }
 }
 
 void check_dev(const Facts& facts, Answers& answers) {
   answers.checked();
   const Shown seen = shown(*facts.described, "/dev");
-  if (seen.mount != nullptr && seen.mount->devices)
-    answers.found(seen.inside, "/dev of the host, " + by(*seen.mount), "/dev");
+  if (seen.mount == nullptr || !seen.mount->devices) return;
+  answers.found(seen.inside, "/dev of the host, " + by(*seen.mount), "/dev");
+  if (is_from_above(seen, "/dev")) answers.by_hand();
 }
 
 constexpr std::string_view kManagers[] = {
@@ -122,8 +130,10 @@ void check_sockets(const Facts& facts, Answers& answers) {
   // connecting.
   for (const char* folder : {"/run", "/tmp"})
     if (const Shown seen = shown(*facts.described, folder);
-        seen.mount != nullptr && seen.mount->source != folder)
+        seen.mount != nullptr && seen.mount->source != folder) {
       answers.found(seen.inside, std::string(folder) + " of the host, " + by(*seen.mount), folder);
+      answers.by_hand();
+    }
 }
 
 void check_memory(const Facts& facts, Answers& answers) {
@@ -133,6 +143,7 @@ void check_memory(const Facts& facts, Answers& answers) {
   if (seen.mount == nullptr || (seen.mount->devices && seen.mount->source != "/dev/shm")) return;
   answers.found(seen.mount->writable ? Severity::Medium : Severity::Low, seen.inside,
                 "/dev/shm of the host, " + by(*seen.mount), "/dev/shm");
+  if (is_from_above(seen, "/dev/shm")) answers.by_hand();
 }
 
 void check_set_ids(const Facts& facts, Answers& answers) {

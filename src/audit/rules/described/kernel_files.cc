@@ -11,7 +11,9 @@ void check_unmasked(const Facts& facts, Answers& answers) {
   if (open.word == Word::Silent) return;
   if (!open.known()) return answers.unknown(open.origin);
   answers.checked();
-  if (!open.value.empty()) answers.found("masked paths", with("lack " + join(open.value, " "), open.origin));
+  if (!open.value.empty())
+    answers.found("masked paths", with("lack " + join(open.value, " "), open.origin), {},
+                  join(open.value, " "));
 }
 
 void check_settings(const Facts& facts, Answers& answers) {

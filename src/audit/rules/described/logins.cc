@@ -19,18 +19,7 @@ void check_root(const Facts& facts, Answers& answers) {
     if (!jailed(login) && login.who != "anonymous") answers.found(login.who, login.root.origin);
 }
 
-// Folders that are everybody's, or that programs of the system need as they are: not to be changed for a
-// chroot that somebody put there.
-constexpr std::string_view kShared[] = {
-    "/bin",      "/boot",      "/dev",       "/etc",     "/home",      "/lib",     "/lib64",     "/media",
-    "/mnt",      "/opt",       "/proc",      "/root",    "/run",       "/sbin",    "/sys",       "/tmp",
-    "/usr",      "/usr/local", "/usr/share", "/var",     "/var/cache", "/var/lib", "/var/local", "/var/log",
-    "/var/mail", "/var/run",   "/var/spool", "/var/tmp", "/dev/shm"};
-
-bool is_shared(const DescribedLogin& login) {
-  return login.sticky ||
-         std::find(std::begin(kShared), std::end(kShared), login.changeable) != std::end(kShared);
-}
+bool is_shared(const DescribedLogin& login) { return login.sticky || is_shared_folder(login.changeable); }
 
 void check_folder(const Facts& facts, Answers& answers) {
   if (facts.described->kind != "sshd") return;

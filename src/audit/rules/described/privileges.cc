@@ -44,11 +44,9 @@ bool is_privileged(const Described& jail) {
          !own_users(jail);
 }
 
-// A service that is root has all of them by default: that is what a unit is without a sandbox, and not what
-// somebody asked for.
-Severity of_default(const Described& jail, Severity severity) {
-  return jail.capabilities.word == Word::Default && jail.kind == "unit" ? std::min(severity, Severity::Medium)
-                                                                        : severity;
+// A bundle or a command gives capabilities; a unit can only leave to a service what every one of root's has.
+Severity left(const Described& jail, Severity severity) {
+  return jail.kind == "unit" ? std::min(severity, Severity::High) : severity;
 }
 
 void check_privileged(const Facts& facts, Answers& answers) {
@@ -57,8 +55,7 @@ void check_privileged(const Facts& facts, Answers& answers) {
   if (!jail.capabilities.known()) return answers.unknown(jail.capabilities.origin);
   answers.checked();
   if (is_privileged(jail))
-    // A service of root that gives a few of them up is what most services are.
-    answers.found(jail.kind == "unit" ? Severity::Medium : Severity::Critical, "capabilities",
+    answers.found(left(jail, Severity::Critical), "capabilities",
                   with("it may load modules, mount, trace and reach ports", jail.capabilities.origin));
 }
 
@@ -71,7 +68,7 @@ void check_capabilities(const Facts& facts, Answers& answers) {
   if (is_privileged(jail)) return;
   for (const Power& power : kPowers) {
     if (((jail.capabilities.value >> power.number) & 1) == 0) continue;
-    Severity severity = of_default(jail, power.severity);
+    Severity severity = left(jail, power.severity);
     if (own_users(jail)) severity = std::min(severity, Severity::Low);
     answers.found(severity, capability_name(power.number), with(power.what, jail.capabilities.origin), {},
                   capability_name(power.number));
@@ -96,9 +93,9 @@ void check_outside(const Facts& facts, Answers& answers) {
   if (!root.known()) return answers.unknown(root.origin);
   answers.checked();
   if (!root.value) return;
-  // Without a capability root still owns the host's files.
+  // Without a capability root still owns the host's files. What kind of file says so makes no difference.
   const bool bare = jail.capabilities.is(0);
-  answers.found(jail.kind == "unit" || bare ? Severity::Medium : Severity::High, "its user",
+  answers.found(bare ? Severity::Medium : Severity::High, "its user",
                 with("is root of the host", root.origin));
 }
 

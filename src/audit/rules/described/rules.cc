@@ -1,8 +1,31 @@
 #include "audit/rules/described/rules.h"
 
+#include <algorithm>
+
 #include "base/path.h"
 
 namespace immure::audit {
+namespace {
+
+// Folders that are everybody's, or that programs of the system need as they are: not to be changed for a
+// chroot that somebody put there.
+constexpr std::string_view kShared[] = {
+    "/bin",      "/boot",      "/dev",       "/etc",     "/home",      "/lib",     "/lib64",     "/media",
+    "/mnt",      "/opt",       "/proc",      "/root",    "/run",       "/sbin",    "/sys",       "/tmp",
+    "/usr",      "/usr/local", "/usr/share", "/var",     "/var/cache", "/var/lib", "/var/local", "/var/log",
+    "/var/mail", "/var/run",   "/var/spool", "/var/tmp", "/dev/shm"};
+
+}  // namespace
+
+bool is_shared_folder(std::string_view path) {
+  return std::find(std::begin(kShared), std::end(kShared), path) != std::end(kShared);
+}
+
+bool is_somebodys(std::string_view path) {
+  for (const char* folder : {"/home", "/root", "/tmp", "/var/tmp", "/dev/shm", "/run/user"})
+    if (path_within(path, folder)) return true;
+  return is_shared_folder(path);
+}
 
 Shown shown(const Described& jail, std::string_view host_path) {
   using Kind = DescribedMount::Kind;

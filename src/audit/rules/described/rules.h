@@ -21,6 +21,10 @@ Shown shown(const Described& jail, std::string_view host_path);
 
 // A user namespace of its own: capabilities and ids are worth something in it alone.
 bool own_users(const Described& jail);
+// A folder that is everybody's, or that programs of the system need as it is: not to be changed for one jail.
+bool is_shared_folder(std::string_view path);
+// That, or what lies in somebody's home or where everybody writes: a chown of root's would take it away.
+bool is_somebodys(std::string_view path);
 
 // The check of a rule that asks for one value: `bad` is found, Unclear is unknown, Silent does not apply.
 void check_value(const Value<bool>& value, bool bad, const std::string& where, const std::string& evidence,

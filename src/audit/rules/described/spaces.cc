@@ -62,7 +62,7 @@ void check_joined(const Facts& facts, Answers& answers) {
     const bool process = jail.joined[i].starts_with("/proc/");
     answers.found(process ? Severity::High : Severity::Advice,
                   std::string(name(static_cast<Space>(i))) + " namespace",
-                  with(jail.joined[i], jail.spaces[i].origin));
+                  with(jail.joined[i], jail.spaces[i].origin), {}, jail.joined[i]);
   }
 }
 

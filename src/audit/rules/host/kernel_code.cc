@@ -20,15 +20,27 @@ bool is_set(const HostState& host, std::string_view word) {
   return found != host.config_words.end() && found->second == "y";
 }
 
+// A lockdown asks for signatures, from its first level on. nullopt: it may be on, and its level is not seen.
+std::optional<bool> is_locked(const HostState& host) {
+  if (host.lockdown.read()) return host.lockdown.text != "none";
+  if (host.lockdown.state == Seen::State::Unread) return std::nullopt;
+  if (host.modules_lsm.read() && !list_has(host.modules_lsm.text, "lockdown")) return false;
+  return std::nullopt;
+}
+
 void check_signing(const Facts& facts, Answers& answers) {
   const HostState& host = *facts.host;
   const std::optional<bool> loads = loads_modules(host);
   if (loads == false) return answers.checked();
   if (!loads)
     return answers.unknown("neither kernel.modules_disabled nor the kernel's configuration can be read");
-  const bool locked = host.lockdown.read() && host.lockdown.text != "none";
-  if (host.sig_enforce.text == "Y" || is_set(host, "CONFIG_MODULE_SIG_FORCE") || locked)
+  const std::optional<bool> locked = is_locked(host);
+  if (host.sig_enforce.text == "Y" || is_set(host, "CONFIG_MODULE_SIG_FORCE") || locked == true)
     return answers.checked();
+  if (!locked)
+    return answers.unknown(
+        "lockdown may ask for signatures, and its level cannot be read: " +
+        (host.lockdown.why.empty() ? "/sys/kernel/security/lockdown is not there" : host.lockdown.why));
   if (host.sig_enforce.read()) return answers.found("module.sig_enforce", "is " + host.sig_enforce.text);
   if (host.config.read())
     return answers.found("CONFIG_MODULE_SIG_FORCE", "is not set, and nothing else asks for signatures");
@@ -138,8 +150,8 @@ const Rule kHostLockdown = {
     "the kernel is not locked down",
     "Root changes the running kernel through /dev/mem, kexec, debugfs and modules. Lockdown takes these ways from root "
     "too, so that who got out of a jail as root has one wall more.",
-    "",
-    "boot with lockdown=integrity",
+    "echo integrity >/sys/kernel/security/lockdown",
+    "that holds until the next boot; for good boot with lockdown=integrity",
     "kernel_lockdown(7)",
     check_lockdown};
 const Rule kHostTaint = {

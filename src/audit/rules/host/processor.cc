@@ -48,8 +48,8 @@ const Rule kHostThreads = {
     "processors are shared by two threads",
     "What runs beside a jail on the same processor can be listened to through its caches and units. Where strangers "
     "run code, that is worth half of the processors.",
-    "",
-    "boot with nosmt, or keep jails of strangers on processors of their own",
+    "echo off >/sys/devices/system/cpu/smt/control",
+    "that holds until the next boot; for good boot with nosmt, or keep jails of strangers on processors of their own",
     "Documentation/admin-guide/hw-vuln/core-scheduling.rst",
     check_threads};
 

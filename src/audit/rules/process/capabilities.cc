@@ -76,6 +76,13 @@ std::string list_of(uint64_t set) {
   return some_of(names);
 }
 
+std::string words_of(uint64_t set) {
+  std::string out;
+  for (unsigned i = 0; i < 64; i++)
+    if (set & bit(i)) out += (out.empty() ? "" : " ") + capability_name(i);
+  return out;
+}
+
 Severity lower(Severity severity, int steps) {
   return static_cast<Severity>(std::max(0, static_cast<int>(severity) - steps));
 }
@@ -101,7 +108,7 @@ void held(const Live& live, Answers& answers, uint64_t group, uint64_t worst, Se
     bool now = (thread.effective & has) != 0;
     answers.found(level, (now ? "the effective set" : "the permitted set") + of_thread(thread, live),
                   list_of(has) + (has_own_users(live) ? ", in a user namespace of its own" : ""), {},
-                  list_of(has));
+                  words_of(has));
     return;
   }
 }

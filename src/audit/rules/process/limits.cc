@@ -29,8 +29,22 @@ bool group_hidden(const Live& live) {
                      [](const GroupView& group) { return group.directory.empty(); });
 }
 
-void limit(const Live& live, Answers& answers, std::optional<uint64_t> value, const char* what,
-           Severity severity) {
+// The group whose limit would hold it and nobody else, where it has this file; empty: there is none.
+std::string own_group(const Live& live, bool has_file) {
+  if (!has_file) return {};
+  for (const GroupView& group : live.process.groups) {
+    const std::string_view last = std::string_view(group.path).substr(group.path.rfind('/') + 1);
+    // What systemd has made is told to systemd, and holds others besides.
+    if (group.controllers.empty() && !group.directory.empty() && !last.empty() &&
+        !last.ends_with(".service") && !last.ends_with(".slice") && !last.starts_with("session-") &&
+        last != "init.scope")
+      return group.directory;
+  }
+  return {};
+}
+
+void limit(const Live& live, Answers& answers, std::optional<uint64_t> value, std::optional<uint64_t> own,
+           const char* what, Severity severity) {
   if (value && *value != kNoLimit) return answers.checked();
   if (live.supervised)
     return answers.unknown(
@@ -39,23 +53,26 @@ void limit(const Live& live, Answers& answers, std::optional<uint64_t> value, co
     return answers.unknown(
         "no control group limits it, and what started it cannot be looked at by this caller");
   if (!value && group_hidden(live)) return answers.unknown("its control groups are not visible here");
-  answers.found(severity, std::string("control group: ") + what, "none for its groups and those above");
+  const std::string group = own_group(live, own.has_value());
+  answers.found(severity, std::string("control group: ") + what, "none for its groups and those above", {},
+                group);
+  if (group.empty()) answers.by_hand();
 }
 
 void memory(const Facts& facts, Answers& answers) {
   const Live& live = *facts.live;
   bool bounded = is_limited(live, RLIMIT_AS) && is_limited(live, RLIMIT_NPROC);
-  limit(live, answers, live.process.effective.memory, "memory",
+  limit(live, answers, live.process.effective.memory, live.process.limits.memory, "memory",
         bounded ? Severity::Advice : Severity::Medium);
 }
 void pids(const Facts& facts, Answers& answers) {
   const Live& live = *facts.live;
-  limit(live, answers, live.process.effective.pids, "processes",
+  limit(live, answers, live.process.effective.pids, live.process.limits.pids, "processes",
         is_limited(live, RLIMIT_NPROC) ? Severity::Advice : Severity::Medium);
 }
 void cpu(const Facts& facts, Answers& answers) {
   const Live& live = *facts.live;
-  limit(live, answers, live.process.effective.cpu_milli, "processor",
+  limit(live, answers, live.process.effective.cpu_milli, live.process.limits.cpu_milli, "processor",
         is_limited(live, RLIMIT_CPU) || is_limited(live, RLIMIT_NPROC) ? Severity::Advice : Severity::Low);
 }
 
@@ -74,6 +91,8 @@ void resources(const Facts& facts, Answers& answers) {
     answers.found("rlimits", "it may lift all of them: CAP_SYS_RESOURCE");
   else if (!none.empty())
     answers.found(Severity::Advice, "rlimits", "unlimited: " + some_of(none));
+  // The command would raise what somebody has set lower.
+  if (none.size() != 5 && (lifts || !none.empty())) answers.by_hand();
 }
 
 void oom(const Facts& facts, Answers& answers) {
@@ -97,8 +116,9 @@ void core(const Facts& facts, Answers& answers) {
     answers.found(none ? Severity::Advice : Severity::Low, "core dumps",
                   "are handed to a program outside: " + live.core_pattern);
   else if (!pipe && line != nullptr && line->soft > 1)
-    answers.found("core dumps", "are written, " + (line->soft == kUnlimited ? "without limit"
-                                                                            : num(line->soft) + " bytes"));
+    answers.found("core dumps",
+                  "are written, " +
+                      (line->soft == kUnlimited ? "without limit" : counted(line->soft, "byte", "bytes")));
 }
 
 void module(const Facts& facts, Answers& answers) {
@@ -143,7 +163,7 @@ const Rule kProcessLimitMemory = {
     Point::Limits,
     "no limit of memory",
     "It takes all memory of the machine, and the kernel then ends processes of others. One jail so stops all others, and the services of the host.",
-    "",
+    "echo 1G >{value}/memory.max",
     "--memory of immure run, MemoryMax= of systemd",
     "cgroups(7)",
     memory,
@@ -157,7 +177,7 @@ const Rule kProcessLimitPids = {
     Point::Limits,
     "no limit of processes",
     "A fork bomb takes all process numbers of the machine, and nobody can log in to end it. Nothing in the jail has to be broken into for that.",
-    "",
+    "echo 256 >{value}/pids.max",
     "--pids of immure run, TasksMax= of systemd",
     "cgroups(7)",
     pids,
@@ -171,7 +191,7 @@ const Rule kProcessLimitCpu = {
     Point::Limits,
     "no limit of processor time",
     "It may use all processors for as long as it likes. Others become slow, and timing attacks get the time they need.",
-    "",
+    "echo '100000 100000' >{value}/cpu.max",
     "--cpus of immure run, CPUQuota= of systemd",
     "cgroups(7)",
     cpu,
@@ -186,8 +206,8 @@ const Rule kProcessLimitResources = {
     "no resource limits",
     "Address space, sizes of files, processes and descriptors have no bound of its own. They are the only limits where "
     "there are no control groups.",
-    "",
-    "prlimit, Limit…= of systemd, immure run",
+    "prlimit --pid {pid} --nofile=4096:4096 --nproc=512:512 --fsize=10737418240:10737418240",
+    "or where it is started: Limit…= of systemd, immure run",
     "getrlimit(2)",
     resources,
     Mend::None,
@@ -200,8 +220,8 @@ const Rule kProcessLimitOom = {
     Point::Limits,
     "kept from the out-of-memory killer",
     "When it takes all memory, others are ended instead of it. A jail without a limit of its own then ends the services of the host.",
-    "",
     "choom -n 0 -p {pid}",
+    "it is inherited: look what starts it",
     "proc_pid_oom_score_adj(5)",
     oom,
     Mend::None,
@@ -215,8 +235,8 @@ const Rule kProcessCore = {
     "core dumps",
     "A crash writes its memory to a file, or hands it to a program outside that runs as root and reads what a hostile "
     "process left for it. Both are written outside of what the jail may write.",
-    "",
-    "ulimit -c 0, LimitCORE=0 of systemd; kernel.core_pattern without a pipe",
+    "prlimit --pid {pid} --core=1:1",
+    "and where it is started: ulimit -c 0, LimitCORE=0 of systemd; kernel.core_pattern without a pipe",
     "core(5); CVE-2021-3899",
     core,
     Mend::None,

@@ -40,7 +40,9 @@ void abstract_sockets(const Facts& facts, Answers& answers) {
   if (!shares(live, "net")) return;
   answers.checked();
   if (live.abstract_sockets.value_or(0) > 0)
-    answers.found("abstract sockets", num(*live.abstract_sockets) + " are listened at outside");
+    answers.found("abstract sockets",
+                  counted(*live.abstract_sockets, "is", "are") + " listened at outside" +
+                      (live.abstract_holders.empty() ? "" : ", one by " + live.abstract_holders));
 }
 
 constexpr const char* kOwn =

@@ -55,7 +55,9 @@ void services(const Live& live, Answers& answers, std::span<const Service> wante
     if (file.host_path.empty() || (is_of_session(file) && !engine) != session) continue;
     for (const Service& service : wanted) {
       if (file.path.find(service.path) == std::string::npos) continue;
-      answers.found(service.severity, file.path, "a socket of the outside, " + file.host_path + " there",
+      answers.found(service.severity, file.path,
+                    "a socket of the outside, " + file.host_path + " there" +
+                        (file.holders.empty() ? "" : "; " + file.holders + " listens at it"),
                     file.host_path);
       break;
     }

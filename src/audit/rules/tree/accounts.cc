@@ -63,7 +63,8 @@ void open_hash(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers);
   rows_of(tree, answers, Known::Passwd, [&](const KnownFile& file, std::string_view row) {
     if (is_hash(column(row, 1)))
-      answers.found(file.path, user(row) + " has the hash of a password there", on_host(tree, file.path));
+      answers.found(file.path, user(row) + " has the hash of a password there", on_host(tree, file.path),
+                    std::string(column(row, 0)));
   });
 }
 
@@ -73,7 +74,8 @@ void hashes(const Facts& facts, Answers& answers) {
   for (std::string_view row : split(tree.host_shadow, '\n')) host.insert(column(row, 1));
   auto tell = [&](const KnownFile& file, std::string_view row) {
     if (is_hash(column(row, 1)) && !host.contains(column(row, 1)))
-      answers.found(file.path, user(row) + " has a password", on_host(tree, file.path));
+      answers.found(file.path, user(row) + " has a password", on_host(tree, file.path),
+                    std::string(column(row, 0)));
   };
   rows_of(tree, answers, Known::Shadow, tell);
   rows_of(tree, answers, Known::OldShadow, tell);
@@ -90,7 +92,8 @@ void host_hashes(const Facts& facts, Answers& answers) {
   for (std::string_view row : split(tree.host_shadow, '\n')) host.insert(column(row, 1));
   auto tell = [&](const KnownFile& file, std::string_view row) {
     if (is_hash(column(row, 1)) && host.contains(column(row, 1)))
-      answers.found(file.path, user(row) + " has the password of the host", on_host(tree, file.path));
+      answers.found(file.path, user(row) + " has the password of the host", on_host(tree, file.path),
+                    std::string(column(row, 0)));
   };
   rows_of(tree, answers, Known::Shadow, tell);
   rows_of(tree, answers, Known::OldShadow, tell);
@@ -100,7 +103,8 @@ void weak_hash(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers);
   auto tell = [&](const KnownFile& file, std::string_view row) {
     if (is_hash(column(row, 1)) && is_weak(column(row, 1)))
-      answers.found(file.path, user(row) + " has an old kind of hash", on_host(tree, file.path));
+      answers.found(file.path, user(row) + " has an old kind of hash", on_host(tree, file.path),
+                    std::string(column(row, 0)));
   };
   rows_of(tree, answers, Known::Passwd, tell);
   rows_of(tree, answers, Known::Shadow, tell);
@@ -138,7 +142,7 @@ void group_password(const Facts& facts, Answers& answers) {
   auto tell = [&](const KnownFile& file, std::string_view row) {
     if (is_hash(column(row, 1)))
       answers.found(file.path, "group " + std::string(column(row, 0)) + " has a password",
-                    on_host(tree, file.path));
+                    on_host(tree, file.path), std::string(column(row, 0)));
   };
   rows_of(tree, answers, Known::Gshadow, tell);
   rows_of(tree, answers, Known::Group, tell);
@@ -186,8 +190,8 @@ const Rule kTreeOpenHash = {
     .why =
         "Everybody may read passwd, and a hash can be tried against all passwords that people "
         "choose, at leisure. It belongs into shadow, or not into a jail at all.",
-    .fix = "",
-    .advice = "replace the second field by x, or by ! where nobody logs in",
+    .fix = "sed -i 's/^{value}:[^:]*:/{value}:!:/' {path}",
+    .advice = "or x in its place, where shadow has a hash",
     .reference = "passwd(5); pwconv(8)",
     .check = open_hash,
     .predicts = ""};
@@ -202,8 +206,8 @@ const Rule kTreeHashes = {
     .why =
         "Whoever becomes root in the jail, or reads its backup, can try it against guesses "
         "without being noticed. Where nobody logs in with a password none is needed.",
-    .fix = "",
-    .advice = "replace the hash by ! where nobody logs in by password; remove old copies of shadow",
+    .fix = "sed -i 's/^{value}:[^:]*:/{value}:!:/' {path}",
+    .advice = "that locks the password; remove old copies of shadow",
     .reference = "shadow(5); crypt(5)",
     .check = hashes,
     .predicts = ""};
@@ -218,9 +222,8 @@ const Rule kTreeHostHashes = {
     .why =
         "The row was copied from the host: who breaks the hash inside logs in outside. That is a "
         "way out which no wall of the jail stands before.",
-    .fix = "",
-    .advice =
-        "replace the hash by ! in the copy, and change the password outside if the jail may have been read",
+    .fix = "sed -i 's/^{value}:[^:]*:/{value}:!:/' {path}",
+    .advice = "change the password outside, too, if the jail may have been read",
     .reference = "shadow(5); crypt(5)",
     .check = host_hashes,
     .predicts = ""};
@@ -235,8 +238,8 @@ const Rule kTreeWeakHash = {
     .why =
         "DES, MD5 and NT hashes can be tried by the thousand million a second on one graphics "
         "card. A chosen password does not outlast that.",
-    .fix = "",
-    .advice = "set the password anew with yescrypt or SHA-512",
+    .fix = "sed -i 's/^{value}:[^:]*:/{value}:!:/' {path}",
+    .advice = "that locks it; where it is needed set it anew with yescrypt or SHA-512",
     .reference = "crypt(5)",
     .check = weak_hash,
     .predicts = ""};
@@ -268,7 +271,7 @@ const Rule kTreeSameNumber = {
         "To the kernel they are one: each may read, signal and trace what the other has. Who kept"
         " them apart by name was mistaken.",
     .fix = "",
-    .advice = "give one of them a number of its own: usermod -u",
+    .advice = "give one of them a number of its own: usermod -R with the root, -u with the number",
     .reference = "passwd(5); credentials(7)",
     .check = same_number,
     .predicts = ""};
@@ -283,7 +286,7 @@ const Rule kTreeGroupPassword = {
     .why =
         "Whoever knows it gets the group by newgrp, and it is shared by nature. Nobody looks "
         "after passwords of groups.",
-    .fix = "",
+    .fix = "sed -i 's/^{value}:[^:]*:/{value}:!:/' {path}",
     .advice = "gpasswd -r, in the root",
     .reference = "gshadow(5); newgrp(1)",
     .check = group_password,

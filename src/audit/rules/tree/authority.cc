@@ -15,7 +15,9 @@ void lines(const Facts& facts, Answers& answers, Known known, Bad bad) {
       continue;
     }
     for (std::string_view line : lines_of(file))
-      if (bad(line)) answers.found(file.path, std::string(line.substr(0, 200)), on_host(tree, file.path));
+      if (bad(line))
+        answers.found(file.path, std::string(line.substr(0, 200)), on_host(tree, file.path),
+                      without_line(file, line));
   }
 }
 
@@ -61,14 +63,14 @@ void trusted_hosts(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers);
   for (const KnownFile& file : tree.files)
     if ((file.known == Known::HostsEquiv || file.known == Known::Rhosts) && !lines_of(file).empty())
-      answers.found(file.path, num(lines_of(file).size()) + " rows", on_host(tree, file.path));
+      answers.found(file.path, counted(lines_of(file).size(), "row", "rows"), on_host(tree, file.path));
 }
 
 void login_keys(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers);
   for (const KnownFile& file : tree.files)
     if (file.known == Known::AuthorizedKeys && !lines_of(file).empty())
-      answers.found(file.path, num(lines_of(file).size()) + " keys", on_host(tree, file.path));
+      answers.found(file.path, counted(lines_of(file).size(), "key", "keys"), on_host(tree, file.path));
 }
 
 }  // namespace
@@ -83,8 +85,8 @@ const Rule kTreeSudoFree = {
     .why =
         "Whoever takes over a process of that user has root with one command. What was meant for "
         "a person serves every program that runs as that person.",
-    .fix = "",
-    .advice = "remove the row, or NOPASSWD from it: visudo -f",
+    .fix = "sed -i {value} {path}",
+    .advice = "that deletes the row; or take NOPASSWD out of it: visudo -f",
     .reference = "sudoers(5), NOPASSWD",
     .check = sudo_free,
     .predicts = "set-uid-program become-user"};
@@ -99,8 +101,8 @@ const Rule kTreeDoasFree = {
     .why =
         "Whoever takes over a process of that user has root with one command. What was meant for "
         "a person serves every program that runs as that person.",
-    .fix = "",
-    .advice = "remove the row, or nopass from it",
+    .fix = "sed -i {value} {path}",
+    .advice = "that deletes the row; or take nopass out of it",
     .reference = "doas.conf(5)",
     .check = doas_free,
     .predicts = "set-uid-program become-user"};
@@ -115,8 +117,7 @@ const Rule kTreePamOpen = {
     .why =
         "A sufficient pam_permit among the rows for auth ends the question before a password is "
         "asked for. Every service that uses the file takes any user for who it claims to be.",
-    .fix = "",
-    .advice = "remove the row",
+    .fix = "sed -i {value} {path}",
     .reference = "pam.d(5); pam_permit(8)",
     .check = pam_open,
     .predicts = "become-user"};

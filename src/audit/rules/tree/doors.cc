@@ -56,6 +56,12 @@ const char* control_of(std::string_view path) {
   return nullptr;
 }
 
+// "pid 812 (dockerd) listens at it; ", as far as it is known.
+std::string listener_of(const Note& note) {
+  if (!note.served) return {};
+  return (note.text.empty() ? "a process" : note.text) + " listens at it; ";
+}
+
 void fifo(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers, kFifo);
   for (const Note& note : tree.notes)
@@ -67,15 +73,14 @@ void socket(const Facts& facts, Answers& answers) {
   for (const Note& note : tree.notes)
     if ((note.marks & kSocket) != 0 && control_of(note.path) == nullptr)
       found(answers, note.served ? Severity::High : Severity::Low, tree, note,
-            (note.served ? "a process listens at it; " : "") + mode_and_owner(note));
+            listener_of(note) + mode_and_owner(note));
 }
 
 void control(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers, kSocket);
   for (const Note& note : tree.notes)
     if (const char* whose = control_of(note.path); (note.marks & kSocket) != 0 && whose != nullptr)
-      found(answers, tree, note,
-            std::string(whose) + (note.served ? "; a process listens at it; " : "; ") + mode_and_owner(note));
+      found(answers, tree, note, std::string(whose) + "; " + listener_of(note) + mode_and_owner(note));
 }
 
 }  // namespace

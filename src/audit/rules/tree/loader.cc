@@ -19,7 +19,7 @@ void preload(const Facts& facts, Answers& answers) {
     if (!file.read) answers.unknown(file.path + ": " + file.why);
     for (std::string_view line : lines_of(file))
       answers.found(is_open_place(line) ? Severity::Critical : Severity::Medium, file.path, std::string(line),
-                    on_host(tree, file.path));
+                    on_host(tree, file.path), without_line(file, line));
   }
 }
 
@@ -31,7 +31,7 @@ void library_folder(const Facts& facts, Answers& answers) {
     for (std::string_view line : lines_of(file)) {
       if (line.starts_with("include") || line.starts_with("hwcap")) continue;
       if (!line.starts_with('/') || is_open_place(path_normal(line)))
-        answers.found(file.path, std::string(line), on_host(tree, file.path));
+        answers.found(file.path, std::string(line), on_host(tree, file.path), without_line(file, line));
     }
   }
 }
@@ -60,7 +60,8 @@ void search_path(const Facts& facts, Answers& answers) {
     if (!file.read) answers.unknown(file.path + ": " + file.why);
     for (std::string_view line : lines_of(file))
       if (has_open_part(line))
-        answers.found(file.path, std::string(line.substr(0, 200)), on_host(tree, file.path));
+        answers.found(file.path, std::string(line.substr(0, 200)), on_host(tree, file.path),
+                      without_line(file, line));
   }
 }
 
@@ -76,8 +77,8 @@ const Rule kTreePreload = {
     .why =
         "What stands in ld.so.preload is in every process, root's and set-id programs' too. It is"
         " the first thing that a rootkit of user space writes.",
-    .fix = "",
-    .advice = "remove the row unless you know what put it there",
+    .fix = "sed -i {value} {path}",
+    .advice = "unless you know what put the row there",
     .reference = "ld.so(8), /etc/ld.so.preload",
     .check = preload,
     .predicts = "planted-preload-write"};
@@ -92,8 +93,7 @@ const Rule kTreeLibraryFolder = {
     .why =
         "The loader looks there for the libraries of every program, set-id programs included. A "
         "file of the right name in it is code that runs as somebody else.",
-    .fix = "",
-    .advice = "remove the row and run ldconfig in the root",
+    .fix = "sed -i {value} {path} && ldconfig -r {tree}",
     .reference = "ldconfig(8); ld.so(8)",
     .check = library_folder,
     .predicts = "write-loader"};
@@ -108,8 +108,8 @@ const Rule kTreeSearchPath = {
     .why =
         "An empty part, a dot or /tmp in PATH runs the program ls of whoever put one there. It "
         "waits for root to change into that folder.",
-    .fix = "",
-    .advice = "leave only absolute folders that root alone writes",
+    .fix = "sed -i {value} {path}",
+    .advice = "then set PATH anew, with absolute folders alone that only root writes",
     .reference = "environ(7), PATH; bash(1)",
     .check = search_path,
     .predicts = ""};

@@ -65,8 +65,8 @@ const Rule kTreeContentChanged = {
     .why =
         "Nothing in a built root changes by itself outside of its folders for state. Whoever "
         "changed the file runs in whatever reads it.",
-    .fix = "",
-    .advice = "look who changed it; immure root refresh writes it anew",
+    .fix = "immure root refresh {tree}",
+    .advice = "look first who changed it, and keep a copy as evidence",
     .reference = kReference,
     .check = changed,
     .predicts = "planted-program-write"};
@@ -97,8 +97,7 @@ const Rule kTreeContentMissing = {
     .why =
         "Something was removed from the root since it was made. A check, a log or a setting that "
         "is not there does not work.",
-    .fix = "",
-    .advice = "immure root refresh writes it anew",
+    .fix = "immure root refresh {tree}",
     .reference = kReference,
     .check = missing,
     .predicts = ""};
@@ -113,8 +112,8 @@ const Rule kTreeContentAdded = {
     .why =
         "It was put into the root after it was made, and outside of the folders for state. It may"
         " be executed, loaded or believed like the rest.",
-    .fix = "",
-    .advice = "take it out, or name it when the root is built",
+    .fix = kTakeOut,
+    .advice = "or name it when the root is built",
     .reference = kReference,
     .check = added,
     .predicts = "planted-program-write"};
@@ -129,8 +128,8 @@ const Rule kTreeModeChanged = {
     .why =
         "Rights were opened, or an owner was changed, after the root was made. Built roots have "
         "no set-id bits and nothing that others may write.",
-    .fix = "",
-    .advice = "look who changed it; immure root refresh writes it anew",
+    .fix = "immure root refresh {tree}",
+    .advice = "look first who changed it",
     .reference = kReference,
     .check = mode,
     .predicts = "change-mode change-owner"};
@@ -145,8 +144,8 @@ const Rule kTreeStale = {
     .why =
         "The host has another version now, and what was mended there is still open in the root. "
         "Copies do not follow updates by themselves.",
-    .fix = "",
-    .advice = "immure root refresh, after each update of the host",
+    .fix = "immure root refresh {tree}",
+    .advice = "after each update of the host",
     .reference = kReference,
     .check = stale,
     .predicts = ""};
@@ -161,8 +160,8 @@ const Rule kTreeSourceGone = {
     .why =
         "The host has removed or renamed what it was copied from: nobody updates it any more. Old"
         " libraries are removed for a reason.",
-    .fix = "",
-    .advice = "immure root refresh, or build the root anew",
+    .fix = "immure root refresh {tree}",
+    .advice = "or build the root anew",
     .reference = kReference,
     .check = gone,
     .predicts = ""};

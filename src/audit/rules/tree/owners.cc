@@ -23,7 +23,8 @@ void unknown_owner(const Facts& facts, Answers& answers) {
   for (const auto& [uid, owned] : tree.owners)
     if (!ids.contains(uid))
       answers.found(owned.second,
-                    "uid " + num(uid) + " owns " + num(owned.first) + " names and has no row in /etc/passwd",
+                    "uid " + num(uid) + " owns " + counted(owned.first, "name", "names") +
+                        " and has no row in /etc/passwd",
                     on_host(tree, owned.second), num(uid));
 }
 
@@ -39,7 +40,7 @@ const Rule kTreeUnknownOwner = {
     .why =
         "Whoever is given that number next, in the jail or outside, owns them. They come from "
         "another machine or from a user that was removed.",
-    .fix = "find {path} -xdev -uid {value} -exec chown -h 0:0 {} +",
+    .fix = "find {path} -xdev -uid {value} -exec chown -h {keeper} {} +",
     .advice = "give the number a name, or the files an owner",
     .reference = "passwd(5); find(1), -nouser",
     .check = unknown_owner,

@@ -11,7 +11,7 @@ void core(const Facts& facts, Answers& answers) {
   const Tree& tree = begin(facts, answers, kCoreFile);
   for (const Note& note : tree.notes)
     if ((note.marks & kCoreFile) != 0)
-      found(answers, tree, note, num(note.size) + " bytes; " + mode_and_owner(note));
+      found(answers, tree, note, counted(note.size, "byte", "bytes") + "; " + mode_and_owner(note));
 }
 
 void kernel(const Facts& facts, Answers& answers) {
@@ -65,8 +65,8 @@ const Rule kTreeCoreFile = {
     .why =
         "It holds everything that was in memory: keys, passwords, what others sent. That a "
         "program crashed may be the trace of an attack that went wrong.",
-    .fix = "",
-    .advice = "look why it crashed, then remove it; --limit core=0 keeps new ones from being made",
+    .fix = kTakeOut,
+    .advice = "look why it crashed; --limit core=0 keeps new ones from being made",
     .reference = "core(5)",
     .check = core,
     .predicts = "core-dump"};
@@ -81,8 +81,8 @@ const Rule kTreeKernel = {
     .why =
         "A jail runs on the kernel of the host: these are never used. They tell which holes the "
         "kernel may have, and are what a tool for loading modules looks for.",
-    .fix = "",
-    .advice = "remove them, unless the root also boots as a machine",
+    .fix = kTakeOut,
+    .advice = "unless the root also boots as a machine",
     .reference = "modules.dep(5); file-hierarchy(7)",
     .check = kernel,
     .predicts = ""};

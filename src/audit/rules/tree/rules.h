@@ -25,8 +25,13 @@ std::string who_writes(const Tree& tree, const Note& note);  // "uid 1001 owns i
 bool is_distribution(const Tree& tree);
 // What tree-set-id-writable tells of: a bit that means nothing, or an owner who writes, is not that.
 bool is_writable_set_id(const Tree& tree, const Note& note);
+// A fix that keeps what it takes out of the tree.
+inline constexpr const char* kTakeOut =
+    "mkdir -p -m 700 ~/taken-out && mv --backup=numbered {path} ~/taken-out/";
 // The lines of a file of the tree; comments and empty ones are left out.
 std::vector<std::string_view> lines_of(const KnownFile& file);
+// A program of sed that deletes this line of it and no other: "/^…$/d".
+std::string without_line(const KnownFile& file, std::string_view line);
 // A colon-separated row's part, "" where there is none.
 std::string_view column(std::string_view row, size_t index);
 

@@ -62,7 +62,8 @@ void machine_id(const Facts& facts, Answers& answers) {
     answers.found(id->path, "it is the one of the host", on_host(tree, id->path));
 }
 
-constexpr const char* kTake = "revoke it where it is valid, and keep it outside of the root";
+constexpr const char* kTake =
+    "revoke it where it is valid; what the program needs comes by a descriptor, or in a file that it alone may read";
 
 }  // namespace
 
@@ -76,7 +77,7 @@ const Rule kTreePrivateKey = {
     .why =
         "Whoever reads it is its owner everywhere where the key is believed. Other machines are a"
         " way out of a jail, too.",
-    .fix = "",
+    .fix = kTakeOut,
     .advice = kTake,
     .reference = "ssh-keygen(1); RFC 7468",
     .check = private_key,
@@ -91,9 +92,8 @@ const Rule kTreeHostKey = {
     .title = "key of an SSH server in the root",
     .why =
         "Who has it can pretend to be this server. When it is the one of the host, that is the host itself.",
-    .fix = "",
-    .advice =
-        "make keys of its own for a server in a jail: ssh-keygen -A -f ROOT; remove them where none runs",
+    .fix = "mkdir -p -m 700 ~/taken-out && mv --backup=numbered {path} ~/taken-out/",
+    .advice = "where a server runs in the jail make it keys of its own: ssh-keygen -A -f with the root",
     .reference = "sshd(8), /etc/ssh/ssh_host_*_key",
     .check = host_key,
     .predicts = ""};
@@ -108,7 +108,7 @@ const Rule kTreeCloudCredentials = {
     .why =
         "They open other machines, storage and images, mostly all of somebody's. A program in the"
         " jail needs only the network to use them.",
-    .fix = "",
+    .fix = kTakeOut,
     .advice = kTake,
     .reference = "https://attack.mitre.org/techniques/T1552/001/",
     .check = cloud,
@@ -124,7 +124,7 @@ const Rule kTreeToken = {
     .why =
         "Programs keep it there in the clear: for repositories, databases, registries. Whoever "
         "reads it is that user there.",
-    .fix = "",
+    .fix = kTakeOut,
     .advice = kTake,
     .reference = "https://attack.mitre.org/techniques/T1552/001/",
     .check = token,
@@ -140,7 +140,7 @@ const Rule kTreeKeytab = {
     .why =
         "A keytab is the password of a service or of a machine, in a form that can be used at "
         "once. With the one of the machine tickets for it can be made.",
-    .fix = "",
+    .fix = kTakeOut,
     .advice = kTake,
     .reference = "keytab(5)",
     .check = keytab,
@@ -156,7 +156,7 @@ const Rule kTreeGnuPg = {
     .why =
         "With them what was sent to their owner is read, and what is signed passes for the "
         "owner's. Packages and commits are believed by such signatures.",
-    .fix = "",
+    .fix = kTakeOut,
     .advice = kTake,
     .reference = "gpg(1), FILES",
     .check = gnupg,
@@ -187,7 +187,7 @@ const Rule kTreeEnvironmentFile = {
     .why =
         "The settings of an application with the passwords of its database and services, in the "
         "clear. Web servers have given them to anybody who asked for the name.",
-    .fix = "",
+    .fix = kTakeOut,
     .advice = "hand secrets to the program by a descriptor or a file that it alone may read",
     .reference = "https://12factor.net/config",
     .check = environment,

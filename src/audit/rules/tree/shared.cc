@@ -12,16 +12,16 @@ const Tree& begin(const Facts& facts, Answers& answers, uint32_t marks) {
   const Tree& tree = *facts.tree;
   answers.checked();
   if (tree.unreadable != 0)
-    answers.unknown(num(tree.unreadable) + " names could not be looked at, such as " +
+    answers.unknown(counted(tree.unreadable, "name", "names") + " could not be looked at, such as " +
                     tree.unreadable_example);
   // What fills the store with many names hides none behind them.
   if (tree.untold != 0)
     answers.unknown(num(tree.untold) +
                     " names that may matter are more than are kept: nobody looked at them");
   if ((marks & (kCapabilities | kAclOpens)) != 0 && tree.unasked != 0)
-    answers.unknown("the attributes of " + num(tree.unasked) + " names could not be read");
+    answers.unknown("the attributes of " + counted(tree.unasked, "name", "names") + " could not be read");
   if ((marks & kSecret) != 0 && tree.unlooked != 0)
-    answers.unknown(num(tree.unlooked) + " files could not be looked into");
+    answers.unknown(counted(tree.unlooked, "file", "files") + " could not be looked into");
   for (int bit = 0; bit < kMarkCount; ++bit)
     if ((marks >> bit & 1) != 0 && tree.marked[bit] > kMostOfAMark)
       answers.unknown("there are " + num(tree.marked[bit]) + ", of which " + num(kMostOfAMark) +
@@ -76,6 +76,20 @@ std::vector<std::string_view> lines_of(const KnownFile& file) {
     if (!line.empty() && line.front() != '#') lines.push_back(line);
   }
   return lines;
+}
+
+std::string without_line(const KnownFile& file, std::string_view line) {
+  // As the file has it, with the blanks around.
+  const std::string_view text = file.text;
+  const auto at = static_cast<size_t>(line.data() - text.data());
+  const size_t before = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
+  const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  std::string out = "/^";
+  for (char c : text.substr(begin, text.find('\n', at) - begin)) {
+    if (std::string_view("\\.*[]^$/").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out + "$/d";
 }
 
 std::string_view column(std::string_view row, size_t index) {

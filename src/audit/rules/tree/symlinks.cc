@@ -43,8 +43,20 @@ void host_file(const Facts& facts, Answers& answers) { placed(facts, answers, is
 void log_folder(const Facts& facts, Answers& answers) {
   placed(facts, answers, [](Known known) { return known == Known::LogFolder; });
 }
+// "/usr/bin", for a link in /usr/local: "../../usr/bin".
+std::string relative(std::string_view link, std::string_view target) {
+  std::string out;
+  for (size_t at = link.find('/', 1); at != std::string_view::npos; at = link.find('/', at + 1)) out += "../";
+  target.remove_prefix(std::min(target.find_first_not_of('/'), target.size()));
+  out += target;
+  return out.empty() ? "." : out;
+}
+
 void system_folder(const Facts& facts, Answers& answers) {
-  placed(facts, answers, [](Known known) { return known == Known::SystemFolder; });
+  const Tree& tree = begin(facts, answers, kPlacedLink);
+  for (const Note& note : tree.notes)
+    if ((note.marks & kPlacedLink) != 0 && note.known == Known::SystemFolder)
+      found(answers, tree, note, "leads to " + note.text, relative(note.path, note.text));
 }
 
 }  // namespace
@@ -59,7 +71,8 @@ const Rule kTreeLinkUp = {
     .why =
         "Inside, the steps up end at the top; outside they do not, and a tool of the host's that "
         "follows the link leaves the root. What it then reads or writes as root is the host's.",
-    .advice = "replace it by one that stays below the top, or remove it",
+    .fix = "rm {path}",
+    .advice = "or replace it by one that stays below the top",
     .reference = "symlink(7); path_resolution(7)",
     .check = up,
     .predicts = "link-up"};
@@ -74,7 +87,8 @@ const Rule kTreeLinkMountPoint = {
     .why =
         "Whoever sets the jail up mounts over it, or makes nodes in it, from outside, where the "
         "link leads to a folder of the host's. Container runtimes have been led astray that way.",
-    .advice = "make it an empty folder: rm the link, then mkdir",
+    .fix = "rm {path} && mkdir {path}",
+    .advice = "an empty folder is all that a mount point needs",
     .reference = "CVE-2019-19921; CVE-2021-30465; mount(2)",
     .check = mount_point,
     .predicts = "link-absolute"};
@@ -89,7 +103,8 @@ const Rule kTreeLinkHostFile = {
     .why =
         "Tools that manage a root from outside write this file as root: useradd --prefix, a "
         "container manager, a configuration system. Through the link they write the host's own.",
-    .advice = "replace it by a regular file",
+    .fix = "rm {path} && touch {path}",
+    .advice = "then write into the file what the jail needs of it",
     .reference = "symlink(7); useradd(8), --prefix",
     .check = host_file,
     .predicts = "link-absolute"};
@@ -105,7 +120,8 @@ const Rule kTreeLinkLog = {
         "Log rotation and collection of the host's work as root in the logs of its jails: they "
         "rename, truncate and chown what they find. Through the link that is a file of the "
         "host's.",
-    .advice = "replace it by a regular file or folder",
+    .fix = "rm {path}",
+    .advice = "a log that is needed is a regular file or folder",
     .reference = "logrotate(8), su; symlink(7)",
     .check = log_folder,
     .predicts = "link-absolute"};
@@ -121,7 +137,8 @@ const Rule kTreeLinkSystemFolder = {
         "Copying into it from outside, as every recipe for a chroot does, writes into the host's "
         "folder of that name. Reading from it, as a scanner does, sees the host instead of the "
         "jail.",
-    .advice = "make the link relative, as in bin -> usr/bin",
+    .fix = "ln -sfnT {value} {path}",
+    .advice = "a relative link leads to the same place inside, as in bin -> usr/bin",
     .reference = "file-hierarchy(7); symlink(7)",
     .check = system_folder,
     .predicts = "link-absolute"};

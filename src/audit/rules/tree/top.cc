@@ -13,6 +13,7 @@ void owner(const Facts& facts, Answers& answers) {
   // A user's own root, looked at by that user: nobody else's business, but for servers that want root's.
   const Severity severity = tree.caller == tree.top_uid ? Severity::Advice : Severity::High;
   answers.found(severity, "/", "it belongs to uid " + num(tree.top_uid), on_host(tree, "/"));
+  if (tree.caller == tree.top_uid) answers.by_hand();
 }
 
 void writable(const Facts& facts, Answers& answers) {
@@ -34,6 +35,8 @@ void above(const Facts& facts, Answers& answers) {
     answers.found(folder.path,
                   "mode " + octal(folder.mode) + ", owner " + num(folder.uid) + ":" + num(folder.gid),
                   folder.path);
+    // It is somebody's own, or nothing that this caller may change.
+    if (stranger || (tree.caller != 0 && tree.caller != folder.uid)) answers.by_hand();
   }
 }
 
@@ -50,6 +53,8 @@ const Rule kTreeTopOwner = {
         "Its owner may rename and replace everything right below it: etc, lib, bin. sshd and "
         "vsftpd refuse such a root, since a program in it can make its own passwd and libraries.",
     .fix = "chown 0:0 {path}",
+    .advice =
+        "a root that you run without root may stay yours; one for sshd, vsftpd or chroot of root belongs to root",
     .reference = "sshd_config(5), ChrootDirectory; vsftpd.conf(5), allow_writeable_chroot; CVE-2011-4130",
     .check = owner,
     .mend = Mend::TakeOwner,
@@ -81,7 +86,8 @@ const Rule kTreeAboveWritable = {
     .why =
         "Who may write a folder above renames the root and puts another one in its place. What "
         "root starts in it next then runs in a tree of somebody's making.",
-    .fix = "chown 0:0 {path} && chmod go-w {path}",
+    .fix = "chmod go-w {path}",
+    .advice = "or put the root below folders that root alone writes, as /srv",
     .reference = "rename(2); sshd_config(5), ChrootDirectory",
     .check = above,
     .predicts = "chroot-moved-folder"};

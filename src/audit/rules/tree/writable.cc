@@ -96,7 +96,7 @@ void folder(const Facts& facts, Answers& answers) {
       found(answers, tree, note, mode_and_owner(note));
 }
 
-constexpr const char* kClose = "chown 0:0 {path} && chmod go-w {path}";
+constexpr const char* kClose = "chown {keeper} {path} && chmod go-w {path}";
 
 }  // namespace
 

@@ -1,0 +1,131 @@
+"""Each source tells the same of the same program (acts.cc), but for what is in DIFFERENCES.
+
+IMMURE_WATCHED is the program that runs a command with one source attached; acts and flood are beside it."""
+import json
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+WATCHED = os.environ.get("IMMURE_WATCHED", "watched")
+BESIDE = os.path.dirname(os.path.realpath(WATCHED))
+
+# What each act is told as: action, call, path, second, resolved, text, words, address, flags, outcome; "-" is none.
+# DIR is the folder of the act, PID a number of a process, PORT one that the kernel chose.
+EXPECTED = {}
+with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "acts.txt"), encoding="utf-8") as file:
+    for row in file:
+        if row.startswith("# ") or not row.strip():
+            continue
+        name, _, line = row.rstrip("\n").partition(": ")
+        EXPECTED.setdefault(name, []).append(line)
+
+# What a source cannot see, or sees in another way: why, which lines, and what is left of them to be compared (None: nothing).
+DIFFERENCES = {
+    "ebpf": [],
+    "ptrace": [
+        ("it asks nobody where a descriptor leads", r"^(open \S+ \S+ -) \S+", r"\1 -"),
+        ("it is told what a signal does to whom it traces, and the call that sent it is there", r"^kill signal .*", None),
+        ("it sees the words of clone, not what came of them", r"^(born - - - - - - -) .*?(THREAD)? done", r"\1 \2 done"),
+        ("a program that was found by a descriptor has the name that it has in /proc",
+         r"^(exec execve) \S+ - (\S+ - by-descriptor)", r"\1 - - \2"),
+        ("threads end each for itself", r"^end - .* status 0$", None),
+        ("it sees what the filter has left of a call", r"^(change-root chroot) \S+ (.*) (denied|failed):EPERM", r"\1 - \2 EPERM"),
+    ],
+}
+
+
+def as_seen(source, lines):
+    for _, pattern, left in DIFFERENCES.get(source, []):
+        lines = [re.sub(pattern, left or "", line) for line in lines if left is not None or not re.match(pattern, line)]
+    return sorted(lines)
+
+
+NOISE = re.compile(r"^(look access /etc/ld|open openat /etc/ld|open openat /lib/|map mmap .* read\|exec )")
+
+
+def watched(*words, timeout=120):
+    return subprocess.run([WATCHED, *words], capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def available():
+    """{name: None or why not}"""
+    sources = {}
+    for line in watched("list").stdout.splitlines():
+        name, _, why = line.partition(": ")
+        sources[name] = None if why == "available" else why
+    return sources
+
+
+def outcome(event):
+    if event.get("call") in ("finit_module", "keyctl"):
+        return "any"  # it depends on how the kernel was built
+    if event.get("verdict") in ("failed", "denied"):
+        return event["verdict"] + ":" + event.get("error", "")
+    return event.get("end") or event.get("verdict")
+
+
+def line_of(event, folder):
+    call = event.get("call", "")
+    if event["action"] == "exec" and event.get("verdict") == "done":
+        call = "execve"
+    # A denied call's memory need not be there yet for the kernel to read.
+    path = None if event.get("verdict") == "denied" else event.get("path")
+    fields = [event["action"], call or "-", path, event.get("second"), event.get("resolved"), event.get("text"),
+              " ".join(event.get("words", [])), event.get("address"), event.get("flag_names") or event.get("flags"), outcome(event)]
+    text = " ".join(str(field) if field else "-" for field in fields).replace(folder, "DIR")
+    text = re.sub(r"127\.0\.0\.1:[1-9]\d{3,}", "127.0.0.1:PORT", text)
+    text = re.sub(r"/dev/fd/\d+", "/dev/fd/N", text)
+    return re.sub(r"x{100,}", lambda found: f"x*{len(found.group())}", text)
+
+
+def acts_of(output, folder):
+    acts, now = {}, None
+    for line in output.splitlines():
+        event = json.loads(line)
+        path = event.get("path", "")
+        if path.startswith("/act/"):
+            now = acts.setdefault(path[len("/act/"):], [])
+        elif now is not None and event["action"] not in ("counted", "lost"):
+            text = line_of(event, folder)
+            if not NOISE.match(text):
+                now.append(text)
+    return acts
+
+
+def run_acts(source):
+    with tempfile.TemporaryDirectory() as folder:
+        done = watched(source, "files", "events", os.path.join(BESIDE, "acts"), folder)
+        return done, acts_of(done.stdout, os.path.realpath(folder))
+
+
+class Sources(unittest.TestCase):
+    maxDiff = None
+
+    def same(self, source):
+        why = available().get(source, "this build does not have it")
+        if why:
+            self.skipTest(why)
+        done, acts = run_acts(source)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for name, lines in EXPECTED.items():
+            with self.subTest(act=name):
+                self.assertEqual(as_seen(source, acts.get(name, [])), as_seen(source, lines))
+
+    def test_ebpf_tells_each_act(self):
+        self.same("ebpf")
+
+    def test_ptrace_tells_each_act(self):
+        self.same("ptrace")
+
+    def test_no_act_was_forgotten(self):
+        why = available().get("ebpf")
+        if why:
+            self.skipTest(why)
+        _, acts = run_acts("ebpf")
+        self.assertEqual(set(acts) - {"end"}, set(EXPECTED))
+
+
+if __name__ == "__main__":
+    unittest.main()

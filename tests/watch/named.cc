@@ -1,12 +1,13 @@
 // Reads a trace of a battery of `immure prove` and says for each attack what was raised while it ran:
 //
 //   named TRACE
-//   →  ATTACK\tDETECTOR\tTECHNIQUE\tSEVERITY\tHOW     HOW: exact, technique (one of the same file), detector, other
+//   →  ATTACK\tDETECTOR\tTECHNIQUE\tSEVERITY\tHOW     HOW: exact, technique (one of the same file), detector,
+//   other
 //      ATTACK\t-\t-\t-\tnone
 //
-// Who ran what is read from the events: a process that runs immure-probe with "--" and ids among its words forks
-// a child an attack, in that order; what their descendants do is theirs. With --alerts instead: each alert of the
-// whole trace, as one line.
+// Who ran what is read from the events: a process that runs immure-probe with "--" and ids among its words
+// forks a child an attack, in that order; what their descendants do is theirs. With --alerts instead: each
+// alert of the whole trace, as one line.
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -63,10 +64,10 @@ class Named : public Alerts {
       return;
     }
     if (attack_.empty()) return;
-    const char* how = alert.technique == attack_                ? "exact"
-                      : same_file(alert.technique, attack_)     ? "technique"
-                      : names(*alert.detector, attack_)         ? "detector"
-                                                                : "other";
+    const char* how = alert.technique == attack_            ? "exact"
+                      : same_file(alert.technique, attack_) ? "technique"
+                      : names(*alert.detector, attack_)     ? "detector"
+                                                            : "other";
     named_.insert(attack_);
     std::printf("%s\t%s\t%s\t%s\t%s\n", attack_.c_str(), alert.detector->id, alert.technique.c_str(),
                 key(alert.severity), how);

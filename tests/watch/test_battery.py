@@ -23,6 +23,13 @@ with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../unit/watc
     UNSEEN = set(re.findall(r'^    \{"([a-z0-9-]+)",', _file.read(), re.M))
 
 
+# And those that a source does not see where they are stopped before the call that tells of them, or by a signal of the
+# kernel's that only ebpf is told of.
+UNSEEN_BY = {"ebpf": set(),
+             "ptrace": {"memory-one", "memory-eight", "kept-groups", "kept-nice", "link-proc-descriptor", "map-files-write",
+                        "page-cache-state", "exec-run", "fifo-outside"}}
+
+
 def has_source(name):
     text = subprocess.run([IMMURE, "watch", "--sources"], capture_output=True, text=True, check=False).stdout
     found = re.search(rf"^{name}\n(?:  .*\n)*?  here:  (\w+)", text, re.M)
@@ -84,7 +91,7 @@ class Battery(unittest.TestCase):
             else:
                 missing.append(attack)
         print(f"# {source}: of {len(ran)} attacks {dict(best)}, not named: {' '.join(missing)}")
-        self.assertEqual([attack for attack in missing if attack not in UNSEEN], [])
+        self.assertEqual([attack for attack in missing if attack not in UNSEEN | UNSEEN_BY[source]], [])
 
     @unittest.skipUnless(ROOT, "the source ebpf needs root")
     def test_in_the_default_jail_by_ebpf(self):

@@ -36,8 +36,9 @@ class ChangeRoot : public Watching {
 
  private:
   void born(const Event& event) {
+    if (event.pid == event.other) return;  // a thread
     const Root* parent = roots_.find(event.other);
-    if (parent == nullptr) return;
+    if (parent == nullptr) return roots_.forget(event.pid);
     Root copy = *parent;
     roots_.of(event.pid) = std::move(copy);
   }
@@ -57,7 +58,7 @@ class ChangeRoot : public Watching {
     const char* technique = root.sent != 0 && !root.folders.empty() ? "chroot-socket"
                             : !root.folders.empty()                 ? "chroot-fchdir"
                                                                     : "chroot-walk";
-    Alert alert = alert_of(kChangeRoot, again ? Severity::Medium : Severity::Low, technique, event,
+    Alert alert = alert_of(kChangeRoot, Severity::Low, technique, event,
                            who(event, world) +
                                (again ? " changes its root once more, to '" : " changes its root to '") +
                                std::string(event.path.substr(0, 256)) + "'" + outcome(event));

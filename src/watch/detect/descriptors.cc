@@ -45,11 +45,11 @@ class Descriptors : public Watching {
   void see(const Event& event, const World& world, Alerts& alerts) override {
     if (event.action == Action::End) return own_.forget(event.pid);
     if (event.action == Action::Born) {
+      if (event.other == event.pid) return;  // a thread
       const Own* parent = own_.find(event.other);
-      if (parent != nullptr && event.other != event.pid) {
-        Own copy = *parent;
-        own_.of(event.pid) = std::move(copy);
-      }
+      if (parent == nullptr) return own_.forget(event.pid);
+      Own copy = *parent;
+      own_.of(event.pid) = std::move(copy);
       return;
     }
     if (event.action == Action::Exec && !stopped(event)) {

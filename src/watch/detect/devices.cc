@@ -58,7 +58,7 @@ constexpr Step kNodeSteps[] = {
     calls("mknod-tty1", kHigh, "mknod mknodat", "makes a node of a virtual console", is_console),
     calls("mknod-null", kNotice, "mknod mknodat", "makes a node that every root has", is_harmless),
     calls("mknod-mem", kMedium, "mknod mknodat", "makes a device node",
-          [](const Event& e) { return (e.flags & S_IFMT) == S_IFCHR; }),
+          [](const Event& e) { return (e.flags & S_IFMT) == S_IFCHR && !is_harmless(e); }),
 };
 
 extern const Detector kNodes;

@@ -104,7 +104,9 @@ const Detector kCode = {
 
 constexpr Step kFilterSteps[] = {
     calls("filter-own-listener", kMedium, "seccomp", "puts a filter with a listener over itself",
-          [](const Event& e) { return e.args[0] == SECCOMP_SET_MODE_FILTER && (e.args[1] & 8) != 0; }),
+          [](const Event& e) {
+            return e.args[0] == SECCOMP_SET_MODE_FILTER && (e.args[1] & 8) != 0 && !failed_with(e, EFAULT);
+          }),
     calls("filter-own-allow", kNotice, "seccomp", "puts a filter over itself",
           [](const Event& e) { return e.args[0] == SECCOMP_SET_MODE_FILTER; }),
     calls("filter-own-allow", kNotice, "prctl", "puts a filter over itself",

@@ -13,10 +13,10 @@ constexpr Use kWrite = Use::Write;
 constexpr Step kSystemSteps[] = {
     file("planted-preload-write", kHigh, kWrite, "/etc/ld.so.preload",
          "writes what every program loads first"),
-    file("write-accounts", kMedium, kWrite,
-         "/etc/sudoers /etc/sudoers.d /etc/sudoers.d/* /etc/pam.d /etc/pam.d/*",
+    file("write-accounts", kMedium, kWrite, "/etc/sudoers /etc/sudoers.d /etc/sudoers.d/*",
          "writes who may become whom"),
-    file("write-accounts", kLow, kWrite, "/etc/passwd /etc/shadow /etc/group /etc/gshadow",
+    file("write-accounts", kLow, kWrite,
+         "/etc/passwd /etc/shadow /etc/group /etc/gshadow /etc/pam.d /etc/pam.d/*",
          "writes a file of accounts"),
     file("write-timers", kLow, kWrite,
          "/etc/crontab /etc/cron.d /etc/cron.* /etc/cron.d/* /var/spool/cron /var/spool/cron/*",
@@ -128,7 +128,7 @@ constexpr Step kChangeSteps[] = {
          [](const Event& e) { return e.action == Action::Link; }),
     file("reopen-to-write", kNotice, kWrite, "/proc/self/fd/# /dev/fd/#", "opens a descriptor anew to write",
          opened),
-    file("leaked-folder-proc", kMedium, Use::Any, "/proc/self/fd/#/*", "goes through a descriptor's folder"),
+    file("leaked-folder-proc", kLow, Use::Any, "/proc/self/fd/#/*", "goes through a descriptor's folder"),
     file("reopen-path", kNotice, Use::Any, "/proc/self/fd/#", "follows a descriptor by its name", opened),
 };
 

@@ -17,10 +17,14 @@ struct Sort {
   const char* technique;
   const char* said;
   bool (*when)(const Event&) = nullptr;
+  Severity severity = Severity::Low;
+  int bytes_in = -1;  // the argument that says how many bytes, which are counted then
 };
 bool is_ptmx(const Event& event) { return event.path == "/dev/ptmx"; }
 bool is_null(const Event& event) { return event.path == "/dev/null"; }
 bool makes_one(const Event& event) { return (event.flags & 0100) != 0; }
+bool is_memory(const Event& event) { return (event.args[2] & 2) != 0 && (event.args[3] & 0x20) != 0; }
+bool makes_new(const Event& event) { return (event.flags & 0300) == 0300; }
 bool is_large(const Event& event) { return event.args[1] >= (uint64_t{64} << 20); }
 constexpr Sort kSorts[] = {
     {"timer_create", 1000, "timers", "timers"},
@@ -36,9 +40,16 @@ constexpr Sort kSorts[] = {
     {"add_key", 32, "keys", "keys"},
     {"unshare", 8, "user-namespaces", "namespaces"},
     {"mmap mmap2", 64, "memory-one", "large mappings", is_large},
+    {"open openat", 1500, "inodes-tmp", "new files", makes_new, Severity::Notice},
+    {"write pwrite64", 1U << 27, "memory-file", "bytes of files or pipes", nullptr, Severity::Notice, 2},
+    {"mmap mmap2", 1U << 27, "memory-one", "bytes of memory", is_memory, Severity::Notice, 1},
     {"clock_gettime", 5000, "processor-one", "questions for its time",
      [](const Event& e) { return e.args[0] == 2; }},
 };
+
+uint64_t weight(const Sort& sort, const Event& event) {
+  return sort.bytes_in < 0 ? 1 : event.args[static_cast<size_t>(sort.bytes_in)];
+}
 
 class ManyObjects : public Watching {
  public:
@@ -55,7 +66,7 @@ class ManyObjects : public Watching {
         continue;
       const bool counted = event.action == Action::Counted;
       if (counted ? sort.when != nullptr : sort.when != nullptr && !sort.when(event)) continue;
-      count(i, counted ? event.flags : 1, event, world, alerts);
+      count(i, counted ? (sort.bytes_in < 0 ? event.flags : 0) : weight(sort, event), event, world, alerts);
     }
   }
 
@@ -71,7 +82,7 @@ class ManyObjects : public Watching {
     const uint64_t before = state.made[i];
     state.made[i] += std::min<uint64_t>(more, 1U << 30);
     if (before >= sort.most || state.made[i] < sort.most) return;
-    alerts.raise(alert_of(kManyObjects, Severity::Low, sort.technique, event,
+    alerts.raise(alert_of(kManyObjects, sort.severity, sort.technique, event,
                           who(event, world) + " has made " + std::to_string(state.made[i]) + " " + sort.said +
                               " within 10 seconds" + outcome(event)));
   }
@@ -148,7 +159,7 @@ const Detector kManyObjects = {
     "in order. Servers under load open sockets by the thousand, which is allowed for.",
     "T1499.001",
     "timers inotify-instances epoll-instances terminals open-files memory-pipes sockets memory-sockets "
-    "pending-signals message-queues keys user-namespaces network-namespaces memory-one memory-eight processor-*",
+    "pending-signals message-queues keys user-namespaces network-namespaces memory-one memory-eight memory-file inodes-* processor-*",
     ~0U,
     [](const Expected*) -> std::unique_ptr<Watching> { return std::make_unique<ManyObjects>(); }};
 

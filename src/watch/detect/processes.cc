@@ -131,9 +131,9 @@ bool attribute_policy(const Event& event) {
 }
 
 constexpr Step kPriorityStep[] = {
-    calls("real-time", kMedium, "sched_setscheduler", "asks for real-time scheduling",
+    calls("real-time", kLow, "sched_setscheduler", "asks for real-time scheduling",
           [](const Event& e) { return schedules(e, kFifo); }),
-    calls("real-time-round", kMedium, "sched_setscheduler", "asks for real-time scheduling in turns",
+    calls("real-time-round", kLow, "sched_setscheduler", "asks for real-time scheduling in turns",
           [](const Event& e) { return schedules(e, kRoundRobin); }),
     calls("schedule-deadline", kMedium, "sched_setattr", "asks for a deadline", attribute_policy<kDeadline>),
     calls("schedule-real-time", kMedium, "sched_setattr", "asks for real-time scheduling",

@@ -56,6 +56,14 @@ constexpr Step kLimitSteps[] = {
     calls("keys", kLow, "add_key request_key", "meets the limit of keys", failed<EDQUOT>),
     calls("user-namespaces", kLow, "unshare clone clone3", "meets the limit of namespaces",
           [](const Event& e) { return failed<ENOSPC, EUSERS>(e); }),
+    calls("memory-one", kNotice, "mmap mmap2", "takes 16 MiB of memory or more at once",
+          [](const Event& e) {
+            return (e.args[2] & 2) != 0 && (e.args[3] & 0x20) != 0 && e.args[1] >= (uint64_t{16} << 20);
+          }),
+    calls("memory-segment", kNotice, "shmget", "asks for a large shared segment",
+          [](const Event& e) { return e.args[1] >= (uint64_t{16} << 20); }),
+    calls("memory-sockets", kNotice, "setsockopt", "sets the size of a socket's buffers",
+          [](const Event& e) { return e.args[1] == 1 && (e.args[2] == 7 || e.args[2] == 8); }),
     calls("memory-tables", kNotice, "madvise", "asks for memory in small pages over a very large range",
           [](const Event& e) { return e.args[2] == 15 && e.args[1] > (uint64_t{1} << 33); }),
     calls("processor-one", kNotice, "clock_gettime clock_gettime64",

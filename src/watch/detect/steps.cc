@@ -82,8 +82,13 @@ class Steps : public Watching {
     if (row.when != nullptr && !row.when(event)) return false;
     if (*row.paths != '\0') {
       if (path.empty()) path = cleaned(event.path);
+      // What /proc/self leads to is its own number, and a program in a changed root is somewhere else
+      // outside.
+      const bool own = path.compare(0, 10, "/proc/self") == 0 || path.compare(0, 12, "/proc/thread") == 0;
+      const bool inside = event.action == Action::Exec && !path.empty() && path[0] == '/';
+      const std::string_view resolved = own || inside ? std::string_view() : event.resolved;
       auto is = [&](std::string_view pattern) {
-        return fits(path, pattern) || (!event.resolved.empty() && fits(event.resolved, pattern));
+        return fits(path, pattern) || (!resolved.empty() && fits(resolved, pattern));
       };
       if (!any_word(row.paths, is)) return false;
     }

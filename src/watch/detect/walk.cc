@@ -44,7 +44,9 @@ class WalkUp : public Watching {
     Severity severity = Severity::Medium;
     const char* said = " goes up through '";
     if (path.substr(0, 6) == "/proc/" || path.substr(0, 5) == "proc/") {
-      const bool up = has(path, "/..");
+      // How a library asks whether a descriptor's folder can be gone through.
+      const bool asks = path.size() > 6 && path.substr(path.size() - 6) == "/../fd";
+      const bool up = has(path, "/..") && !asks;
       if (has(path, "/fd/") && up)
         technique = has(path, "self/fd/") ? "leaked-folder-proc" : "proc-fd-walk";
       else if (has(path, "/thread-self/root"))

@@ -202,7 +202,7 @@ Result<int> watched(const WatchWish& wish) {
   for (int32_t root : aim->target.roots) {
     watch::Process first = watch::process_now(root);
     first.first = true;
-    session.world().add(std::move(first));
+    session.add(std::move(first));
   }
   if (!wish.json && !wish.top && isatty(2) == 1)
     dprintf(2, "immure: watching %s by %s, level %s; Ctrl-C ends it\n", printable(aim->target.shown).c_str(),

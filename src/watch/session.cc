@@ -83,8 +83,10 @@ void Session::take(std::span<const uint8_t> record) {
   }
   event.number = ++number_;
   totals_.events++;
+  const bool unknown = world_.find(event.pid) == nullptr && event.action != Action::Born;
   world_.see(event);
-  world_.of(event);
+  const Process& process = world_.of(event);
+  if (unknown && parts_.ask != nullptr) tell_of(process);
   for (auto& sink : parts_.sinks)
     if (Status given = sink->event(event, record, world_); !given) {
       broken_ = std::move(given);
@@ -93,6 +95,16 @@ void Session::take(std::span<const uint8_t> record) {
   for (size_t i = 0; i < watching_.size(); i++)
     if (watching_[i] != nullptr && (parts_.detectors[i]->kinds & bit(event.kind)) != 0)
       watching_[i]->see(event, world_, *this);
+}
+
+void Session::add(Process process) {
+  tell_of(process);
+  world_.add(std::move(process));
+}
+
+void Session::tell_of(const Process& process) {
+  for (auto& sink : parts_.sinks)
+    if (Status given = sink->process(process); !given && broken_) broken_ = std::move(given);
 }
 
 void Session::raise(Alert alert) {

@@ -66,7 +66,8 @@ class Session final : private Taker, private Alerts {
   explicit Session(Parts parts);
   ~Session() override;
 
-  World& world() { return world_; }
+  // A process that was there before: what is told of it is told before all events.
+  void add(Process process);
   // Until the target has ended, a signal comes or the time is over. Then what sources still have is drained
   // and given out. An error of a source or a sink ends it too, after the sinks were flushed as far as they
   // can be.
@@ -79,6 +80,7 @@ class Session final : private Taker, private Alerts {
   Result<bool> drain();  // false: every source has ended
   Status flush();
   Status give(const Alert& alert);
+  void tell_of(const Process& process);
   Status finish();
   Result<bool> wait(uint64_t until, SessionEnd& end);  // false: it is over
   void look_at_roots(std::span<const short> events);

@@ -25,6 +25,8 @@ class Sink {
   virtual ~Sink() = default;
   // `record`: the bytes that `event` was decoded from. `world` knows the event already.
   virtual Status event(const Event& event, std::span<const uint8_t> record, const World& world) = 0;
+  // One that was there before anything was seen of it, as /proc has it; before its first event.
+  virtual Status process(const Process&) { return {}; }
   virtual Status alert(const Alert& alert, const World& world) = 0;
   // What was given is out of this process when it returns. Called between drains, and at the end.
   virtual Status flush() = 0;

@@ -49,7 +49,7 @@ std::string report_text(const Summary& summary, size_t rows) {
   if (seconds > 0)
     text += ", " + num(static_cast<uint64_t>(static_cast<double>(summary.events) / seconds)) + " a second";
   text += ", by " + printable(summary.head.source) + "; lost: " + num(summary.lost) + "\n";
-  text += "The trace is " + std::string(text_of(summary.end)) + ".\n";
+  text += "The trace: " + std::string(text_of(summary.end)) + ".\n";
   for (int i = 0; i < kKindCount; ++i)
     if (const Tally& tally = summary.kinds[static_cast<size_t>(i)]; tally.all() != 0)
       text += "  " + std::string(key(static_cast<Kind>(i))) + ": " + tally_text(tally) + "\n";

@@ -30,7 +30,7 @@ class TraceWriter final : public Sink {
 
   Status event(const Event& event, std::span<const uint8_t> record, const World& world) override;
   Status alert(const Alert& alert, const World& world) override;
-  Status process(const Process& process);  // one that was there before
+  Status process(const Process& process) override;
   Status flush() override;
   // The last block. Nothing may be written afterwards.
   Status end();

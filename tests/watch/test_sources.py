@@ -27,7 +27,7 @@ DIFFERENCES = {
     "ptrace": [
         ("it asks nobody where a descriptor leads", r"^(open \S+ \S+ -) \S+", r"\1 -"),
         ("it is told what a signal does to whom it traces, and the call that sent it is there", r"^kill signal .*", None),
-        ("it sees the words of clone, not what came of them", r"^(born - - - - - - -) .*?(THREAD)? done", r"\1 \2 done"),
+        ("it sees the words of clone, not what came of them", r"^(born - - - - - - -) (?:.*\b(THREAD)\b.*|.*) done", r"\1 \2 done"),
         ("a program that was found by a descriptor has the name that it has in /proc",
          r"^(exec execve) \S+ - (\S+ - by-descriptor)", r"\1 - - \2"),
         ("threads end each for itself", r"^end - .* status 0$", None),

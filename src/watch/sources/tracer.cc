@@ -94,6 +94,7 @@ Tracer::Thread& Tracer::known(pid_t tid) {
   const pid_t pid = process_of(tid, parent);
   add(tid, pid > 0 ? pid : tid);
   Thread& thread = threads_[tid];
+  early_[tid] = thread.pid == tid ? parent : thread.pid;
   RecordWriter writer(kStageBorn);
   writer.head().args[0] = static_cast<uint64_t>(thread.pid == tid ? parent : thread.pid);
   writer.head().args[1] = thread.pid == tid ? 0 : CLONE_THREAD;
@@ -180,8 +181,8 @@ void Tracer::born(Thread& parent) {
   const uint64_t flags = birth_flags(parent.tid);
   const bool shares = (flags & CLONE_VM) != 0;
   const bool alone = (flags & CLONE_VFORK) != 0 && groups_[parent_pid].threads == 1;
-  if (threads_.contains(tid)) {  // it was faster, and is told already
-    if ((flags & CLONE_THREAD) == 0) groups_[tid].shares = shares && !alone;
+  if (early_.erase(tid) != 0 || threads_.contains(tid)) {  // it was faster, and is told already; or even gone
+    if ((flags & CLONE_THREAD) == 0 && threads_.contains(tid)) groups_[tid].shares = shares && !alone;
   } else {
     const bool is_thread = (flags & CLONE_THREAD) != 0;
     add(tid, is_thread ? parent_pid : tid);
@@ -247,7 +248,11 @@ void Tracer::ended(pid_t tid, int status) {
   writer.head().result = status;
   emit(writer, thread);
   auto group = groups_.find(thread.pid);
-  if (group != groups_.end() && --group->second.threads <= 0) groups_.erase(group);
+  if (group != groups_.end() && --group->second.threads <= 0) {
+    // Who was killed has no news to tell any more.
+    std::erase_if(early_, [&](const auto& one) { return one.second == thread.pid; });
+    groups_.erase(group);
+  }
   threads_.erase(found);
 }
 

@@ -67,6 +67,9 @@ class Tracer {
   Level level_;
   RecordQueue& queue_;
   Threads threads_;
+  // Told before the news of their birth came, with the process that bore them: they may have ended when it
+  // comes.
+  std::unordered_map<pid_t, pid_t> early_;
   std::unordered_map<pid_t, Group> groups_;
   size_t pending_bytes_ = 0;
   bool leaving_ = false;

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/jail_state.h"
+#include "cli/watch_detectors.h"
 #include "cli/watch_model.h"
 #include "cli/watch_words.h"
 #include "kernel/sys.h"
@@ -234,6 +235,8 @@ Result<int> watch_verb(const Invocation& call) {
     IMMURE_TRY(say(wish->help ? watch_help() : sources_text()));
     return 0;
   }
+  if (wish->list) return list_detectors(wish->json);
+  if (!wish->explain.empty()) return explain_detector(wish->explain);
   return watched(*wish);
 }
 

@@ -15,7 +15,8 @@ using watch::Level;
 constexpr Flags::Known kKnown[] = {
     {"--pid", true}, {"--all"},    {"--level", true}, {"--source", true},  {"--only", true},
     {"--for", true}, {"--top"},    {"--trace", true}, {"--metrics", true}, {"--on", true},
-    {"--json"},      {"--alerts"}, {"--sources"},     {"--help"},          {"-h"},
+    {"--json"},      {"--alerts"}, {"--sources"},     {"--list"},          {"--explain", true},
+    {"--help"},      {"-h"},
 };
 
 constexpr std::string_view kHelp =
@@ -39,6 +40,8 @@ constexpr std::string_view kHelp =
     "  --source SOURCE  where events come from; by default the first of\n"
     "                   --sources that can be had\n"
     "  --sources        which there are here, what each sees and costs\n"
+    "  --list           the detectors; with --json with all that is known of them\n"
+    "  --explain ID     what a detector tells, why, and which attacks it names\n"
     "  --on WHAT=ACT    act on alerts: WHAT is a detector, a severity or any, ACT is\n"
     "                   log, notify, throttle, freeze, kill, command:CMD; repeatable\n"
     "  --trace FILE     write everything to a file as well, compact and sealed\n"
@@ -76,7 +79,7 @@ Status read_target(const Flags& flags, WatchWish& wish) {
                 "immure watch --all sees them all");
   if (!flags.words.empty()) wish.jail = flags.words[0];
   const int targets = !wish.jail.empty() + wish.pid.has_value() + wish.everything;
-  if (wish.sources || targets == 1) return {};
+  if (wish.sources || wish.list || !wish.explain.empty() || targets == 1) return {};
   return fail(Code::kUsage, targets == 0 ? "watch needs something to watch" : "watch takes one target", {},
               "immure watch JAIL (a name of immure ps), --pid N or --all");
 }
@@ -122,6 +125,8 @@ Result<WatchWish> read_watch_wish(std::span<char* const> args) {
   wish.help = flags.has("--help") || flags.has("-h");
   if (wish.help) return wish;
   wish.sources = flags.has("--sources");
+  wish.list = flags.has("--list");
+  wish.explain = flags.value("--explain");
   wish.json = flags.has("--json");
   wish.alerts_only = flags.has("--alerts");
   wish.top = flags.has("--top");

@@ -25,7 +25,8 @@ struct WatchWish {
   std::vector<respond::Reaction> reactions;
   uint32_t kinds = ~0U;          // bit(Kind) of the events that are shown
   std::optional<uint64_t> time;  // nanoseconds
-  bool json = false, top = false, alerts_only = false, sources = false, help = false;
+  bool json = false, top = false, alerts_only = false, sources = false, list = false, help = false;
+  std::string explain;  // a detector; "": none
 };
 // kUsage, kBadValue.
 Result<WatchWish> read_watch_wish(std::span<char* const> args);

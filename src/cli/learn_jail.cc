@@ -259,6 +259,18 @@ void take_word(std::string& option, LearnJail& jail) {
 
 namespace {
 
+bool shows_below(const std::string& option, const LearnJail& jail) {
+  for (std::string_view name : {"--overlay=", "--ro-bind=", "--file="}) {
+    if (!option.starts_with(name)) continue;
+    std::vector<std::string_view> parts = split(std::string_view(option).substr(name.size()), ':');
+    if (parts.size() > 1 && parts[1].starts_with('/') && parts[1] != parts[0]) return false;
+    std::string place = path_join(jail.cwd, parts[0]);
+    return std::any_of(jail.layers.begin(), jail.layers.end(),
+                       [&](const std::string& one) { return learn::below(place, one); });
+  }
+  return false;
+}
+
 // The host's /etc is shown, below a layer; in these files the jail differs from it, and the profile's jail
 // will.
 constexpr const char* kMadeUp[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"};
@@ -317,11 +329,9 @@ Result<LearnJail> learn_jail(const LearnWords& words) {
   auto layer = [&](const std::string& path) {
     bool said = std::any_of(jail.shown.begin(), jail.shown.end(),
                             [&](const std::string& one) { return one == path; });
-    if (said || !is_folder(path)) return;
-    for (const std::string& one : jail.layers)
-      if (learn::below(path, one)) return;
-    jail.layers.push_back(path);
-    jail.options.push_back("--overlay=" + escaped(path));
+    bool inside = std::any_of(jail.layers.begin(), jail.layers.end(),
+                              [&](const std::string& one) { return learn::below(path, one); });
+    if (!said && !inside && is_folder(path)) jail.layers.push_back(path);
   };
   IMMURE_TRY(keep_made_up(jail));
   for (const char* path : {"/etc", "/var", "/opt", "/srv"}) layer(path);
@@ -334,6 +344,9 @@ Result<LearnJail> learn_jail(const LearnWords& words) {
                 "/var/tmp is a link to the jail's own /tmp there",
                 "go to another folder first, or say --cwd");
   if (!own) layer(jail.cwd);
+  // What is said to be shown is there already where it is below a layer.
+  std::erase_if(jail.options, [&](const std::string& option) { return shows_below(option, jail); });
+  for (const std::string& path : jail.layers) jail.options.push_back("--overlay=" + escaped(path));
   jail.options.emplace_back("--tmpfs=/run");
   return jail;
 }

@@ -24,7 +24,9 @@ const Emitter* find_emitter(std::string_view id);  // null: none
 
 // ---- what several of them write
 // The filter as OCI runtimes read it: linux.seccomp, also a file for docker and for `seccomp =` of a profile.
-std::string seccomp_json(const Rights& rights, std::string_view key = {});
+std::string seccomp_json(const Rights& rights);
+// The same with what a container's runtime calls itself between the filter and the program.
+std::string seccomp_json_of_runtime(Rights rights);
 // Between quotes, as TOML and JSON read it back.
 std::string toml_text(std::string_view text);
 // A word for a POSIX shell; plain words stay as they are.

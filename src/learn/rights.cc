@@ -42,9 +42,9 @@ class Files {
   }
   // The jail's own, whatever the host has there; but for a folder of the host that was shown below its /tmp.
   bool jails(const std::string& path) const {
-    return given(path) &&
-           std::none_of(around_.layers.begin(), around_.layers.end(),
-                        [&](const std::string& one) { return given(one) && below(path, one); });
+    auto shown_here = [&](const std::string& one) { return one != "/tmp" && given(one) && below(path, one); };
+    return given(path) && !shown_here(needs_.cwd) &&
+           std::none_of(around_.layers.begin(), around_.layers.end(), shown_here);
   }
   bool shown(const std::string& path) const {
     return std::any_of(around_.granted.begin(), around_.granted.end(),
@@ -112,7 +112,7 @@ class Files {
       ++up;
     }
     std::string real = behind_links(folder, around_.look(folder));
-    if (given(real)) {
+    if (jails(real)) {
       if (!below(real, "/tmp"))
         ask("it wrote " + path, "the host's programs are read-only in every jail", "");
       return;

@@ -35,7 +35,7 @@ std::string docker_script(const Rights& rights) {
   std::string out = "#!/bin/sh\n# Learned from what " + comment(rights.name) +
                     " did. IMAGE is the image that has it; DOCKER may be podman.\nset -eu\n"
                     "filter=$(mktemp)\ntrap 'rm -f \"$filter\"' EXIT\ncat > \"$filter\" <<'END'\n" +
-                    seccomp_json(rights) + "\nEND\n\"${DOCKER:-docker}\" run --rm -i \\\n";
+                    seccomp_json_of_runtime(rights) + "\nEND\n\"${DOCKER:-docker}\" run --rm -i \\\n";
   words(out, {"--read-only", "--init", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"});
   out += "  --security-opt \"seccomp=$filter\" \\\n";
   words(out, {"--network", rights.network ? "bridge" : "none"});

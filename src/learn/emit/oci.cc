@@ -123,12 +123,13 @@ std::string oci_config(const Rights& rights) {
     json.text({}, path);
   // The writer puts the filter's object in place by its text.
   std::string out = json.end_array().str();
-  std::string filter = seccomp_json(rights);
+  std::string filter = seccomp_json_of_runtime(rights);
   return out + ",\"seccomp\":" + filter + "}}\n";
 }
 
 std::vector<std::string> oci_lacks(const Rights& rights) {
   std::vector<std::string> out = {
+      "calls of the runtime itself: a few are open that the program does not need",
       "user namespace: the runtime maps no ids by this file, the program is nobody of the host",
       "Landlock: the runtime knows no rules for ports"};
   for (const PathRight& one : rights.paths)

@@ -27,6 +27,15 @@ constexpr uint64_t kFcntls[] = {1 /* F_GETFD */, 2 /* F_SETFD */, 3 /* F_GETFL *
 constexpr uint64_t kMadvices[] = {4 /* MADV_DONTNEED */, 8 /* MADV_FREE */};
 constexpr uint64_t kArch[] = {0x1002 /* ARCH_SET_FS */, 0x3001 /* ARCH_CET_STATUS */};
 
+// runc closes what is open, waits at its pipe and executes; it is a program in Go, with threads.
+constexpr const char* kRuntime[] = {
+    "capget",     "capset",      "clone",     "close_range", "epoll_create1",
+    "epoll_ctl",  "epoll_pwait", "eventfd2",  "execve",      "faccessat2",
+    "fchdir",     "fcntl",       "fstatfs",   "getcwd",      "getdents64",
+    "getppid",    "openat",      "openat2",   "pipe2",       "prctl",
+    "readlinkat", "setgid",      "setgroups", "setuid",      "sched_getaffinity",
+    "statx",      "statfs",      "umask"};
+
 std::vector<uint64_t> with_usual(const CallArguments& one) {
   std::vector<uint64_t> values = one.values;
   auto add = [&](std::span<const uint64_t> usual) {
@@ -58,9 +67,9 @@ void row(JsonWriter& json, const std::string& call, const CallArguments& one) {
 
 }  // namespace
 
-std::string seccomp_json(const Rights& rights, std::string_view key) {
+std::string seccomp_json(const Rights& rights) {
   JsonWriter json;
-  json.begin_object(key).text("defaultAction", "SCMP_ACT_ERRNO").number("defaultErrnoRet", 1);
+  json.begin_object().text("defaultAction", "SCMP_ACT_ERRNO").number("defaultErrnoRet", 1);
   json.begin_array("architectures").text({}, "SCMP_ARCH_X86_64").end_array().begin_array("syscalls");
   json.begin_object().begin_array("names");
   for (const std::string& call : rights.calls)
@@ -75,6 +84,13 @@ std::string seccomp_json(const Rights& rights, std::string_view key) {
   json.begin_object().begin_array("names").text({}, "clone3").end_array().text("action", "SCMP_ACT_ERRNO");
   json.number("errnoRet", 38).end_object().end_array().end_object();
   return json.str();
+}
+
+std::string seccomp_json_of_runtime(Rights rights) {
+  rights.calls.insert(rights.calls.end(), std::begin(kRuntime), std::end(kRuntime));
+  std::sort(rights.calls.begin(), rights.calls.end());
+  rights.calls.erase(std::unique(rights.calls.begin(), rights.calls.end()), rights.calls.end());
+  return seccomp_json(rights);
 }
 
 std::string seccomp_file(const Rights& rights) { return seccomp_json(rights) + "\n"; }

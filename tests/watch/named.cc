@@ -10,6 +10,7 @@
 // alert of the whole trace, as one line.
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -47,8 +48,11 @@ class Named : public Alerts {
     for (const Detector* detector : detectors()) watching_.push_back(detector->start(nullptr));
   }
 
+  // A birth may be told a little after the first calls of who is born: they are followed ahead of what is
+  // weighed.
+  void ahead(const Event& event) { follow(event); }
+
   void see(const Event& event) {
-    follow(event);
     const auto found = attacks_.find(event.pid);
     attack_ = found == attacks_.end() ? "" : found->second;
     world_.see(event);
@@ -123,6 +127,8 @@ class Named : public Alerts {
   std::string attack_;
 };
 
+constexpr size_t kAhead = 64;
+
 int read(const char* path, bool plain) {
   auto reader = TraceReader::open(path);
   if (!reader) {
@@ -132,13 +138,23 @@ int read(const char* path, bool plain) {
   Named named(plain);
   TraceEntry entry;
   Event event;
+  std::deque<std::pair<uint64_t, std::vector<uint8_t>>> waiting;
+  auto weigh = [&] {
+    if (decode(waiting.front().second, event)) {
+      event.number = waiting.front().first;
+      named.see(event);
+    }
+    waiting.pop_front();
+  };
   for (;;) {
     auto more = (*reader)->next(entry);
     if (!more || !*more) break;
     if (entry.record.empty() || !decode(entry.record, event)) continue;
-    event.number = entry.number;
-    named.see(event);
+    named.ahead(event);
+    waiting.emplace_back(entry.number, std::vector<uint8_t>(entry.record.begin(), entry.record.end()));
+    if (waiting.size() > kAhead) weigh();
   }
+  while (!waiting.empty()) weigh();
   named.finish();
   return 0;
 }

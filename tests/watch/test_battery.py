@@ -75,9 +75,16 @@ class Battery(unittest.TestCase):
         return named
 
     def check(self, source, *words):
-        named = {}
+        named = collections.defaultdict(set)
         for part in PARTS:
-            named.update(self.replay(source, part, *words))
+            # A tracer tells a birth at times after the first calls of who is born, so that they are nobody's here:
+            # what was not named is tried twice more, and has to be named once.
+            for _ in range(3):
+                for attack, ways in self.replay(source, part, *words).items():
+                    named[attack] |= ways
+                mine = [attack for attack, ways in named.items() if not ways & {"exact", "technique", "detector"}]
+                if not set(mine) - UNSEEN - UNSEEN_BY[source]:
+                    break
         known = attacks()
         ran = [attack for attack in known if attack in named]
         self.assertGreater(len(ran), 0.75 * len(known), "most attacks were not seen to run")

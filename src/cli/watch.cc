@@ -237,8 +237,6 @@ Result<int> watch_verb(const Invocation& call) {
     IMMURE_TRY(say(wish->help ? watch_help() : sources_text()));
     return 0;
   }
-  if (wish->list) return list_detectors(wish->json);
-  if (!wish->explain.empty()) return explain_detector(wish->explain);
   return watched(*wish);
 }
 

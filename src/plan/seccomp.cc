@@ -1,5 +1,6 @@
 #include "filter/filter.h"
 
+#include <asm/unistd.h>
 #include <linux/audit.h>
 
 #include <algorithm>
@@ -36,6 +37,8 @@ bool watches(const Builder& b) { return !b.spec.watched.empty() && !b.spec.watch
 bool tells(const Builder& b) { return records(b) || watches(b); }
 bool sends(const Builder& b) { return records(b) || !b.spec.watched.empty(); }
 
+constexpr uint8_t kMarkIn = 5;
+
 // As rules: one whose tests all hold is enough.
 std::vector<std::vector<filter::ArgTest>> when(const WatchedCall& call) {
   using Op = filter::ArgTest::Op;
@@ -54,6 +57,7 @@ std::vector<std::vector<filter::ArgTest>> when(const WatchedCall& call) {
       case WatchedCall::Is::OneOf:
         for (uint64_t value : test.values) all.push_back({one(Op::Eq, value)});
         break;
+      case WatchedCall::Is::Masked: all.push_back({one(Op::MaskedEq, test.values[1], test.values[0])}); break;
       case WatchedCall::Is::NoneOf: {
         std::vector<filter::ArgTest> none;
         for (uint64_t value : test.values) none.push_back(one(Op::Ne, value));
@@ -74,6 +78,16 @@ std::vector<filter::SentCall> watched_calls(const JailSpec& spec) {
     calls.push_back({arch, call.nr, when(call)});
   }
   return calls;
+}
+
+// The listener is handed over by a call that must not wait for it: a number that the program does not know, in a register
+// that the kernel does not look at.
+uint64_t mark_of_own_send(const JailSpec& spec) {
+  for (const WatchedCall& call : spec.watched)
+    if (call.arch == AUDIT_ARCH_X86_64 && call.nr == __NR_sendmsg)
+      for (const WatchedCall::Test& test : call.tests)
+        if (test.argument == kMarkIn && test.values.size() == 1) return test.values[0];
+  return 0;
 }
 
 // What the reader of a call's memory must be sure of.
@@ -185,7 +199,9 @@ Status plan_seccomp(Builder& b) {
   // to let it wait.
   bool waits_behind = b.spec.seccomp.empty() && is_default(b.spec) && !sends(b);
   if (!waits_behind) plan_gate(b);
-  b.add(Op::Seccomp, Side::Payload, Layer::Seccomp).y = tells(b) ? 2 : b.plan.listener ? 1 : 0;
+  Step& load = b.add(Op::Seccomp, Side::Payload, Layer::Seccomp);
+  load.y = tells(b) ? 2 : b.plan.listener ? 1 : 0;
+  load.z = mark_of_own_send(b.spec);
   if (waits_behind) plan_gate(b);
   return {};
 }

@@ -99,7 +99,7 @@ struct WatchSpec {
 // A call that the filter sends on, with the tests of which one is enough; none: always. As the watcher has handed it
 // over (kernel/call_ring.h): no word says it.
 struct WatchedCall {
-  enum class Is : uint8_t { AnyBit, NoBit, AllBits, OneOf, NoneOf };
+  enum class Is : uint8_t { AnyBit, NoBit, AllBits, OneOf, NoneOf, Masked };  // Masked: values are mask and value
   struct Test {
     uint8_t argument = 0;
     Is is = Is::AnyBit;

@@ -55,6 +55,10 @@ Status write_fd(int fd, std::string_view text, std::string_view shown_as) {
 std::string temporary_name(const std::string& path) { return path + ".new." + num(static_cast<uint64_t>(::getpid())); }
 
 Status write_file_atomic(const std::string& path, std::string_view text, unsigned mode, bool durable) {
+  // A rename would put the file in place of a device or a FIFO: in that of /dev/null, for everybody.
+  struct stat there{};
+  if (::lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode))
+    return cannot("replace what is no regular file,", path, S_ISDIR(there.st_mode) ? EISDIR : EINVAL);
   std::string temporary = temporary_name(path);
   ::unlink(temporary.c_str());
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));

@@ -18,7 +18,8 @@ Result<std::string> read_file(const std::string& path, size_t limit = 16u << 20)
 Status write_fd(int fd, std::string_view text, std::string_view shown_as);
 
 // A temporary file beside `path` (mode as given, whatever the umask), then rename(2). Nothing stays behind
-// when it fails. `durable`: fsync(2) before the rename.
+// when it fails. `durable`: fsync(2) before the rename. What is there and is no regular file (a device, a FIFO) is an error;
+// a link is replaced.
 Status write_file_atomic(const std::string& path, std::string_view text, unsigned mode, bool durable = false);
 // Where this process writes it before it takes that name: what a killed one may leave behind.
 std::string temporary_name(const std::string& path);

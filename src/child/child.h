@@ -81,7 +81,8 @@ long send_sources(int wire, const View& view, std::span<const int8_t> slots);
 long receive_sources(View& view);
 
 // One record; the number of bytes, 0 at end of file, or -errno. fd: sent along when >= 0, and the second with it.
-long send_message(int wire, const Message& message, int fd = -1, int second = -1);
+// `mark`: in a register that the kernel does not look at; a filter may.
+long send_message(int wire, const Message& message, int fd = -1, int second = -1, uint64_t mark = 0);
 // What came along is the caller's, both of it.
 struct Along {
   int fd = -1, second = -1;

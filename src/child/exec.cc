@@ -56,7 +56,7 @@ long load_filter(const Step& step, View& view) {
     return 0;
   }
   Message message{Kind::Listener, 0, 0, 0, 0, 0, 0};
-  long r = send_message(view.wire, message, static_cast<int>(listener));
+  long r = send_message(view.wire, message, static_cast<int>(listener), -1, step.z);
   return r < 0 ? r : 0;  // the listener is close-on-exec
 }
 

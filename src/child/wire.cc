@@ -97,7 +97,7 @@ long receive_sources(View& view) {
   return 0;
 }
 
-long send_message(int wire, const Message& message, int fd, int second) {
+long send_message(int wire, const Message& message, int fd, int second, uint64_t mark) {
   Vector vector{const_cast<Message*>(&message), sizeof message};
   Rights rights{kRightsHeader + (second >= 0 ? 2 : 1) * sizeof(int32_t), SOL_SOCKET, SCM_RIGHTS, fd, second};
   Header header{nullptr, 0, reinterpret_cast<decltype(Header::vectors)>(&vector), 1, nullptr, 0, 0};
@@ -106,7 +106,7 @@ long send_message(int wire, const Message& message, int fd, int second) {
     header.control_length = sizeof rights;
   }
   long n;
-  do n = sys::call(__NR_sendmsg, wire, sys::arg(&header), MSG_NOSIGNAL);
+  do n = sys::call(__NR_sendmsg, wire, sys::arg(&header), MSG_NOSIGNAL, 0, 0, static_cast<long>(mark));
   while (n == -EINTR);
   return n;
 }

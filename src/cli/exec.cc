@@ -187,6 +187,7 @@ Result<JailSpec> spec_of(const JailState& state, const ExecRequest& request) {
   // These were said of the program that the jail was made for.
   jail.spec.fds.clear();
   jail.spec.record_files.value.clear();
+  jail.spec.watch = {};
   jail.spec.cwd.clear();
   jail.spec.tty = Tty::Auto;
   Jail own;
@@ -205,6 +206,14 @@ Result<JailSpec> spec_of(const JailState& state, const ExecRequest& request) {
 }
 
 namespace {
+
+bool is_watched(const JailState& state) {
+  auto words = decode(state.words);
+  Jail jail;
+  for (const Word& word : words.value_or(std::vector<Word>()))
+    if (word.option->name == "watch") (void)apply(jail, word);
+  return jail.spec.watch.wanted();
+}
 
 // The filter is made again from the same words; that it is the same is checked, since files and versions change.
 Status same_filter(const Plan& plan, const JailState& state) {
@@ -245,6 +254,8 @@ Result<int> exec(const Invocation& call) {
     return fail(Code::kState, "the jail " + quoted(state->name) + " is frozen", {}, "immure thaw " + state->name);
   auto spec = spec_of(*state, *request);
   if (!spec) return tl::unexpected<Error>(std::move(spec.error()));
+  if (is_watched(*state) && !request->run.quiet)
+    IMMURE_TRY(write_fd(2, "immure: the jail is watched; what is started now in it is not\n", "stderr"));
   come_near(*state);
   auto facts = facts_of(*state);
   if (!facts) return tl::unexpected<Error>(std::move(facts.error()));

@@ -13,6 +13,7 @@
 #include "cli/cached_root.h"
 #include "cli/explain.h"
 #include "cli/programs.h"
+#include "cli/run_watch.h"
 #include "cli/wanted.h"
 #include "run/scope.h"
 #include "run/systemd_scope.h"
@@ -63,6 +64,9 @@ Result<int> hand_over(const Wanted& wanted, char** environment) {
     filter = std::move(*memory);
     arguments.push_back("--seccomp-fd=" + num_signed(filter.get()));
   }
+  auto watched = begin_watch(wanted.jail.spec, least);
+  if (!watched) return tl::unexpected<Error>(std::move(watched.error()));
+  if (!watched->word.empty()) arguments.push_back(watched->word);
   arguments.emplace_back("--");
   arguments.insert(arguments.end(), wanted.parsed.command.begin(), wanted.parsed.command.end());
   std::vector<char*> argv;

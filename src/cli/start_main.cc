@@ -29,6 +29,8 @@ bool needs_full(const Parsed& parsed) {
   for (const std::string& profile : parsed.profiles)
     if (!shipped_profile(profile) || profile_file_exists(profile)) return true;
   for (const Word& word : parsed.words)
+    if (word.option->name == "watch" && parsed.watch_fds[0] < 0 && word.value != "false") return true;
+  for (const Word& word : parsed.words)
     if (word.option->name == "seccomp" && word.value != "none" && word.value != "strict") return true;
   return profile_files_present();
 }
@@ -91,6 +93,9 @@ int run_verb(int argc, char** argv, char** environment) {
   char* end = argv[argc - 1] + std::strlen(argv[argc - 1]);
   for (char** entry = environment; *entry != nullptr; entry++) end = *entry + std::strlen(*entry);
   caller.own_arguments_size = static_cast<uint64_t>(end - argv[0]);
+  const auto& fds = parsed->watch_fds;
+  caller.watch = {fds[0], fds[1], fds[2], fds[3]};
+  if (jail.spec.watch.wanted() && !caller.watch.given()) return become_full(argv, environment);
   caller.words = without_secrets(std::move(*words));
   return run::run_jail(std::move(jail.spec), jail.run, caller);
 }

@@ -130,20 +130,30 @@ std::span<const std::string_view> launch_calls(bool listener);
 // kFilter when the policy would stop the launch itself.
 Status check_launch(const Policy& policy, bool listener);
 
-// Recording: who wants to know which files a program asks for is told of the calls that open one, start a program, or
-// look whether and what something is (open, execve, stat, access, readlink and their kin), and lets them go on. What the
-// policy allows of them, in the architectures that it lists, goes to the supervisor (USER_NOTIF), but for looks at a
-// descriptor (AT_EMPTY_PATH); everything else keeps its verdict. A denied call may come the same way, so whoever answers
-// weighs each once more, by the program of the policy that does not record.
-Policy recording(Policy policy);
+// Sending: who wants to know of calls that the policy allows is told of them, and they go on. What the policy allows of
+// `calls`, in the architectures that it lists, gets `verdict` (USER_NOTIF: the supervisor, TRACE: a tracer) instead;
+// everything else keeps its own. A denied call may come the same way, so whoever answers weighs each once more, by the
+// program of the policy that does not send.
+struct SentCall {
+  Arch arch = Arch::X86_64;
+  uint32_t nr = 0;  // X32: with the x32 bit
+  // One of them whose tests all hold is enough; none: every such call.
+  std::vector<std::vector<ArgTest>> when = {};
+};
+Policy sending(Policy policy, std::span<const SentCall> calls, Verdict verdict);
+// What a record of files is made of: the calls that open a file, start a program, or look whether and what something is
+// (open, execve, stat, access, readlink and their kin), but for looks at a descriptor (AT_EMPTY_PATH).
+std::vector<SentCall> calls_for_files();
 // kFilter when the policy allows what could make the reader of a call's memory wait for the program: faults that it
-// answers itself (userfaultfd), and file systems of its own.
-Status check_recording(const Policy& policy);
+// answers itself (userfaultfd), and file systems of its own. `wanted`: what cannot be done then: "files cannot be
+// recorded"; `instead`: what takes the word back: "--record-files".
+Status check_reading(const Policy& policy, std::string_view wanted, std::string_view instead);
 
 // A balanced tree over ranges of numbers; equal neighbours are one leaf. Never more than BPF_MAXINSNS: kFilter,
 // also for a policy that is not well-formed (calls out of order, an argument's index above 5).
 Result<std::vector<sock_filter>> compile(const Policy& policy);
 
+bool holds(const ArgTest& test, uint64_t argument);
 // What a policy says, from the policy: the model that the compiled filter is tested against.
 Verdict decide(const Policy& policy, const seccomp_data& call);
 // What a program says: a small interpreter of the instructions that seccomp allows. kFilter for anything on the

@@ -6,7 +6,6 @@
 #include "uapi/syscalls.h"
 
 namespace immure::filter {
-namespace {
 
 bool holds(const ArgTest& test, uint64_t argument) {
   uint64_t value = test.value, mask = test.mask;
@@ -26,6 +25,8 @@ bool holds(const ArgTest& test, uint64_t argument) {
   }
   return false;
 }
+
+namespace {
 
 bool holds(const Rule& rule, const seccomp_data& call) {
   return std::all_of(rule.tests.begin(), rule.tests.end(),

@@ -42,35 +42,73 @@ bool can_be_allowed(const CallPolicy& call) {
   return call.otherwise == kAllow || std::any_of(call.rules.begin(), call.rules.end(), allows);
 }
 
-tl::unexpected<Error> would_wait(std::string_view name) {
-  return fail(Code::kFilter, "files cannot be recorded while the filter allows " + std::string(name),
-              "the program could keep whoever reads from its memory waiting",
-              "take back what allows it, or --record-files");
+// Whether a rule's own tests already say what `test` would: then it need not be made, or never holds.
+std::optional<bool> known(const std::vector<ArgTest>& tests, const ArgTest& test) {
+  for (const ArgTest& own : tests) {
+    const bool same = own.op == ArgTest::Op::Eq && own.index == test.index && (!own.low32 || test.low32);
+    if (!same) continue;
+    return holds(test, own.value);
+  }
+  return std::nullopt;
+}
+
+// `tests` and those of `more`; none when they contradict.
+std::optional<std::vector<ArgTest>> both(std::vector<ArgTest> tests, const std::vector<ArgTest>& more) {
+  const std::vector<ArgTest> own = tests;
+  for (const ArgTest& test : more) {
+    std::optional<bool> is = known(own, test);
+    if (is == false) return std::nullopt;
+    if (!is) tests.push_back(test);
+  }
+  return tests;
+}
+
+// The rules of a call whose allowed ones are sent when `when` says so.
+void send(CallPolicy& call, const std::vector<std::vector<ArgTest>>& when, Verdict verdict) {
+  const bool always = when.empty();
+  std::vector<Rule> rules;
+  for (Rule& rule : call.rules) {
+    if (rule.verdict == kAllow && always) rule.verdict = verdict;
+    if (rule.verdict == kAllow)
+      for (const auto& more : when)
+        if (auto tests = both(rule.tests, more)) rules.push_back({std::move(*tests), verdict});
+    rules.push_back(std::move(rule));
+  }
+  if (call.otherwise == kAllow && always) call.otherwise = verdict;
+  if (call.otherwise == kAllow)
+    for (const auto& more : when) rules.push_back({more, verdict});
+  call.rules = std::move(rules);
 }
 
 }  // namespace
 
-Policy recording(Policy policy) {
+Policy sending(Policy policy, std::span<const SentCall> calls, Verdict verdict) {
   for (ArchPolicy& arch : policy.arches)
-    for (const Recorded& recorded : kRecorded) {
-      std::optional<uint32_t> nr = syscall_number(arch.arch, recorded.name);
-      if (!nr) continue;
-      CallPolicy& call = listed(arch, *nr);
-      const bool always = call.rules.empty() && call.otherwise == kAllow;
-      for (Rule& rule : call.rules)
-        if (rule.verdict == kAllow) rule.verdict = SECCOMP_RET_USER_NOTIF;
-      if (call.otherwise == kAllow) call.otherwise = SECCOMP_RET_USER_NOTIF;
-      // What a descriptor is like is asked for each file that is read: it names none, and is not worth a
-      // word.
-      if (always && recorded.flags >= 0)
-        call.rules.push_back(
-            {{{ArgTest::Op::MaskedEq, static_cast<uint8_t>(recorded.flags), true, kEmptyPath, kEmptyPath}},
-             kAllow});
-    }
+    for (const SentCall& sent : calls)
+      if (sent.arch == arch.arch) send(listed(arch, sent.nr), sent.when, verdict);
   return policy;
 }
 
-Status check_recording(const Policy& policy) {
+std::vector<SentCall> calls_for_files() {
+  std::vector<SentCall> calls;
+  for (Arch arch : {Arch::X86_64, Arch::I386, Arch::X32})
+    for (const Recorded& recorded : kRecorded) {
+      std::optional<uint32_t> nr = syscall_number(arch, recorded.name);
+      if (!nr) continue;
+      SentCall& sent = calls.emplace_back(SentCall{arch, *nr});
+      // What a descriptor is like is asked for each file that is read: it names none, and is not worth a word.
+      if (recorded.flags >= 0)
+        sent.when = {{{ArgTest::Op::MaskedEq, static_cast<uint8_t>(recorded.flags), true, 0, kEmptyPath}}};
+    }
+  return calls;
+}
+
+Status check_reading(const Policy& policy, std::string_view wanted, std::string_view instead) {
+  auto would_wait = [&](std::string_view name) {
+    return fail(Code::kFilter, std::string(wanted) + " while the filter allows " + std::string(name),
+                "the program could keep whoever reads from its memory waiting",
+                "take back what allows it, or " + std::string(instead));
+  };
   for (ArchPolicy arch : policy.arches) {
     for (std::string_view name : kMakesWait) {
       std::optional<uint32_t> nr = syscall_number(arch.arch, name);

@@ -7,7 +7,7 @@ namespace immure {
 namespace {
 
 // Between immure's own two programs; nobody types them.
-constexpr std::string_view kWordsFd = "words-fd", kSeccompFd = "seccomp-fd";
+constexpr std::string_view kWordsFd = "words-fd", kSeccompFd = "seccomp-fd", kWatchFds = "watch-fds";
 
 struct Reader {
   std::span<char* const> arguments;
@@ -76,6 +76,22 @@ Status take_descriptor(Reader& in, std::string_view name, size_t equals, int& pl
   return {};
 }
 
+// "5:6:7:8"
+Status take_descriptors(Reader& in, std::string_view name, size_t equals) {
+  Result<std::string> value = value_of(in, name, "N:N:N:N", equals);
+  if (!value) return tl::unexpected<Error>(std::move(value.error()));
+  std::string_view rest = *value;
+  for (int& place : in.parsed.watch_fds) {
+    const size_t end = std::min(rest.find(':'), rest.size());
+    std::optional<uint64_t> fd = parse_u64(rest.substr(0, end));
+    if (!fd || *fd < 3 || *fd > 1u << 20)
+      return fail(Code::kUsage, "--" + std::string(name) + " needs descriptors", {}, {}, in.place());
+    place = static_cast<int>(*fd);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return {};
+}
+
 Status take_option(Reader& in) {
   std::string_view argument = in.arguments[in.at];
   bool is_long = argument.starts_with("--");
@@ -84,6 +100,7 @@ Status take_option(Reader& in) {
                                   : short_option(argument);
   if (is_long && name == kWordsFd) return take_descriptor(in, name, equals, in.parsed.words_fd);
   if (is_long && name == kSeccompFd) return take_descriptor(in, name, equals, in.parsed.seccomp_fd);
+  if (is_long && name == kWatchFds) return take_descriptors(in, name, equals);
   const Option* option = find_option(name);
   if (option == nullptr) return unknown(in, argument.substr(0, equals), is_long ? name : argument.substr(1));
 
@@ -93,6 +110,8 @@ Status take_option(Reader& in) {
     Result<std::string> said = value_of(in, name, option->value, equals);
     if (!said) return tl::unexpected<Error>(std::move(said.error()));
     value = std::move(*said);
+  } else if (option->takes == Takes::Optional) {
+    value = equals == std::string_view::npos ? std::string_view("true") : argument.substr(equals + 1);
   } else if (equals != std::string_view::npos) {
     return fail(Code::kUsage, "--" + std::string(name) + " takes no value", {},
                 "leave out what is behind the '='", origin);

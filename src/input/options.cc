@@ -11,6 +11,7 @@ namespace {
 
 constexpr auto V = Takes::Value;
 constexpr auto F = Takes::Nothing;
+constexpr auto O = Takes::Optional;
 
 // One row an option, in the order of --help. A row whose last word is true has a line of its own there.
 // clang-format off
@@ -71,6 +72,11 @@ constexpr auto kOptions = std::to_array<Option>({
     {"json", F, false, OptionGroup::Output, "", "report as JSON", set::json},
     {"status-fd", V, false, OptionGroup::Output, "N", "report as JSON on descriptor N", set::status_fd, Holds::Number},
     {"record-files", V, false, OptionGroup::Output, "FILE", "write which files the program asked for", set::record_files, Holds::HostPath},
+    {"watch", O, false, OptionGroup::Output, "LEVEL", "tell what it does: process, security, files, all", set::watch, Holds::Text, true},
+    {"watch-source", V, false, OptionGroup::Output, "NAME", "auto, notify, ebpf or ptrace", set::watch_source},
+    {"watch-json", V, false, OptionGroup::Output, "FILE", "write each event as a line of JSON", set::watch_json, Holds::HostPath},
+    {"watch-trace", V, false, OptionGroup::Output, "FILE", "write a trace of the events", set::watch_trace, Holds::HostPath},
+    {"watch-events", F, false, OptionGroup::Output, "", "each event on standard error", set::watch_events},
     {"timings", F, false, OptionGroup::Output, "", "time of each phase", set::timings},
     {"quiet", F, false, OptionGroup::Output, "", "errors only (-q)", set::quiet},
     {"verbose", F, false, OptionGroup::Output, "", "every layer (-v)", set::verbose},

@@ -10,6 +10,7 @@
 // source two words that contradict each other are an error which cites both.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,7 +21,8 @@
 
 namespace immure {
 
-enum class Takes : uint8_t { Nothing, Value };
+// Optional: a value only behind '='; alone it is "true". "false" takes it back.
+enum class Takes : uint8_t { Nothing, Value, Optional };
 enum class OptionGroup : uint8_t { Roots, Files, Identity, Privilege, Limits, Program, Isolation, Output };
 // Where in a value a path of the outside stands, for the reader of profiles and for completion.
 enum class Holds : uint8_t { Text, HostPath, HostPathFirst, NumberHostPath, Number, HostPathOrWord };
@@ -66,6 +68,7 @@ struct Parsed {
   std::vector<std::string> profiles;    // --profile, in order
   int words_fd = -1;                    // words that immure-full has already read from files
   int seccomp_fd = -1;                  // the filter that it has compiled
+  std::array<int, 4> watch_fds = {-1, -1, -1, -1};  // what it shares with a watcher (run/watcher.h)
   bool help = false, dry_run = false, build = false;
 };
 Result<Parsed> parse_arguments(std::span<char* const> arguments, int first_index);

@@ -131,6 +131,11 @@ struct Collector {
     one("clock-offset", Kind::Number, num_signed(spec.clock_offset_s), Field::ClockOffset);
     if (!spec.name.empty()) one("name", Kind::Text, spec.name, Field::Name);
     if (!spec.record_files.value.empty()) one("record-files", Kind::Text, spec.record_files.value, Field::RecordFiles);
+    if (spec.watch.wanted()) one("watch", Kind::Text, spec.watch.level, Field::Watch);
+    if (spec.watch.source != "auto") one("watch-source", Kind::Text, spec.watch.source, Field::WatchSource);
+    if (!spec.watch.json.value.empty()) one("watch-json", Kind::Text, spec.watch.json.value, Field::WatchJson);
+    if (!spec.watch.trace.value.empty()) one("watch-trace", Kind::Text, spec.watch.trace.value, Field::WatchTrace);
+    if (spec.watch.events) one("watch-events", Kind::Flag, "true", Field::WatchEvents);
   }
   void limit(const char* key, std::optional<uint64_t> Limits::*value, Field field,
              std::string (*text)(uint64_t)) {

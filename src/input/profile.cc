@@ -91,6 +91,8 @@ Status Reader::add(How how, const Option& option, const ProfileNode& at, std::st
 
 Result<std::string> Reader::value(const Option& option, const ProfileNode& node) const {
   std::string key(option.name);
+  if (option.takes == Takes::Optional && node.kind == Kind::Flag)
+    return std::string(node.flag ? "true" : "false");
   if (option.takes == Takes::Nothing) {
     if (node.kind == Kind::Flag) return std::string(node.flag ? "true" : "false");
     return wrong(node, quoted(key) + " must be true or false", "it is something else",

@@ -16,6 +16,8 @@ void types(JsonWriter& json, std::initializer_list<std::string_view> names) {
 void value_of(JsonWriter& json, const Option& option) {
   if (option.takes == Takes::Nothing) {
     json.text("type", "boolean");
+  } else if (option.takes == Takes::Optional) {
+    types(json, {"string", "boolean"});
   } else {
     types(json, {"string", "number"});
   }

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -37,8 +36,20 @@ bool is_size(uint64_t size, uint64_t most) {
   return size >= sizeof(CallRecord) && size <= most && size % 8 == 0;
 }
 
-std::atomic_ref<uint64_t> shared(uint64_t& word) { return std::atomic_ref<uint64_t>(word); }
-std::atomic_ref<uint32_t> shared(uint32_t& word) { return std::atomic_ref<uint32_t>(word); }
+// A word that both processes have. The compiler's own operations: <atomic> drags in threads, which musl has
+// otherwise.
+template <class Word>
+struct Shared {
+  Word& word;
+  Word load() const { return __atomic_load_n(&word, __ATOMIC_ACQUIRE); }
+  Word peek() const { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
+  // In one order with whatever the other side does.
+  void store(Word value) const { __atomic_store_n(&word, value, __ATOMIC_SEQ_CST); }
+  Word exchange(Word value) const { return __atomic_exchange_n(&word, value, __ATOMIC_SEQ_CST); }
+};
+Shared<uint64_t> shared(uint64_t& word) { return {word}; }
+Shared<uint32_t> shared(uint32_t& word) { return {word}; }
+void fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 void wake(const UniqueFd& event) {
   const uint64_t one = 1;
@@ -74,7 +85,9 @@ bool is_row(const CaptureRow& row, size_t values) {
   for (const CaptureItem& item : std::span(row.item, row.items))
     if (item.argument >= 6 || (item.length_in >= 6 && item.length_in != 255)) return false;
   for (const CaptureTest& test : std::span(row.test, row.tests))
-    if (test.argument >= 6 || test.count == 0 || test.first > values || test.count > values - test.first)
+    if (test.argument >= 6 || test.is > CaptureTest::Masked ||
+        test.count < (test.is == CaptureTest::Masked ? 2 : 1) || test.first > values ||
+        test.count > values - test.first)
       return false;
   return true;
 }
@@ -89,6 +102,7 @@ bool test_holds(const CaptureTest& test, std::span<const uint64_t> values, const
     case CaptureTest::AllBits: return (value & values[0]) == values[0];
     case CaptureTest::OneOf: return std::any_of(values.begin(), values.end(), is_value);
     case CaptureTest::NoneOf: return std::none_of(values.begin(), values.end(), is_value);
+    case CaptureTest::Masked: return (value & values[0]) == values[1];
   }
   return false;
 }
@@ -176,8 +190,8 @@ Result<CallRing> CallRing::open(UniqueFd memory, UniqueFd written, UniqueFd room
   IMMURE_TRY(ring.map());
   for (const CaptureRow& row : ring.rows())
     if (!is_row(row, ring.head_->values)) return no_ring("its table is none");
-  ring.write_at_ = shared(ring.head_->written).load(std::memory_order_acquire);
-  ring.read_at_ = shared(ring.head_->read).load(std::memory_order_acquire);
+  ring.write_at_ = shared(ring.head_->written).load();
+  ring.read_at_ = shared(ring.head_->read).load();
   return ring;
 }
 
@@ -224,14 +238,15 @@ const CaptureRow* CallRing::row(uint32_t arch, uint32_t nr) const {
 // ---- the writer
 // -------------------------------------------------------------------------------------------------
 
-uint8_t* CallRing::begin() {
-  auto free = [&] { return bytes_ - (write_at_ - shared(head_->read).load(std::memory_order_acquire)); };
-  if (free() < kMostFrame) {
+uint8_t* CallRing::begin(size_t more) {
+  const size_t wanted = kMostFrame + std::min(more, size_t{kMostRecord});
+  auto free = [&] { return bytes_ - (write_at_ - shared(head_->read).load()); };
+  if (free() < wanted) {
     // The reader looks at this word after it has let go: one of both sees what the other did.
-    shared(head_->writer_waits).store(1, std::memory_order_seq_cst);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (free() < kMostFrame) return nullptr;
-    shared(head_->writer_waits).store(0, std::memory_order_relaxed);
+    shared(head_->writer_waits).store(1);
+    fence();
+    if (free() < wanted) return nullptr;
+    shared(head_->writer_waits).store(0);
   }
   return data_ + (write_at_ & (bytes_ - 1)) + kBefore;
 }
@@ -244,11 +259,11 @@ void CallRing::commit() {
   std::memcpy(frame, &next_number_, kBefore);
   next_number_++;
   write_at_ += kBefore + size;
-  shared(head_->written).store(write_at_, std::memory_order_seq_cst);
+  shared(head_->written).store(write_at_);
   // A reader that sleeps has said so before it looked for the last time.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (shared(head_->reader_sleeps).load(std::memory_order_relaxed) == 0) return;
-  if (shared(head_->reader_sleeps).exchange(0, std::memory_order_acq_rel) != 0) wake(written_);
+  fence();
+  if (shared(head_->reader_sleeps).peek() == 0) return;
+  if (shared(head_->reader_sleeps).exchange(0) != 0) wake(written_);
 }
 
 void CallRing::heard_of_room() { hear(room_); }
@@ -262,7 +277,7 @@ void CallRing::keep_from_children() {
 // -------------------------------------------------------------------------------------------------
 
 Result<CallRing::Entry> CallRing::next() {
-  const uint64_t there = shared(head_->written).load(std::memory_order_acquire) - read_at_;
+  const uint64_t there = shared(head_->written).load() - read_at_;
   if (there == 0) return Entry{};
   Entry entry;
   const uint8_t* frame = data_ + (read_at_ & (bytes_ - 1));
@@ -279,35 +294,34 @@ Result<CallRing::Entry> CallRing::next() {
 }
 
 void CallRing::let_go() {
-  if (shared(head_->read).load(std::memory_order_relaxed) == read_at_) return;
-  shared(head_->read).store(read_at_, std::memory_order_seq_cst);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (shared(head_->read).peek() == read_at_) return;
+  shared(head_->read).store(read_at_);
+  fence();
   wake_writer();
 }
 
 // A quarter at a time: else the two would wake each other for every record of a flood.
 void CallRing::wake_writer() {
-  if (shared(head_->writer_waits).load(std::memory_order_relaxed) == 0) return;
-  const uint64_t used = shared(head_->written).load(std::memory_order_acquire) - read_at_;
-  if (bytes_ - used < std::max(bytes_ / 4, kMostFrame)) return;
-  if (shared(head_->writer_waits).exchange(0, std::memory_order_acq_rel) != 0) wake(room_);
+  if (shared(head_->writer_waits).peek() == 0) return;
+  const uint64_t used = shared(head_->written).load() - read_at_;
+  if (bytes_ - used < std::max(bytes_ / 4, 2 * kMostFrame)) return;
+  if (shared(head_->writer_waits).exchange(0) != 0) wake(room_);
 }
 
 bool CallRing::sleeps() {
-  shared(head_->reader_sleeps).store(1, std::memory_order_seq_cst);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (shared(head_->written).load(std::memory_order_acquire) == read_at_) return true;
-  shared(head_->reader_sleeps).store(0, std::memory_order_relaxed);
+  shared(head_->reader_sleeps).store(1);
+  fence();
+  if (shared(head_->written).load() == read_at_) return true;
+  shared(head_->reader_sleeps).store(0);
   return false;
 }
 
 void CallRing::woken() { hear(written_); }
 
-void CallRing::again() { read_at_ = shared(head_->read).load(std::memory_order_acquire); }
+void CallRing::again() { read_at_ = shared(head_->read).load(); }
 
 uint64_t CallRing::waiting_bytes() const {
-  return shared(head_->written).load(std::memory_order_acquire) -
-         shared(head_->read).load(std::memory_order_acquire);
+  return shared(head_->written).load() - shared(head_->read).load();
 }
 
 }  // namespace immure

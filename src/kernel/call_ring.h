@@ -38,7 +38,8 @@ struct CaptureItem {
 
 // A test of one argument; `values` stand in the ring's pool, from `first` on.
 struct CaptureTest {
-  enum Is : uint8_t { AnyBit, NoBit, AllBits, OneOf, NoneOf };  // of values[0] the first three
+  // Of values[0] the first three; Masked: what values[0] leaves of the argument is values[1].
+  enum Is : uint8_t { AnyBit, NoBit, AllBits, OneOf, NoneOf, Masked };
   uint8_t argument = 0;
   uint8_t is = AnyBit;
   uint8_t whole = 0;  // all 64 bits are looked at; else the low 32, as the kernel does
@@ -102,9 +103,9 @@ class CallRing {
   int room() const { return room_.get(); }        // readable: a writer that was told of a full ring may go on
 
   // ---- the writer
-  // A place for a record of at most kMostRecord bytes, contiguous, at a multiple of 8. Null: the ring is
-  // full, and room() becomes readable when that has changed.
-  uint8_t* begin();
+  // A place for a record of at most kMostRecord bytes, contiguous, at a multiple of 8, with room for `more`
+  // bytes of records behind it. Null: the ring is full, and room() becomes readable when that has changed.
+  uint8_t* begin(size_t more = 0);
   // Makes the record at begin()'s place known; its size is in it. A size that no record has is not written.
   void commit();
   // Forgets wake-ups of room(); before the next begin().

@@ -97,12 +97,14 @@ struct Plan {
   bool cgroup_leaf_first = false;          // the caller has to step into a group below before that
   std::vector<std::vector<sock_filter>> filters;  // 0: the program's; 1: pid 1's
   bool listener = false;         // the program's filter sends denied calls to the supervisor
-  // The program's filter as it would be if it did not record (filter/filter.h): what that one allows goes on. Empty:
-  // nothing is recorded.
+  // The program's filter as it would be if it sent no calls that it allows (filter/filter.h): what that one allows goes
+  // on. Empty: it sends none.
   std::vector<sock_filter> unrecorded;
-  bool records() const { return !unrecorded.empty(); }
+  bool sends() const { return !unrecorded.empty(); }
+  bool records_files = false, watches = false;  // what for; a tracer's calls are none of the supervisor's
+  bool told_of_calls() const { return records_files || watches; }
   // What the program may do, without what only tells the supervisor of it.
-  const std::vector<sock_filter>& wall() const { return records() ? unrecorded : filters[0]; }
+  const std::vector<sock_filter>& wall() const { return sends() ? unrecorded : filters[0]; }
 
   std::vector<uint32_t> argv, env, candidates;    // arena offsets; candidates: paths that execve tries in turn
   std::vector<int> kept_fds;     // descriptors above 2 that the program gets, as it sees them

@@ -1,4 +1,4 @@
-// What the supervisor of a jail that records lets go on.
+// What the supervisor lets go on of a jail that records files or is watched.
 #pragma once
 
 #include <linux/seccomp.h>
@@ -7,8 +7,8 @@
 
 namespace immure {
 
-// Whether the plan's filter sent this call for the record alone: without recording it would have allowed it.
-// False for every call when the plan does not record.
+// Whether the plan's filter sent this call only to tell of it: the one that does not send would have allowed it.
+// False for every call when the plan sends none.
 bool lets_through(const Plan& plan, const seccomp_data& call);
 
 }  // namespace immure

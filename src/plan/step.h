@@ -88,7 +88,7 @@ enum class Op : uint8_t {
   MoveFd,          // descriptor in slot a becomes number x, not close-on-exec
   CloseRange,      // from x on: close-on-exec
   VerifyFds,       // what would survive the exec is below 3 or one of the plan's kept ones
-  Seccomp,         // filter x; y: 1 = ask for a listener, 2 = and hand it over before the exec, which needs an answer
+  Seccomp,         // filter x; y: 1 = ask for a listener, 2 = and hand it over before the exec, which needs an answer; z: what marks the call that does
   Start,           // clone of what becomes the program; x: 1 = with memory and descriptors of its own (kernels before 6.3)
   Exec,            // candidates, arguments and environment of the plan
 };

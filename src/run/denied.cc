@@ -43,13 +43,18 @@ void Denied::listen(int listener) {
 }
 
 bool Denied::serve() {
-  for (int n = 0; n < kPerServe && listener_ >= 0 && waits(listener_); n++) {
+  if (full_) writer_->heard_of_room();
+  for (int n = 0; n < kPerServe && listener_ >= 0; n++) {
+    full_ = writer_ != nullptr && !writer_->ready();
+    if (full_ || !waits(listener_)) break;
     Notification call{};  // the kernel refuses one that is not zeroed
     long r = sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_RECV), sys::arg(&call));
     if (r < 0) continue;  // ENOENT: killed while it waited
     seccomp_notif_resp answer{call.known.id, 0, -EPERM, 0};
-    if (opened_ != nullptr && lets_through(*plan_, call.known.data)) {
-      opened_->see(listener_, call.known);
+    const bool allowed = plan_ != nullptr && lets_through(*plan_, call.known.data);
+    if (writer_ != nullptr) writer_->see(listener_, call.known, !allowed);
+    if (allowed) {
+      if (opened_ != nullptr) opened_->see(listener_, call.known);
       answer = {call.known.id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     } else {
       uint64_t args[6];

@@ -3,8 +3,8 @@
 // filter denies is ever let through: it stays denied, whatever memory says later. When the supervisor has gone, the
 // kernel answers with ENOSYS by itself.
 //
-// A filter that records (plan/recording.h) sends allowed calls here as well. Registers cannot change while a call waits,
-// so each is weighed by them once more, as the filter would have that does not record; what that one allows, and
+// A filter that sends (plan/recording.h) lets allowed calls come here as well. Registers cannot change while a call waits,
+// so each is weighed by them once more, as the filter would have that does not send; what that one allows, and
 // nothing else, goes on (SECCOMP_USER_NOTIF_FLAG_CONTINUE, since 5.5).
 //
 // Memory is fixed, the work of one serve() bounded: a program that floods waits for each answer and slows
@@ -17,6 +17,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "run/call_writer.h"
 #include "run/opened.h"
 
 namespace immure::run {
@@ -43,10 +44,14 @@ class Denied {
   Denied() = default;  // nothing to listen to
   // The listener is the caller's and outlives this.
   explicit Denied(int listener) { listen(listener); }
-  // With a plan that records: what it lets through is written down. Both outlive this.
-  Denied(const Plan& plan, Opened& opened) : plan_(&plan), opened_(&opened) {}
+  // With a plan that sends: what it lets through is written down, by each of the two that is there. All outlive this.
+  Denied(const Plan& plan, Opened* opened, CallWriter* writer) : plan_(&plan), opened_(opened), writer_(writer) {}
   void listen(int listener);
 
+  // Readable: serve() has something to do. That is the listener, but while a writer's ring is full: then what waits goes
+  // on waiting.
+  int descriptor() const { return full_ ? writer_->room() : listener_; }
+  bool is_listener() const { return !full_; }
   // Answers what waits, at most kPerServe; never waits itself. False: a call could not be answered, and waits for ever.
   bool serve();
   // One call, as serve() records it.
@@ -66,6 +71,8 @@ class Denied {
   int listener_ = -1;
   const Plan* plan_ = nullptr;
   Opened* opened_ = nullptr;
+  CallWriter* writer_ = nullptr;
+  bool full_ = false;
   std::array<DeniedCall, kKinds> rows_{};
   size_t used_ = 0;
   uint64_t total_ = 0, beyond_ = 0;  // beyond: of kinds that had no row left

@@ -224,7 +224,7 @@ LaunchFailure Launcher::step_failure(uint32_t index, int error) {
 // False: it cannot be answered.
 bool Launcher::answer_until_told() {
   while (options_.denied != nullptr && jail_.listener) {
-    pollfd both[2] = {{jail_.wire.get(), POLLIN, 0}, {jail_.listener.get(), POLLIN, 0}};
+    pollfd both[2] = {{jail_.wire.get(), POLLIN, 0}, {options_.denied->descriptor(), POLLIN, 0}};
     long ready = sys::call(__NR_ppoll, sys::arg(both), 2, 0, 0, 8);
     if (ready < 0 && ready != -EINTR) return false;
     if (ready <= 0) continue;
@@ -297,6 +297,8 @@ Launcher::Step_ Launcher::reach_gate() {
   std::string root_proc = "/proc/" + num(static_cast<uint64_t>(jail_.init)) + "/root/proc";
   jail_.proc.reset(static_cast<int>(sys::open(AT_FDCWD, root_proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   if (auto verified = verify_at_gate(plan_, jail_.init, namespaces, jail_.namespaces); !verified) return failed(verified.error());
+  if (options_.watcher != nullptr)
+    if (auto begun = options_.watcher->begin(jail_.init, jail_.pidfd.get(), spec_.name); !begun) return failed(begun.error());
   jail_.timings.verified = now_ns();
   return {};
 }

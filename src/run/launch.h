@@ -11,6 +11,7 @@
 #include "plan/plan.h"
 #include "run/denied.h"
 #include "run/groups.h"
+#include "run/watcher.h"
 #include "spec/jail_spec.h"
 
 namespace immure::run {
@@ -56,7 +57,8 @@ struct LaunchOptions {
   bool step_times = false;
   char* own_arguments = nullptr;   // wiped in pid 1
   uint64_t own_arguments_size = 0;
-  Denied* denied = nullptr;        // of a plan that records: the exec itself waits for its answer
+  Denied* denied = nullptr;        // of a plan that sends calls: the exec itself waits for its answer
+  Watcher* watcher = nullptr;      // is told of the jail at the gate, and must be ready before Go
   std::string root_manifest;       // file of the manifest of an earlier look through the root
 };
 

@@ -78,6 +78,7 @@ class Run {
   std::optional<Denied> denied_;         // none without a listener
   std::optional<Opened> opened_;         // with --record-files
   std::optional<RecordFile> record_;
+  std::optional<Watcher> watcher_;       // with --watch
   std::string state_dir_, state_file_, temporary_, root_manifest_;
   bool named_ = false;
 };
@@ -125,9 +126,11 @@ tl::expected<Launched, LaunchFailure> Run::start() {
   options.own_arguments_size = caller_.own_arguments_size;
   root_manifest_ = manifest_path(state_dir_, plan_.root_tree.device, plan_.root_tree.inode);
   options.root_manifest = root_manifest_;
-  if (plan_.records()) {
-    opened_.emplace(plan_);
-    options.denied = &denied_.emplace(plan_, *opened_);
+  options.watcher = watcher_ ? &*watcher_ : nullptr;
+  if (plan_.records_files) opened_.emplace(plan_);
+  if (plan_.told_of_calls()) {
+    CallWriter* writer = watcher_ ? watcher_->writer(plan_) : nullptr;
+    options.denied = &denied_.emplace(plan_, opened_ ? &*opened_ : nullptr, writer);
   }
   return launch(plan_, spec_, options);
 }
@@ -227,7 +230,7 @@ void Run::clean_up() {
 
 // Before anything of the jail is made: what has that name is not written over.
 Status Run::begin_record() {
-  if (!plan_.records()) return {};
+  if (!plan_.records_files) return {};
   auto file = RecordFile::make(spec_.record_files.value);
   if (file) {
     record_.emplace(std::move(*file));
@@ -253,10 +256,9 @@ Result<Outcome> Run::attend(Launched& jail, int signals) {
     if (!started) return tl::unexpected<Error>(started.error());
     terminal.emplace(std::move(*started));
   }
-  if (opened_)
-    opened_->started();
-  else if (jail.listener)
-    denied_.emplace(jail.listener.get());
+  if (opened_) opened_->started();
+  if (watcher_) watcher_->started();
+  if (!plan_.told_of_calls() && jail.listener) denied_.emplace(jail.listener.get());
   IMMURE_TRY(verify_started(jail));
   struct Alive {
     Run& run;
@@ -269,6 +271,8 @@ Result<Outcome> Run::attend(Launched& jail, int signals) {
   };
   how.context = &alive;
   if (status_.wanted()) how.alive_after_ns = 0;
+  how.watcher = watcher_ ? &*watcher_ : nullptr;
+  if (watcher_) watcher_->runs(running_pid(jail));
   how.usage = options_.json || options_.verbose;
   return supervise(plan_, jail, signals, terminal ? &*terminal : nullptr, denied_ ? &*denied_ : nullptr, how);
 }
@@ -302,6 +306,11 @@ int Run::run() {
   if (auto ok = check_passed_descriptors(spec_); !ok) return refuse(ok.error(), "setup");
   if (auto ok = check_status_descriptor(status_.fd()); !ok) return refuse(ok.error(), "setup");
   if (auto ok = check_standard_descriptors(); !ok) return refuse(ok.error(), "setup");
+  if (caller_.watch.given()) {
+    auto watcher = Watcher::open(caller_.watch, spec_);
+    if (!watcher) return refuse(watcher.error(), "setup");
+    watcher_.emplace(std::move(*watcher));
+  }
   umask(0);   // modes are meant as they are written; the program gets its own umask
   host_ = Host::observe();
   if (spec_.id_range != 0 && !host_.privileged) observe_subids(host_);
@@ -336,6 +345,8 @@ int Run::run() {
   jail->groups.remove();
   clean_up();
   if (auto recorded = end_record(); !recorded) say(format(recorded.error()));
+  if (watcher_)
+    if (auto read = watcher_->end(outcome ? outcome->wait_status : 0); !read) say(format(read.error()));
   if (!outcome) return refuse(outcome.error(), "running");
   tell(*outcome, jail->timings);
   return outcome->exit_status();

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "run/watcher.h"
 #include "spec/jail_spec.h"
 
 namespace immure::run {
@@ -14,6 +15,7 @@ struct Caller {
   char* own_arguments = nullptr;
   uint64_t own_arguments_size = 0;
   std::string words;     // for the state file
+  WatchDescriptors watch;
   uint64_t started_ns = 0;  // CLOCK_MONOTONIC_RAW when this process began, for --timings
 };
 

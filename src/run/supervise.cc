@@ -27,6 +27,7 @@ using child::Message;
 
 constexpr int kWatchedSignals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP,
                                    SIGCHLD, SIGPIPE, SIGTTOU, SIGTTIN};
+constexpr size_t kPollFds = 5;
 constexpr uint64_t kSampleEvery = 25'000'000, kNever = ~uint64_t{0};
 
 alignas(64) char deputy_stack[32 * 1024];
@@ -38,6 +39,7 @@ class Loop {
     alive_at_ = begun_ + options_.alive_after_ns;
     if (plan_.wall_limit_ns != 0) wall_deadline_ = begun_ + plan_.wall_limit_ns;
     sampling_ = plan_.counts_processes() || plan_.cpu_time_limit_ns != 0;
+    watched_ = options_.watcher != nullptr;
   }
   Result<Outcome> run();
 
@@ -46,6 +48,7 @@ class Loop {
   void on_signals();
   void on_signal(int number);
   void on_wire();
+  void on_watcher();
   void on_time();
   bool has_limits() const { return sampling_ || wall_deadline_ != kNever || kill_deadline_ != kNever; }
   void sample();
@@ -68,7 +71,7 @@ class Loop {
   SocketJudge sockets_;
   uint64_t last_memory_ = 0, last_look_ = 0;
   uint64_t looked_for_ = 0;   // pipes: who opens many of them gets no more than a third of a processor by that
-  bool sampling_ = false, blind_ = false, exited_ = false, gone_ = false, told_to_stop_ = false;
+  bool sampling_ = false, blind_ = false, exited_ = false, gone_ = false, told_to_stop_ = false, watched_ = false;
   int interrupts_ = 0;
   Outcome outcome_;
   Status failure_;
@@ -201,6 +204,13 @@ void Loop::on_wire() {
   outcome_.max_rss_kb = message.max_rss_kb;
 }
 
+// It says nothing while the jail runs, but that it has gone.
+void Loop::on_watcher() {
+  watched_ = false;
+  if (failure_) failure_ = tl::unexpected<Error>(options_.watcher->why_gone());
+  kill_tree(EndedBy::Supervisor);
+}
+
 // Sockets and pipes are looked at more closely only when there are enough of them to matter.
 bool Loop::is_over_memory(TreeUse& use) {
   constexpr uint64_t kMostOfOne = 128 << 20;
@@ -308,13 +318,14 @@ Result<Outcome> Loop::run() {
   on_time();   // the first look at what is used comes before all that may take long
   jail_.sources.clear();   // the program is past its exec
   while (!gone_) {
-    pollfd fds[4 + Terminal::kPollFds];
+    pollfd fds[kPollFds + Terminal::kPollFds];
     fds[0] = {signals_, POLLIN, 0};
     fds[1] = {jail_.wire.get(), POLLIN, 0};
     fds[2] = {jail_.pidfd.get(), POLLIN, 0};
-    fds[3] = {denied_ != nullptr ? jail_.listener.get() : -1, POLLIN, 0};
-    size_t tty = terminal_ != nullptr ? terminal_->poll_set(fds + 4) : 0;
-    int ready = poll(fds, 4 + tty, timeout());
+    fds[3] = {denied_ != nullptr ? denied_->descriptor() : -1, POLLIN, 0};
+    fds[4] = {watched_ ? options_.watcher->link() : -1, POLLIN, 0};
+    size_t tty = terminal_ != nullptr ? terminal_->poll_set(fds + kPollFds) : 0;
+    int ready = poll(fds, kPollFds + tty, timeout());
     if (ready < 0 && errno != EINTR)
       return fail(Code::kSystem, "the supervisor cannot wait for its jail", {}, {}, {}, errno);
     if (fds[0].revents != 0) on_signals();
@@ -323,7 +334,8 @@ Result<Outcome> Loop::run() {
       kill_tree(EndedBy::Supervisor);
     }
     if ((fds[3].revents & ~POLLIN) != 0) denied_ = nullptr;   // nobody is left under the filter
-    if (terminal_ != nullptr) terminal_->handle(std::span<const pollfd>(fds + 4, tty));
+    if (fds[4].revents != 0) on_watcher();
+    if (terminal_ != nullptr) terminal_->handle(std::span<const pollfd>(fds + kPollFds, tty));
     if (fds[1].revents != 0) on_wire();
     if (fds[2].revents != 0) gone_ = gone_ || fds[1].revents == 0;
     on_time();

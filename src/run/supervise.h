@@ -6,6 +6,7 @@
 #include "run/launch.h"
 #include "run/report.h"
 #include "run/terminal.h"
+#include "run/watcher.h"
 
 namespace immure::run {
 
@@ -19,6 +20,7 @@ struct SuperviseOptions {
   Status (*when_alive)(void* context) = nullptr;
   void* context = nullptr;
   uint64_t alive_after_ns = 5'000'000;
+  Watcher* watcher = nullptr;  // when it has gone, the jail ends
   bool usage = false;   // read what the control group counted even when nothing was killed
 };
 

@@ -87,12 +87,36 @@ struct Limits {
   std::optional<uint64_t> cpu_time_ns, wall_time_ns, kill_after_ns;
 };
 
+// What of the jail's calls somebody outside is told (--watch).
+struct WatchSpec {
+  std::string level;       // "": not watched; "process", "security", "files", "all"
+  std::string source = "auto";  // "notify", "ebpf", "ptrace"
+  HostPath json, trace;    // where events are written; empty: nowhere
+  bool events = false;     // every event on stderr
+  bool wanted() const { return !level.empty(); }
+};
+
+// A call that the filter sends on, with the tests of which one is enough; none: always. As the watcher has handed it
+// over (kernel/call_ring.h): no word says it.
+struct WatchedCall {
+  enum class Is : uint8_t { AnyBit, NoBit, AllBits, OneOf, NoneOf, Masked };  // Masked: values are mask and value
+  struct Test {
+    uint8_t argument = 0;
+    Is is = Is::AnyBit;
+    bool whole = false;  // all 64 bits; else the low 32
+    std::vector<uint64_t> values;
+  };
+  uint32_t arch = 0, nr = 0;  // AUDIT_ARCH_…; of x32 with its bit
+  std::vector<Test> tests;
+};
+
 // Single values that a word can set. Each remembers which word that was: errors and `policy show` cite it.
 enum class Field : uint8_t {
   Name, Root, RootOverlay, Uid, Gid, IdRange, AsRoot, Caps, Seccomp, Connect, Bind, Memory, Pids, Cpus, CpuTime, FileSize,
   OpenFiles, WallTime, KillAfter, TmpSize, Net, Tty, Hostname, Cwd, ClockOffset, KeepEnv, RecordFiles,
+  Watch, WatchSource, WatchJson, WatchTrace, WatchEvents,
 };
-inline constexpr int kFieldCount = static_cast<int>(Field::RecordFiles) + 1;
+inline constexpr int kFieldCount = static_cast<int>(Field::WatchEvents) + 1;
 
 struct JailSpec {
   std::string name;                     // empty: generated
@@ -122,6 +146,9 @@ struct JailSpec {
   bool keep_env = false;
   std::vector<FdGrant> fds;
   HostPath record_files;                // where is written which files the program asked for; empty: nowhere
+  WatchSpec watch;
+  std::vector<WatchedCall> watched;     // what the filter sends to the supervisor, or to a tracer
+  bool watched_by_tracer = false;
 
   std::array<Need, kLayerCount> need;          // the tightest a good host can give: Require, or Prefer for a few
   std::array<OriginId, kLayerCount> need_by;   // kOriginDefault: nobody asked

@@ -141,6 +141,11 @@ Status program_narrows(const JailSpec& before, const JailSpec& after) {
     return loosens("--tty or --no-tty", "which terminal the program has is the caller's choice", from(after, Field::Tty));
   if (before.record_files.value != after.record_files.value)
     return loosens("--record-files", "a file would be written outside the jail", from(after, Field::RecordFiles));
+  const WatchSpec &was = before.watch, &is = after.watch;
+  if (was.level != is.level || was.source != is.source || was.json.value != is.json.value ||
+      was.trace.value != is.trace.value || was.events != is.events)
+    return loosens("--watch", "what is told of a jail, and where it is written, is the caller's choice",
+                   from(after, Field::Watch));
   if (before.clock_offset_s != after.clock_offset_s)
     return loosens("--clock-offset", "another clock is neither more nor less",
                    from(after, Field::ClockOffset));

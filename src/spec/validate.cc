@@ -176,6 +176,27 @@ Status check_recording(const JailSpec& spec) {
               both(spec, spec.need_by[static_cast<size_t>(Layer::Seccomp)], spec.set_by_word(Field::RecordFiles)));
 }
 
+// Words about a watch need one; and what the filter tells, none but immure's own does.
+Status check_watch(const JailSpec& spec) {
+  const WatchSpec& watch = spec.watch;
+  const std::pair<bool, std::pair<const char*, Field>> words[] = {
+      {watch.source != "auto", {"--watch-source", Field::WatchSource}},
+      {!watch.json.value.empty(), {"--watch-json", Field::WatchJson}},
+      {!watch.trace.value.empty(), {"--watch-trace", Field::WatchTrace}},
+      {watch.events, {"--watch-events", Field::WatchEvents}},
+  };
+  for (const auto& [said, word] : words)
+    if (said && !watch.wanted())
+      return fail(Code::kUsage, std::string(word.first) + " needs --watch", "nothing is watched without it", "add --watch",
+                  spec.origin_text(spec.set_by_word(word.second)));
+  const bool by_filter = watch.source == "notify" || watch.source == "ptrace";
+  const bool has_filter = spec.seccomp.empty() && spec.need_of(Layer::Seccomp) != Need::Off;
+  if (!watch.wanted() || !by_filter || has_filter) return {};
+  return fail(Code::kUsage, "--watch-source " + watch.source + " needs the filter of immure",
+              "it is the filter that sends calls", "--watch-source ebpf needs none, but root",
+              spec.origin_text(spec.set_by_word(Field::WatchSource)));
+}
+
 Status check_layers(const JailSpec& spec) {
   auto off = [&](Layer layer) { return spec.need_of(layer) == Need::Off; };
   auto by = [&](Layer layer) { return spec.need_by[static_cast<size_t>(layer)]; };
@@ -272,7 +293,7 @@ Status check_fds(const JailSpec& spec) {
 }  // namespace
 
 Status validate(const JailSpec& spec) {
-  for (auto check : {check_command, check_names, check_ids, check_limits, check_filter, check_recording, check_layers,
+  for (auto check : {check_command, check_names, check_ids, check_limits, check_filter, check_recording, check_watch, check_layers,
                      check_fds, check_grants}) {
     IMMURE_TRY(check(spec));
   }

@@ -65,7 +65,7 @@ std::vector<Alert> AlertGate::rest() {
 
 // ---- the session
 
-Session::Session(Parts parts) : parts_(std::move(parts)), world_(parts_.ask) {
+Session::Session(Parts parts) : parts_(std::move(parts)), world_(parts_.ask), number_(parts_.number) {
   for (const Detector* detector : parts_.detectors) watching_.push_back(detector->start(parts_.expected));
   ended_.resize(parts_.sources.size());
   timed_ = std::any_of(parts_.sources.begin(), parts_.sources.end(),

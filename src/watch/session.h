@@ -60,6 +60,7 @@ class Session final : private Taker, private Alerts {
     const Expected* expected = nullptr;
     World::Ask ask = nullptr;      // null: a trace is read again
     std::vector<UniqueFd> roots;   // pidfds of what is watched; when all have ended, so does the watch
+    uint64_t number = 0;           // of the last event before, of a watch that is taken up again
     int signals = -1;              // a signalfd: what ends the watch; not owned; -1: nothing does
     std::optional<uint64_t> time;  // how long at most, nanoseconds
   };

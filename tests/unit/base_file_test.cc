@@ -48,6 +48,14 @@ TEST_F(Files, LeaveNothingBehindWhenTheyCannotBeReplaced) {
   EXPECT_EQ(entries(), 1u);
 }
 
+TEST_F(Files, NeverTakeThePlaceOfADevice) {
+  const std::string pipe = folder_ + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_FALSE(write_file_atomic(pipe, "text", 0644));
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  EXPECT_EQ(entries(), 1u);
+}
+
 TEST_F(Files, HaveABound) {
   ASSERT_TRUE(write_file_atomic(folder_ + "/a", std::string(5000, 'x'), 0600));
   EXPECT_TRUE(read_file(folder_ + "/a", 5000));

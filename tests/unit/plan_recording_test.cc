@@ -45,7 +45,7 @@ ptrdiff_t place(const Plan& plan, Op op) {
 TEST(PlanRecording, HandsTheListenerOverBeforeTheExec) {
   auto plan = planned(recorded());
   ASSERT_TRUE(plan) << format(plan.error());
-  EXPECT_TRUE(plan->records());
+  EXPECT_TRUE(plan->records_files);
   EXPECT_TRUE(plan->listener);
   EXPECT_EQ(plan->steps[static_cast<size_t>(place(*plan, Op::Seccomp))].y, 2U);
   EXPECT_LT(place(*plan, Op::AwaitGo), place(*plan, Op::Seccomp))
@@ -57,7 +57,7 @@ TEST(PlanRecording, HandsTheListenerOverBeforeTheExec) {
   usual.record_files.value.clear();
   auto other = planned(usual);
   ASSERT_TRUE(other);
-  EXPECT_FALSE(other->records());
+  EXPECT_FALSE(other->records_files);
   EXPECT_EQ(other->steps[static_cast<size_t>(place(*other, Op::Seccomp))].y, 1U);
   EXPECT_FALSE(lets_through(*other, call_of(SYS_openat))) << "without a record nothing that comes goes on";
 }

@@ -70,7 +70,7 @@ std::string apparmor_profile(const Rights& rights) {
   out += "  # What the C library and the loader read.\n";
   for (std::string_view path : program_folders()) rule(out, std::string(path) + "/{,**}", "rm", "");
   for (std::string_view path : library_settings()) rule(out, std::string(path) + "{,/**}", "r", "");
-  rule(out, "/proc/@{pid}/{,**}", "r", "");
+  rule(out, "/proc/[0-9]*/{,**}", "r", "");
   rule(out, "/proc/{,sys/**,cpuinfo,meminfo,stat,filesystems,mounts}", "r", "");
   for (const char* node : {"null", "zero", "full", "random", "urandom", "tty", "ptmx"})
     rule(out, "/dev/" + std::string(node), "rw", "");

@@ -1,5 +1,7 @@
 #include "watch/sinks/text.h"
 
+#include <termios.h>
+
 #include <time.h>
 
 #include <cstdio>
@@ -46,6 +48,12 @@ const char* colour_of(Severity severity) {
     case Severity::Critical: return kAlarm;
   }
   return "";
+}
+
+// A terminal that a program has made raw: a line feed does not lead back to its left.
+bool only_goes_down(int fd) {
+  termios modes{};
+  return tcgetattr(fd, &modes) == 0 && (modes.c_oflag & OPOST) == 0;
 }
 
 }  // namespace
@@ -108,6 +116,8 @@ Status TextSink::flush() {
   if (out_.empty()) return {};
   std::string text;
   text.swap(out_);
+  if (only_goes_down(wish_.fd))
+    for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) text.insert(at, 1, '\r');
   return write_fd(wish_.fd, text, "standard output");
 }
 

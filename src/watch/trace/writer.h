@@ -38,6 +38,7 @@ class TraceWriter final : public Sink {
   // Of the last block that was written: who keeps it elsewhere can tell later whether the file is the same.
   const Digest& digest() const { return digest_; }
   uint64_t bytes() const { return written_; }  // of this part
+  int descriptor() const { return file_.get(); }
 
  private:
   struct Packer;  // zstd's

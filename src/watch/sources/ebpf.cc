@@ -372,7 +372,8 @@ Result<std::unique_ptr<Source>> attach_ebpf(const Target&, Level) {
 namespace immure::watch {
 
 const SourceKind kEbpfSource = {
-    "ebpf", "every call by its number, those of the level with what they name, on their way out", "root",
+    "ebpf", "every call by its number, those of the level with what they name, on their way out",
+    "root; a program that does little but calls takes 1.1 to 1.2 times as long, 1.4 when each is told",
     available, attach_ebpf};
 
 }  // namespace immure::watch

@@ -1,6 +1,5 @@
 """`immure run --watch`: what a jail does is written down before it is done, whoever is killed meanwhile, and the jail is the
 same as without. (S104, S105, S112)"""
-import ctypes
 import json
 import os
 import pty
@@ -209,14 +208,14 @@ FLOOD = "i=0; while :; do i=$((i+1)); /bin/true $i; done"
 class Killed(Case):
     def begun(self, command=FLOOD):
         jail = self.start("sh", "-c", command)
-        until(lambda: named(jail.pid, "immure-watcher"))
+        until(lambda: self.settled() and self.events(action="exec"))
         time.sleep(random.uniform(0, 0.4))
         return jail
 
     def test_watcher(self):
         for _ in range(6):
             jail = self.begun()
-            until(lambda: os.path.exists(self.events_file) and len(self.events()) > 3 if self.settled() else None)
+            until(lambda: self.settled() and len(self.events()) > 3)
             os.kill(named(jail.pid, "immure-watcher"), signal.SIGKILL)
             self.assertEqual(jail.wait(30), NOT_DONE)
             self.assertIn("watcher has ended", jail.stderr.read())
@@ -264,8 +263,8 @@ class Killed(Case):
     def test_a_watcher_that_is_slow_makes_the_jail_wait(self):
         mark = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); cd /; done; echo done"
         jail = self.start("sh", "-c", mark)
-        watcher = until(lambda: named(jail.pid, "immure-watcher"))
-        until(lambda: len(kin(jail.pid)) >= 4)
+        until(lambda: self.settled() and self.events(action="exec"))
+        watcher = named(jail.pid, "immure-watcher")
         os.kill(watcher, signal.SIGSTOP)
         with self.assertRaises(subprocess.TimeoutExpired):
             jail.wait(6)
@@ -280,15 +279,17 @@ class Killed(Case):
 
     def test_a_limit_holds_while_the_ring_is_full(self):
         jail = self.start("sh", "-c", "while :; do cd /; done", options=["--wall-time", "3s"])
-        os.kill(until(lambda: named(jail.pid, "immure-watcher")), signal.SIGSTOP)
+        until(lambda: self.settled() and self.events(action="exec"))
+        watcher = named(jail.pid, "immure-watcher")
+        os.kill(watcher, signal.SIGSTOP)
         begun = time.monotonic()
         self.assertEqual(jail.wait(40), 124)
         self.assertLess(time.monotonic() - begun, 30)
+        os.kill(watcher, signal.SIGCONT)
         # It waited for its watcher as long as it does, and says what is left.
         self.assertIn("left behind", jail.stderr.read())
-        watcher = named(1, "immure-watcher")
-        if watcher:
-            os.kill(watcher, signal.SIGCONT)
+        until(lambda: not lives(watcher))
+        self.assert_whole(100)
 
 
 THREADS = """

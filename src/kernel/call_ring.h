@@ -50,7 +50,8 @@ struct CaptureTest {
 // A call that is watched. Rows are sorted by arch and nr, each once.
 struct CaptureRow {
   static constexpr size_t kMostItems = 4, kMostTests = 4;
-  uint32_t arch = 0, nr = 0;     // AUDIT_ARCH_…; of x32 with its bit
+  static constexpr uint8_t kNowhere = 254;  // of folder_in: a relative path is left as it is
+  uint32_t arch = 0, nr = 0;                // AUDIT_ARCH_…; of x32 with its bit
   uint8_t items = 0, tests = 0;  // how many; of tests one that holds is enough, and none is as good
   uint8_t folder_in = 255;       // the descriptor that a relative path begins at; 255: the working directory
   uint8_t silent = 0;            // only the supervisor has to know: no record is made of it

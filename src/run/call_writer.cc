@@ -317,6 +317,7 @@ void CallWriter::take_words(Place& place, const CaptureItem& item, size_t i, con
 // Where a relative path begins is no secret of the caller's memory.
 void CallWriter::take_resolved(Place& place, const CaptureRow& row, const CaptureItem& item,
                                std::string_view path, const seccomp_notif& call) {
+  if (row.folder_in == CaptureRow::kNowhere) return;
   const bool here = row.folder_in >= 6 || static_cast<int>(call.data.args[row.folder_in]) == AT_FDCWD;
   std::string link = "/proc/" + num(call.pid);
   link += here ? "/cwd" : "/fd/" + num(static_cast<uint32_t>(call.data.args[row.folder_in]));

@@ -4,9 +4,10 @@
 //
 // Everything read is hostile and only copied. Registers cannot change; memory can, and is what the kernel
 // will see only when nobody else has it: a record says so (kMarkRacy) when the caller has other threads, or a
-// process of the jail has once been made with its parent's memory. Memory that was mapped to be shared, and a
-// process that another one writes into through /proc, are not noticed. Nothing here waits for the program
-// (filter/filter.h, check_reading).
+// process of the jail has once been made with its parent's memory to run beside it. Not noticed are memory
+// that was mapped to be shared, that of a parent which waits for its child (vfork) while another of its
+// threads does not, and what one process writes into another through /proc. Nothing here waits for the
+// program (filter/filter.h, check_reading).
 //
 // A process is told of (kStageBorn) before its first call that is. One thread; memory is bounded.
 #pragma once

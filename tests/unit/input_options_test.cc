@@ -52,7 +52,7 @@ std::string here() {
 TEST(Table, IsSound) {
   for (const Option& option : options()) {
     EXPECT_EQ(find_option(option.name), &option) << option.name << " is there twice";
-    EXPECT_EQ(option.takes == Takes::Value, !option.value.empty()) << option.name;
+    EXPECT_EQ(option.takes != Takes::Nothing, !option.value.empty()) << option.name;
     EXPECT_FALSE(option.help.empty()) << option.name;
     EXPECT_EQ(option.help.find('\''), std::string_view::npos) << "shells' completions quote it";
     EXPECT_LE(option.help.size(), 60u) << option.name;

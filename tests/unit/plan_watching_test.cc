@@ -25,7 +25,7 @@ JailSpec watched() {
   call(SYS_chdir);
   call(SYS_mmap, {{2, Is::AllBits, false, {6}}, {3, Is::OneOf, false, {7, 9}}});
   call(SYS_clone, {{0, Is::Masked, false, {0x14100, 0x100}}});
-  call(SYS_chmod, {{1, Is::AnyBit, false, {06000}}});
+  call(SYS_chmod, {{1, Is::AnyBit, false, {022}}});
   call(SYS_newfstatat, {{3, Is::NoBit, false, {0x1000}}});
   call(SYS_prctl, {{0, Is::NoneOf, false, {15, 16}}});
   call(SYS_sendto, {{4, Is::NoneOf, true, {0}}});
@@ -56,12 +56,12 @@ TEST(PlanWatching, SendsWhatIsWatchedAndNothingElse) {
     auto says = [&](const seccomp_data& call) { return filter::evaluate(plan.filters[0], call).value_or(1); };
     for (const auto& call : {call_of(SYS_execve), call_of(SYS_chdir), call_of(SYS_mmap, {0, 0, 7}),
                              call_of(SYS_mmap, {0, 0, 1, 9}), call_of(SYS_clone, {0x100 | 17}),
-                             call_of(SYS_chmod, {0, 04755}), call_of(SYS_newfstatat),
-                             call_of(SYS_prctl, {38}), call_of(SYS_sendto, {0, 0, 0, 0, uint64_t{1} << 32})})
+                             call_of(SYS_chmod, {0, 0720}), call_of(SYS_newfstatat), call_of(SYS_prctl, {38}),
+                             call_of(SYS_sendto, {0, 0, 0, 0, uint64_t{1} << 32})})
       EXPECT_EQ(says(call), sent) << call.nr;
     for (const auto& call :
          {call_of(SYS_openat), call_of(SYS_mmap, {0, 0, 5, 2}), call_of(SYS_clone, {0x3d0f00}),
-          call_of(SYS_clone, {0x4111}), call_of(SYS_chmod, {0, 0755}),
+          call_of(SYS_clone, {0x4111}), call_of(SYS_chmod, {0, 0700}),
           call_of(SYS_newfstatat, {0, 0, 0, 0x1000}), call_of(SYS_prctl, {15}), call_of(SYS_sendto)})
       EXPECT_EQ(says(call), filter::kAllow) << call.nr;
     // What is denied comes to the supervisor as before, and is not let through.

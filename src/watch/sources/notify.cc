@@ -38,7 +38,8 @@ CaptureRow row_for(const CallRow& call, uint32_t arch, uint32_t nr, Level level,
   CaptureRow row;
   row.arch = arch;
   row.nr = nr;
-  row.folder_in = call.folder_in;
+  // Looks are many, and where they lead is worth less than a look at their folder costs.
+  row.folder_in = call.action == Action::Look ? CaptureRow::kNowhere : call.folder_in;
   for (const Capture& capture : call.captures) {
     if (row.items == CaptureRow::kMostItems) break;
     row.item[row.items++] = {

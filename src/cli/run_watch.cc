@@ -227,6 +227,7 @@ std::vector<std::unique_ptr<watch::Sink>> sinks_of(Job& job) {
   watch::TextSink::Wish text;
   text.fd = 2;
   text.events = job.spec.watch.events;
+  text.may_drop = job.trace != nullptr || static_cast<bool>(job.json);
   sinks.push_back(std::make_unique<OfNote>(std::make_unique<watch::TextSink>(text), text.events));
   if (job.trace) sinks.push_back(std::move(job.trace));
   if (!job.json) return sinks;

@@ -81,7 +81,8 @@ constexpr Secret kSecrets[] = {
 };
 
 constexpr std::string_view kSecretNames[] = {
-    ".env", ".ssh", ".gnupg", ".aws", ".kube", ".netrc", ".pgpass", ".my.cnf", ".git-credentials"};
+    ".env",    ".ssh",   ".gnupg",     ".aws",    ".kube", ".netrc", ".pgpass", ".my.cnf", ".git-credentials",
+    ".docker", "id_rsa", "id_ed25519", "id_ecdsa"};
 
 constexpr std::string_view kTooWide[] = {"/",
                                          "/etc",

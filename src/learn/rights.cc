@@ -90,6 +90,12 @@ class Files {
       return;
     std::string real = behind_links(path, at);
     if (jails(real)) return;
+    if (const char* why = secret(real); why != nullptr) {
+      secrets_.push_back(real);
+      return ask("it read " + path + ", which leads to " + real, why, as_list("ro-bind", real));
+    }
+    if (below(real, "/proc") || below(real, "/sys") || below(real, "/dev"))
+      return ask("it read " + path + ", which leads to " + real, "it shows the host's kernel or devices", "");
     // A folder that was only entered is there when something of it is.
     if (at.kind == Look::Kind::Folder && (item.uses & kRead) == 0) return entered_.push_back(real);
     if (at.kind == Look::Kind::Folder) folders_.insert(real);
@@ -112,6 +118,8 @@ class Files {
       ++up;
     }
     std::string real = behind_links(folder, around_.look(folder));
+    if (const char* why = secret(real); why != nullptr)
+      return ask("it wrote " + path + ", which leads to " + real, why, "");
     if (jails(real)) {
       if (!below(real, "/tmp"))
         ask("it wrote " + path, "the host's programs are read-only in every jail", "");
@@ -177,15 +185,22 @@ class Files {
     // A folder that was listed is granted as a whole, where that is not too much.
     std::vector<std::string> wholes;
     for (const std::string& folder : folders_)
-      if (!too_wide(folder) && secret(folder + "/x") == nullptr && !writable(folder))
-        wholes.push_back(folder);
+      if (!too_wide(folder) && !holds_secret(folder) && !writable(folder)) wholes.push_back(folder);
     for (const std::string& folder : wholes)
       rights_.paths.push_back({Access::Read, folder, true, "", "listed", 1, 0});
     std::erase_if(read_, [&](const std::string& path) {
       return folders_.contains(path) || std::any_of(wholes.begin(), wholes.end(),
                                                     [&](const std::string& one) { return below(path, one); });
     });
-    for (Generalised& one : generalise(read_, secrets_)) {
+    // Nobody need have asked for a secret: where one is, no folder is granted for what is beside it.
+    std::set<std::string> near;
+    for (const std::string& path : read_)
+      for (std::string folder = folder_of(path); folder != "/" && near.insert(folder).second;)
+        folder = folder_of(folder);
+    std::vector<std::string> avoid = secrets_;
+    for (const std::string& folder : near)
+      for (std::string& place : secrets_in(folder)) avoid.push_back(std::move(place));
+    for (Generalised& one : generalise(read_, avoid)) {
       if (!one.folder && around_.look(one.path).kind == Look::Kind::Missing) continue;
       rights_.paths.push_back({Access::Read, one.path, one.folder, one.pattern,
                                one.why.empty() ? "read" : "read; " + one.why, one.seen.size(), one.climbed});

@@ -78,8 +78,10 @@ Status in_child(unsigned seconds, const PieceTaker& taker,
   Status taken;
   PieceHead head;
   std::string name, bytes;
-  while (taken && read_all(from.get(), reinterpret_cast<char*>(&head), sizeof head, until) &&
-         head.name <= kMostName && head.bytes <= kMostPiece) {
+  bool cut = false;
+  while (taken && read_all(from.get(), reinterpret_cast<char*>(&head), sizeof head, until)) {
+    cut = head.name > kMostName || head.bytes > kMostPiece;
+    if (cut) break;
     name.resize(head.name);
     bytes.resize(head.bytes);
     if (!read_all(from.get(), name.data(), name.size(), until) ||
@@ -91,6 +93,7 @@ Status in_child(unsigned seconds, const PieceTaker& taker,
   kill(child, SIGKILL);
   // One that the kernel keeps waiting is not waited for: it dies with its wait.
   for (int round = 0; round < 100 && waitpid(child, nullptr, WNOHANG) == 0; ++round) usleep(1000);
+  if (taken && cut) taken = taker({"what follows", {}, EFBIG});
   if (taken && late) taken = taker({"late", {}, ETIMEDOUT});
   return taken;
 }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -53,6 +54,18 @@ std::string sentence(const watch::Alert& alert) {
   const char* id = alert.detector != nullptr ? alert.detector->id : "alert";
   return std::string(id) + " (" + key(alert.severity) + ") process " + num_signed(alert.pid) + ": " +
          printable(alert.why) + (alert.stopped ? " (stopped)" : "");
+}
+
+// Ticks are of the clock that counts suspended time, too.
+bool began_after(const Target& target, const watch::Alert& alert) {
+  timespec boot{}, steady{};
+  clock_gettime(CLOCK_BOOTTIME, &boot);
+  clock_gettime(CLOCK_MONOTONIC, &steady);
+  const auto nanos = [](const timespec& time) {
+    return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+  };
+  const uint64_t tick = 1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  return target.began() * tick > alert.time + (nanos(boot) - nanos(steady)) + tick;
 }
 
 void tell(const std::string& text) { (void)write_fd(STDERR_FILENO, text, "standard error"); }
@@ -146,6 +159,9 @@ Status React::on_target(const Rule& rule, const watch::Alert& alert) const {
   if (!target) {
     auto found = Target::of_process(alert.pid, "process " + num_signed(alert.pid));
     if (!found) return tl::unexpected<Error>(std::move(found.error()));
+    if (began_after(*found, alert))
+      return fail(Code::kNoJail, "the process " + num_signed(alert.pid) + " that raised an alert has ended",
+                  "its number is another's by now, who is spared");
     target = std::move(*found);
   }
   const std::string shown = "immure: " + printable(target->shown());

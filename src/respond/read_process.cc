@@ -16,7 +16,9 @@
 namespace immure::respond {
 namespace {
 
-constexpr size_t kMostFile = 16 << 20, kMostProgram = 512 << 20, kMostDescriptors = 65536;
+constexpr size_t kMostFile = 16 << 20, kMostProgram = 512 << 20, kMostDescriptors = 65536,
+                 kMostLines = 8 << 20;
+constexpr const char* kCutLine = "{\"cut\":true}\n";
 
 constexpr const char* kFiles[] = {
     "status",    "stat",      "cmdline",       "cgroup",   "limits",    "maps",
@@ -87,6 +89,7 @@ std::string descriptors_text(int proc) {
     auto info = read_at(proc, "fdinfo/" + number, 1 << 16);
     json.text("info", info ? *info : "");
     lines += json.end_object().str() + "\n";
+    if (lines.size() > kMostLines) return lines + kCutLine;
   }
   return lines;
 }
@@ -101,6 +104,7 @@ std::string threads_text(int proc) {
       json.text(name, text ? std::string_view(*text) : std::string_view());
     }
     lines += json.end_object().str() + "\n";
+    if (lines.size() > kMostLines) return lines + kCutLine;
   }
   return lines;
 }

@@ -51,6 +51,28 @@ std::vector<int> all_pids() {
   return pids;
 }
 
+// The states of its threads, the first one's too: that one may have ended while others go on, and the process
+// is then shown as 'Z'.
+std::string thread_states(int pid) {
+  std::string states;
+  const std::string folder = proc_path(pid, "task");
+  DIR* tasks = opendir(folder.c_str());
+  if (tasks == nullptr) return states;
+  while (const dirent* entry = readdir(tasks)) {
+    if (!parse_u64(entry->d_name)) continue;
+    char buffer[1024];
+    const std::string file = folder + "/" + entry->d_name + "/stat";
+    if (const auto stat = parse_stat(read_view(file.c_str(), buffer))) states += stat->state;
+  }
+  closedir(tasks);
+  return states;
+}
+
+bool is_dead(const Member& one) {
+  if (one.state != 'Z' && one.state != 'X') return false;
+  return thread_states(one.pid).find_first_not_of("ZX") == std::string::npos;
+}
+
 // This process and those that it descends from: whoever stops them stops himself.
 std::unordered_set<int> own_line() {
   std::unordered_set<int> line;
@@ -142,7 +164,7 @@ std::vector<Member> Target::members() const {
   const std::unordered_set<int> own = own_line();
   std::vector<Member> members;
   for (Member& one : seen)
-    if (inside.contains(one.pid) && !own.contains(one.pid) && one.state != 'Z' && one.state != 'X')
+    if (inside.contains(one.pid) && !own.contains(one.pid) && !is_dead(one))
       members.push_back(std::move(one));
   return members;
 }
@@ -169,16 +191,10 @@ bool signal(const Member& member, int number) {
 }
 
 bool at_rest(int pid) {
-  const auto seen = look(pid);
-  if (!seen) return true;
-  switch (seen->state) {
-    case 'T':
-    case 't':
-    case 'Z':
-    case 'X': return true;
-    case 'D': return stop_is_pending(pid);
-    default: return false;
-  }
+  const std::string states = thread_states(pid);
+  const size_t busy = states.find_first_not_of("TtZX");
+  if (busy == std::string::npos) return true;
+  return states.find_first_not_of("TtZXD") == std::string::npos && stop_is_pending(pid);
 }
 
 }  // namespace immure::respond

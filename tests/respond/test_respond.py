@@ -142,6 +142,26 @@ class Halts(Case):
         time.sleep(0.2)
         self.assertEqual(self.counting(ticks), size)
 
+    def headless(self, ticks):
+        """A process whose first thread has ended, and another one works on: /proc shows it as a zombie."""
+        code = ("import ctypes, threading, time\n"
+                "def work():\n"
+                "    while True:\n"
+                f"        open({ticks!r}, 'a').write('x')\n"
+                "        time.sleep(0.01)\n"
+                "threading.Thread(target=work).start()\n"
+                "ctypes.CDLL(None).syscall(60, 0)\n")
+        process = self.start("python3", "-c", code)
+        until(lambda: state(process.pid) == "Z")
+        return process
+
+    def test_a_process_without_its_first_thread_is_none_that_has_ended(self):
+        ticks = os.path.join(self.folder, "ticks")
+        process = self.headless(ticks)
+        self.holds_still(["--pid", str(process.pid)], lambda: self.counting(ticks))
+        self.assert_told(respond("--pid", str(process.pid), "kill"), 0, "ended, 1 process")
+        self.assertEqual(process.wait(10), -signal.SIGKILL)
+
     def test_kill_ends_what_forks_all_the_time_and_nothing_else(self):
         bystander = self.start("sleep", "1000")
         process = self.start("sh", "-c", FORKS)
@@ -216,6 +236,29 @@ class Snapshots(Case):
         self.assert_told(result, 125, "/nosuch", "how:")
         self.assertFalse(os.path.exists(self.archive))
         until(lambda: state(process.pid) == "S")
+
+    def test_what_is_too_much_is_told_and_hides_nothing_else(self):
+        # A thousand descriptors with names that take six characters a byte to write down.
+        code = ("import os, time\n"
+                f"os.chdir({self.folder!r})\n"
+                "for _ in range(12):\n"
+                "    os.mkdir('\\x01' * 250)\n"
+                "    os.chdir('\\x01' * 250)\n"
+                "at = os.open('f', os.O_CREAT | os.O_RDWR)\n"
+                "for _ in range(1000):\n"
+                "    os.dup(at)\n"
+                "print('ready', flush=True)\n"
+                "time.sleep(1000)\n")
+        process = subprocess.Popen(["python3", "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.addCleanup(self.end, process)
+        process.stdout.readline()
+        process.stdout.close()
+        self.assert_told(respond("--pid", str(process.pid), "snapshot", "-o", self.archive), 0)
+        parts = self.opened()
+        folder = f"process/{process.pid}/"
+        self.assertTrue(parts[folder + "fds.jsonl"].endswith(b'{"cut":true}\n'))
+        self.assertIn(folder + "status", parts)
+        self.assertIn(folder + "program.sha256", parts)
 
     @unittest.skipUnless(ROOT, "needs root: unshare --mount")
     def test_links_that_a_jail_planted_lead_nowhere(self):

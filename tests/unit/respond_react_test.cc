@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "respond/react.h"
+#include "watch/clock.h"
 
 namespace immure::respond {
 namespace {
@@ -17,11 +18,12 @@ using watch::Severity;
 
 constexpr watch::Detector kMadeUp{"made-up", Severity::High, "", "", "", "", 0, nullptr};
 
+// Raised so many seconds from now.
 Alert alert(Severity severity, uint64_t seconds, int pid = 0) {
   Alert made;
   made.detector = &kMadeUp;
   made.severity = severity;
-  made.time = seconds * 1'000'000'000;
+  made.time = watch::monotonic_now() + seconds * 1'000'000'000;
   made.pid = pid;
   made.why = "it \x1b[2J did";
   return made;
@@ -101,6 +103,18 @@ TEST(Reacting, WithoutATargetActsOnWhoRaisedIt) {
   EXPECT_NE(bystander.state(), 'Z');
 }
 
+TEST(Reacting, SparesWhoHasTheNumberLater) {
+  Alert early = alert(Severity::Critical, 0);
+  early.time -= 3'000'000'000;
+  const Sleeper later;
+  early.pid = later.pid();
+  React react({{"", Severity::Notice, Act::Kill, ""}}, {});
+  const watch::World world;
+  ASSERT_TRUE(react.alert(early, world));
+  usleep(50'000);
+  EXPECT_NE(later.state(), 'Z');
+}
+
 TEST(Reacting, NamesOneDetector) {
   const Sleeper raiser;
   React react({{"another", Severity::Notice, Act::Kill, ""}}, {});
@@ -132,8 +146,9 @@ TEST(Reacting, GivesACommandTheAlertAndIsNotFlooded) {
   {
     React react({{"", Severity::Notice, Act::Command, "cat >> " + file}}, {});
     const watch::World world;
+    const Alert flood = alert(Severity::Low, 5, 7);
     for (int i = 0; i < 1000; ++i) {
-      ASSERT_TRUE(react.alert(alert(Severity::Low, 5, 7), world));
+      ASSERT_TRUE(react.alert(flood, world));
     }
     EXPECT_EQ(react.kept_back(), 999U);
     std::string text;

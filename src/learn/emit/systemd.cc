@@ -18,6 +18,10 @@ std::string unit_path(std::string_view path) {
   std::string out;
   bool quote = false;
   for (char c : path) {
+    if (static_cast<unsigned char>(c) < 0x20) {  // a line feed would begin a setting of its own
+      out += '?';
+      continue;
+    }
     if (c == '%') out += '%';
     if (c == '"' || c == '\\') out += '\\';
     quote = quote || c == ' ' || c == '\'' || c == '"' || c == '\\';

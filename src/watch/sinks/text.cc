@@ -1,7 +1,6 @@
 #include "watch/sinks/text.h"
 
 #include <termios.h>
-
 #include <time.h>
 
 #include <cstdio>
@@ -118,7 +117,8 @@ Status TextSink::flush() {
   text.swap(out_);
   if (only_goes_down(wish_.fd))
     for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) text.insert(at, 1, '\r');
-  return write_fd(wish_.fd, text, "standard output");
+  Status written = write_fd(wish_.fd, text, "standard output");
+  return wish_.may_drop ? Status() : written;
 }
 
 Status TextSink::end(const Totals& totals) {

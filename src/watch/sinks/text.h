@@ -14,6 +14,8 @@ class TextSink final : public Sink {
     int fd = 1;  // not owned
     bool colour = false, events = true;
     uint32_t kinds = ~0U;  // bit(Kind) of the events that are shown; alerts all are
+    // Another sink keeps all: text that cannot be written (the watched may share the pipe) is dropped.
+    bool may_drop = false;
   };
   explicit TextSink(Wish wish);
   Status event(const Event& event, std::span<const uint8_t> record, const World& world) override;

@@ -142,6 +142,36 @@ TEST(LearnRights, SecretsAreAskedAboutAndNeverGranted) {
     for (const char* path : kSecret) EXPECT_FALSE(below(path, one.path)) << one.path;
 }
 
+TEST(LearnRights, ASecretBehindALinkIsOne) {
+  Needs needs;
+  needs.cwd = "/srv/work";
+  saw(needs, "/srv/work/link", kRead | kWorked);
+  saw(needs, "/srv/work/../../etc/shadow", kRead | kWorked);
+  Surroundings around = host({"/srv/work"});
+  around.look = [plain = around.look](const std::string& path) -> Look {
+    if (path == "/srv/work/link") return {Look::Kind::File, "/srv/other/.ssh/id_rsa"};
+    if (path == "/srv/work/../../etc/shadow") return {Look::Kind::File, "/etc/shadow"};
+    return plain(path);
+  };
+  const Rights rights = rights_of(needs, around);
+  for (const PathRight& one : rights.paths) {
+    EXPECT_THAT(one.path, Not(HasSubstr("id_rsa")));
+    EXPECT_THAT(one.path, Not(HasSubstr("shadow")));
+  }
+  EXPECT_EQ(rights.questions.size(), 2U);
+}
+TEST(LearnRights, AListedFolderWithASecretIsNotGrantedAsAWhole) {
+  Needs needs;
+  needs.cwd = "/srv/work";
+  saw(needs, "/srv/held", kRead | kFolder | kWorked);
+  saw(needs, "/srv/held/a", kRead | kWorked);
+  saw(needs, "/srv/held/b", kRead | kWorked);
+  saw(needs, "/srv/held/c", kRead | kWorked);
+  saw(needs, "/srv/held/d", kRead | kWorked);
+  const Rights rights = rights_of(needs, host({"/srv/work", "/srv/held"}));
+  EXPECT_THAT(granted(rights), Not(Contains("/srv/held")));
+  EXPECT_THAT(granted(rights), Contains("/srv/held/a"));
+}
 TEST(LearnRights, AFolderThatIsWrittenAndHoldsASecretIsSaid) {
   Needs needs;
   saw(needs, "/srv/held/out", kWritten | kMade | kWorked);

@@ -144,13 +144,13 @@ TEST(LearnRights, SecretsAreAskedAboutAndNeverGranted) {
 
 TEST(LearnRights, ASecretBehindALinkIsOne) {
   Needs needs;
-  needs.cwd = "/srv/work";
-  saw(needs, "/srv/work/link", kRead | kWorked);
-  saw(needs, "/srv/work/../../etc/shadow", kRead | kWorked);
-  Surroundings around = host({"/srv/work"});
+  needs.cwd = "/srv/desk";
+  saw(needs, "/srv/desk/link", kRead | kWorked);
+  saw(needs, "/srv/desk/../../etc/shadow", kRead | kWorked);
+  Surroundings around = host({"/srv/desk"});
   around.look = [plain = around.look](const std::string& path) -> Look {
-    if (path == "/srv/work/link") return {Look::Kind::File, "/srv/other/.ssh/id_rsa"};
-    if (path == "/srv/work/../../etc/shadow") return {Look::Kind::File, "/etc/shadow"};
+    if (path == "/srv/desk/link") return {Look::Kind::File, "/srv/other/.ssh/id_rsa"};
+    if (path == "/srv/desk/../../etc/shadow") return {Look::Kind::File, "/etc/shadow"};
     return plain(path);
   };
   const Rights rights = rights_of(needs, around);
@@ -162,13 +162,13 @@ TEST(LearnRights, ASecretBehindALinkIsOne) {
 }
 TEST(LearnRights, AListedFolderWithASecretIsNotGrantedAsAWhole) {
   Needs needs;
-  needs.cwd = "/srv/work";
+  needs.cwd = "/srv/desk";
   saw(needs, "/srv/held", kRead | kFolder | kWorked);
   saw(needs, "/srv/held/a", kRead | kWorked);
   saw(needs, "/srv/held/b", kRead | kWorked);
   saw(needs, "/srv/held/c", kRead | kWorked);
   saw(needs, "/srv/held/d", kRead | kWorked);
-  const Rights rights = rights_of(needs, host({"/srv/work", "/srv/held"}));
+  const Rights rights = rights_of(needs, host({"/srv/desk", "/srv/held"}));
   EXPECT_THAT(granted(rights), Not(Contains("/srv/held")));
   EXPECT_THAT(granted(rights), Contains("/srv/held/a"));
 }

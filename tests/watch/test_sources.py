@@ -100,6 +100,17 @@ def run_acts(source):
         return done, acts_of(done.stdout, os.path.realpath(folder))
 
 
+def of_this_user(name, lines):
+    """What is expected is written down for root: a user has another id, and makes no namespace."""
+    if os.geteuid() == 0:
+        return lines
+    if name == "set-ids":
+        return [line.replace(" 0 done", f" {os.geteuid()} done") for line in lines]
+    if name == "unshare":
+        return [line.replace("NEWUTS done", "NEWUTS failed:EPERM") for line in lines]
+    return lines
+
+
 class Sources(unittest.TestCase):
     maxDiff = None
 
@@ -111,7 +122,7 @@ class Sources(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         for name, lines in EXPECTED.items():
             with self.subTest(act=name):
-                self.assertEqual(as_seen(source, acts.get(name, [])), as_seen(source, lines))
+                self.assertEqual(as_seen(source, acts.get(name, [])), as_seen(source, of_this_user(name, lines)))
 
     def test_ebpf_tells_each_act(self):
         self.same("ebpf")

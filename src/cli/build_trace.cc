@@ -19,6 +19,8 @@ namespace immure::cli {
 namespace {
 
 constexpr std::string_view kPrefix = "immure-trace-";
+constexpr std::string_view kRecord =
+    "record";  // and what its writer puts beside it before the name is its own
 
 std::string folder_above() {
   const char* above = std::getenv("TMPDIR");
@@ -27,16 +29,14 @@ std::string folder_above() {
 
 bool is_nobodys(const struct stat& seen) { return seen.st_nlink == 0; }
 
-// Takes a folder of records away whose lock is held by `folder`; what is no plain file in it stays, and it,
-// too.
+// Takes a folder of records away whose lock is held by `folder`; what is no record in it stays, and it, too.
 void take_away(int above, const char* name, int folder) {
   UniqueFd again(openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!again) return;
   DIR* list = fdopendir(again.release());
   if (list == nullptr) return;
   while (const dirent* entry = readdir(list))
-    if (std::string_view(entry->d_name) != "." && std::string_view(entry->d_name) != "..")
-      unlinkat(folder, entry->d_name, 0);
+    if (std::string_view(entry->d_name).starts_with(kRecord)) unlinkat(folder, entry->d_name, 0);
   closedir(list);
   unlinkat(above, name, AT_REMOVEDIR);
 }
@@ -84,7 +84,7 @@ class RecordPlace {
   RecordPlace(const RecordPlace&) = delete;
   RecordPlace& operator=(const RecordPlace&) = delete;
   bool made() const { return static_cast<bool>(lock_); }
-  std::string file() const { return folder_ + "/record"; }
+  std::string file() const { return folder_ + "/" + std::string(kRecord); }
 
  private:
   std::string folder_;

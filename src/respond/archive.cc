@@ -1,6 +1,8 @@
 #include "respond/archive.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include <array>
@@ -104,6 +106,14 @@ Status Archive::put(std::string_view name, std::string_view bytes) {
 Status Archive::add(std::string_view name, std::string_view bytes) {
   sums_ += hex_text(sha256(bytes)) + "  " + std::string(name) + "\n";
   return put(name, bytes);
+}
+
+void Archive::discard() {
+  struct stat made {
+  }, there{};
+  if (fstat(file_.get(), &made) == 0 && lstat(path_.c_str(), &there) == 0 && made.st_dev == there.st_dev &&
+      made.st_ino == there.st_ino)
+    unlink(path_.c_str());
 }
 
 Result<Digest> Archive::finish() {

@@ -26,6 +26,8 @@ class Archive {
   Status add(std::string_view name, std::string_view bytes);
   // The digests, and the end. Nothing may be added afterwards. Of the whole file, as sha256sum tells it.
   Result<Digest> finish();
+  // Takes the file away, if its name is still its own.
+  void discard();
   uint64_t members() const { return members_; }
 
  private:

@@ -225,7 +225,7 @@ Result<Snapshot> take_snapshot(const Target& target, const SnapshotWish& wish) {
   }
   result.parts = archive->members();
   if (!done) {
-    unlink(wish.file.c_str());
+    archive->discard();
     return tl::unexpected<Error>(std::move(done.error()));
   }
   return result;

@@ -23,7 +23,7 @@ SANDBOXES = {
 }
 
 
-@unittest.skipUnless(ROOT, "these take root")
+@unittest.skipUnless(ROOT, "needs root")
 class Sandboxes(unittest.TestCase):
     """What the battery gets out of a sandbox was foretold by a finding of the audit of it."""
     maxDiff = None
@@ -122,7 +122,7 @@ class AllOfAUser(unittest.TestCase):
         self.assertRegex(" ".join(said.stdout.split()), r"process(es)? (does|do) not show this caller")
 
 
-@unittest.skipUnless(ROOT, "looks at processes of others")
+@unittest.skipUnless(ROOT, "needs root: looks at processes of others")
 class All(unittest.TestCase):
     MAKER = """
 import os, sys, time

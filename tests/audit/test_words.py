@@ -56,7 +56,7 @@ class Case(unittest.TestCase):
         self.assertEqual(set(rules) & left, set(), "these are still there")
 
 
-@unittest.skipUnless(shutil.which("jq"), "the commands for bundles are of jq")
+@unittest.skipUnless(shutil.which("jq"), "needs the package jq")
 class Bundle(Case):
     def test_every_command_mends(self):
         config = {
@@ -146,7 +146,7 @@ class Tree(Case):
         self.put("a root/root/.aws/credentials", "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x\n", 0o600)
         return root
 
-    @unittest.skipUnless(os.geteuid() == 0, "a root of root")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root: owners")
     def test_every_command_mends(self):
         root = self.faulty()
         self.mend(root, rules={"tree-link-up", "tree-open-hash", "tree-hashes", "tree-sudo-free", "tree-preload", "tree-search-path",
@@ -168,7 +168,7 @@ class Tree(Case):
             if one.get("fix"):
                 self.assertIn(self.home + "/c/config.json", one["fix"])
 
-    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "becomes another user")
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root and setpriv (package util-linux): becomes another user")
     def test_a_users_own_root_stays_the_users(self):
         root = self.faulty()
         os.chmod(root + "/usr/bin/true", 0o757)
@@ -189,7 +189,7 @@ class Tree(Case):
         self.assertIn("1234:1234", writable[0]["fix"])
 
 
-@unittest.skipUnless(os.geteuid() == 0, "mounts")
+@unittest.skipUnless(os.geteuid() == 0, "needs root: mounts")
 class Live(Case):
     def test_mounts_of_a_process_are_mended_from_outside(self):
         script = "mount --bind -o nosuid /home /mnt && mount -o remount,bind,rw,nosuid /mnt && echo ready; exec sleep 60"
@@ -244,7 +244,7 @@ class Words(Case):
 
     def test_a_battery_that_does_not_run_takes_nothing_away(self):
         if shutil.which("bwrap") is None:
-            self.skipTest("bwrap is not here")
+            self.skipTest("needs the package bubblewrap")
         done = self.run_audit("--json", "--bwrap", "bwrap --ro-bind /usr /usr --ro-bind-try /lib /lib --ro-bind-try /lib64 /lib64 {}", "--prove")
         self.assertEqual(done.returncode, 1, done.stderr)
         audit = json.loads(done.stdout)["audits"][0]

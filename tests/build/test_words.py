@@ -38,7 +38,7 @@ class Words(unittest.TestCase):
         told = self.build(root, "--why", "/usr/bin/true")
         self.assertRegex(told, r"(?m)^ +(because )?it was opened in a run that was watched$")
 
-    @unittest.skipUnless(shutil.which("nginx"), "nginx is not here")
+    @unittest.skipUnless(shutil.which("nginx"), "needs the package nginx")
     def test_a_server_is_tried_on_the_network(self):
         told = self.build(self.home + "/web", "--preset", "nginx", "--no-smoke")
         line = re.search(r"try: (immure run .*)", told).group(1)
@@ -58,6 +58,9 @@ class Words(unittest.TestCase):
         leave("immure-trace-AAAAAA")
         leave("immure-trace-open01", 0o755)
         leave("immure-trace-runs01")
+        leave("immure-trace-mine01")
+        with open(f"{place}/immure-trace-mine01/notes", "w", encoding="utf-8") as file:
+            file.write("mine")
         leave("other-AAAAAA")
         outside = self.home + "/outside"
         os.mkdir(outside, 0o700)
@@ -73,6 +76,7 @@ class Words(unittest.TestCase):
         self.assertEqual(before - set(os.listdir(place)), {"immure-trace-AAAAAA"})
         self.assertEqual(set(os.listdir(place)) - before, set(), "its own stays")
         self.assertTrue(os.path.isdir(outside))
+        self.assertEqual(os.listdir(place + "/immure-trace-mine01"), ["notes"], "what is no record is somebody's own")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import tempfile
 import time
 import unittest
 
+from processes import children, name_of, until
+
 IMMURE = os.environ.get("IMMURE", "immure")
 ROOT = os.geteuid() == 0
 FORKS = "while :; do sh -c 'sleep 0.01 & sleep 0.02' & wait $!; done"
@@ -29,33 +31,6 @@ def state(pid):
             return file.read().rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return None
-
-
-def runs(pid):
-    """The name of what it runs."""
-    try:
-        with open(f"/proc/{pid}/comm") as file:
-            return file.read().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-
-
-def until(question, seconds=15):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError("it did not come to be")
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
 
 
 def descendants(pid):
@@ -181,7 +156,7 @@ class Snapshots(Case):
     def test_a_jail(self):
         secret = "s3cr3t-value-of-the-environment"
         name, process = self.jail("echo changed > /tmp/new; exec sleep 1000", f"--env=TOKEN={secret}")
-        until(lambda: "sleep" in map(runs, descendants(process.pid)))
+        until(lambda: "sleep" in map(name_of, descendants(process.pid)))
         result = respond(name, "snapshot", "-o", self.archive, "--contents")
         self.assert_told(result, 0, "sha256")
         with open(self.archive, "rb") as file:
@@ -267,7 +242,7 @@ class Snapshots(Case):
                   " mkfifo /mnt/a/pipe && echo x > /mnt/a/file && exec sleep 1000")
         process = self.start("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script)
         inner = until(lambda: children(process.pid))[0]
-        until(lambda: runs(inner) == "sleep")
+        until(lambda: name_of(inner) == "sleep")
         self.assert_told(respond("--pid", str(inner), "snapshot", "-o", self.archive, "--contents"), 0)
         paths = [json.loads(line).get("path") for line in self.opened()["changed/changed.jsonl"].splitlines()]
         self.assertIn("/mnt/a/file", paths)

@@ -103,12 +103,12 @@ class Battery(unittest.TestCase):
     @unittest.skipUnless(ROOT, "the source ebpf needs root")
     def test_in_the_default_jail_by_ebpf(self):
         if not has_source("ebpf"):
-            self.skipTest("the source ebpf cannot be had here")
+            self.skipTest("needs CAP_BPF and CAP_PERFMON: the source ebpf says why with immure watch --sources")
         self.check("ebpf")
 
     def test_in_the_default_jail_by_ptrace(self):
         if not has_source("ptrace"):
-            self.skipTest("the source ptrace cannot be had here")
+            self.skipTest("needs leave to trace other processes (kernel.yama.ptrace_scope): immure watch --sources says why")
         self.check("ptrace")
 
 

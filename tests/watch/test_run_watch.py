@@ -11,34 +11,10 @@ import tempfile
 import time
 import unittest
 
+from processes import children, name_of, until
+
 IMMURE = os.environ.get("IMMURE", "immure")
 NOT_DONE = 125
-
-
-def until(question, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(0.01)
-    raise AssertionError("it did not come to be")
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def name_of(pid):
-    try:
-        with open(f"/proc/{pid}/comm") as file:
-            return file.read().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 def kin(pid):

@@ -148,6 +148,14 @@ TEST(LearnEmit, HostileNamesStayOneWordOfAShell) {
     EXPECT_THAT(one.text(rights), Not(HasSubstr("\nExecStart"))) << one.id;
 }
 
+TEST(LearnEmit, APathOfSeveralLinesAddsNoSettingToAUnit) {
+  Rights rights = some();
+  rights.paths[0].path = "/srv/a\nExecStartPre=/bin/evil";
+  rights.paths[0].access = PathRight::Access::Read;
+  const Emitter& unit = *find_emitter("systemd");
+  EXPECT_EQ(unit.text(rights).find("evil"), std::string::npos);
+  EXPECT_THAT(unit.lacks(rights), testing::Contains(HasSubstr("control characters: /srv/a\\x0aExec")));
+}
 TEST(LearnEmit, AUnitKeepsBlanksAndPercentSigns) {
   Rights rights = some();
   rights.paths = {{PathRight::Access::Read, "/srv/100% a", true, "", "", 1, 0}};

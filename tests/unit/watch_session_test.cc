@@ -182,6 +182,14 @@ TEST(WatchSession, LinesFitThePublishedSchema) {
   EXPECT_THAT(types, testing::ElementsAre("alert", "end", "event", "watch"));
 }
 
+TEST(WatchSession, TextThatCannotBeWrittenEndsAWatchUnlessAnotherSinkKeepsAll) {
+  for (bool kept : {false, true}) {
+    TextSink sink({.fd = -1, .may_drop = kept});
+    ASSERT_TRUE(sink.end({}));
+    EXPECT_EQ(static_cast<bool>(sink.flush()), kept);
+  }
+}
+
 TEST(WatchSession, BrokenRecordsAreCounted) {
   Watched out;
   MadeRecord broken = MadeRecord::call("openat");

@@ -13,15 +13,16 @@ namespace {
 
 using Access = PathRight::Access;
 
+// A line feed would begin a setting of its own, and a list of paths has no way to write one.
+bool can_be_said(std::string_view path) {
+  return std::none_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+}
+
 // A path in a list of a unit: % begins a specifier, blanks part the list.
 std::string unit_path(std::string_view path) {
   std::string out;
   bool quote = false;
   for (char c : path) {
-    if (static_cast<unsigned char>(c) < 0x20) {  // a line feed would begin a setting of its own
-      out += '?';
-      continue;
-    }
     if (c == '%') out += '%';
     if (c == '"' || c == '\\') out += '\\';
     quote = quote || c == ' ' || c == '\'' || c == '"' || c == '\\';
@@ -65,6 +66,7 @@ std::string systemd_drop_in(const Rights& rights) {
   // The folders of users and the state of other services are not there; what was seen is.
   out += "TemporaryFileSystem=/home:ro /root:ro /srv:ro /opt:ro /mnt:ro /media:ro\n";
   for (const PathRight& one : rights.paths) {
+    if (!can_be_said(one.path)) continue;
     switch (one.access) {
       case Access::Read: out += "BindReadOnlyPaths=" + unit_path(one.path) + "\n"; break;
       case Access::Write:
@@ -74,7 +76,8 @@ std::string systemd_drop_in(const Rights& rights) {
       case Access::Memory: out += "RuntimeDirectory=" + shell_word(comment(rights.name)) + "\n"; break;
     }
   }
-  if (!rights.cwd.empty()) out += "WorkingDirectory=" + unit_path(rights.cwd) + "\n";
+  if (!rights.cwd.empty() && can_be_said(rights.cwd))
+    out += "WorkingDirectory=" + unit_path(rights.cwd) + "\n";
   if (rights.memory != 0) out += "MemoryMax=" + num(rights.memory) + "\nMemorySwapMax=0\n";
   if (rights.processes != 0) out += "TasksMax=" + num(rights.processes) + "\n";
   if (rights.descriptors != 0) out += "LimitNOFILE=" + num(rights.descriptors) + "\n";
@@ -87,6 +90,8 @@ std::vector<std::string> systemd_lacks(const Rights& rights) {
       "what is not granted in /etc, /usr and /var stays readable: a unit sees the host's own root",
       "arguments of calls: a unit's filter knows names alone"};
   if (rights.network && !rights.connect.empty()) out.emplace_back("ports that may be connected to");
+  for (const PathRight& one : rights.paths)
+    if (!can_be_said(one.path)) out.emplace_back("a path with control characters: " + printable(one.path));
   for (const PathRight& one : rights.paths) {
     if (one.access == Access::Discard) {
       out.emplace_back("writing over what is there: the folder in memory is empty at first (" + one.path +

@@ -10,7 +10,6 @@
 #include "cli/full_program.h"
 #include "input/options.h"
 #include "input/shipped_profiles.h"
-#include "run/head_start.h"
 #include "run/launch.h"
 #include "run/run.h"
 #include "run/scope.h"
@@ -72,20 +71,11 @@ Status read_program(JailSpec& spec) {
   return {};
 }
 
-// A guess that costs little when it is wrong.
-bool may_want_the_default_namespaces(const Parsed& parsed) {
-  for (const Word& word : parsed.words)
-    if (word.option->name == "net" || (word.option->name == "need" && word.value.find("-ns") != std::string::npos)) return false;
-  return true;
-}
-
 int run_verb(int argc, char** argv, char** environment) {
   uint64_t started = run::now_ns();
   auto parsed = parse_arguments(std::span<char* const>(argv + 2, static_cast<size_t>(argc - 2)), 2);
   if (!parsed) return refuse(parsed.error());
   if (needs_full(*parsed)) return become_full(argv, environment);
-  run::HeadStart head_start;
-  if (may_want_the_default_namespaces(*parsed)) head_start.begin();
   auto words = all_words(*parsed);
   if (!words) return refuse(words.error());
   Jail jail;
@@ -94,10 +84,7 @@ int run_verb(int argc, char** argv, char** environment) {
   jail.spec.argv = parsed->command;
   jail.spec.seccomp_fd = parsed->seccomp_fd;
   if (auto valid = validate(jail.spec); !valid) return refuse(valid.error());
-  if (parsed->words_fd < 0 && run::should_ask_for_scope(jail.spec)) {
-    head_start.end();
-    return become_full(argv, environment);
-  }
+  if (parsed->words_fd < 0 && run::should_ask_for_scope(jail.spec)) return become_full(argv, environment);
   if (auto read = read_program(jail.spec); !read) return refuse(read.error());
   run::Caller caller;
   caller.started_ns = started;
@@ -108,11 +95,7 @@ int run_verb(int argc, char** argv, char** environment) {
   caller.own_arguments_size = static_cast<uint64_t>(end - argv[0]);
   const auto& fds = parsed->watch_fds;
   caller.watch = {fds[0], fds[1], fds[2], fds[3]};
-  if (jail.spec.watch.wanted() && !caller.watch.given()) {
-    head_start.end();
-    return become_full(argv, environment);
-  }
-  caller.head_start = &head_start;
+  if (jail.spec.watch.wanted() && !caller.watch.given()) return become_full(argv, environment);
   caller.words = without_secrets(std::move(*words));
   return run::run_jail(std::move(jail.spec), jail.run, caller);
 }

@@ -95,7 +95,6 @@ class Launcher {
   using Step_ = tl::expected<void, LaunchFailure>;
   Step_ prepare();
   Step_ clone();
-  long make_init(uapi::CloneArgs& args);
   Status look_through_trees();
   Step_ make_sources();
   Step_ reach_gate();
@@ -175,30 +174,18 @@ void Launcher::take_census(UniqueFd tree) {
   jail_.sources.push_back(std::move(tree));
 }
 
-long Launcher::make_init(uapi::CloneArgs& args) {
-  if (HeadStart* ahead = options_.head_start; ahead != nullptr) {
-    auto begin = [](void* view) -> int { child::child_main(*static_cast<child::View*>(view)); };
-    long pid = ahead->serves(plan_.clone_flags) ? ahead->clone(args, begin, &image_.view) : 0;
-    if (pid > 0) return pid;
-    ahead->leave();
-  }
-  args.flags |= plan_.clone_flags;
-  args.exit_signal = SIGCHLD;
-  long pid = sys::call(__NR_clone3, sys::arg(&args), sizeof args);
-  if (pid == 0) child::child_main(image_.view);
-  return pid;
-}
-
 Launcher::Step_ Launcher::clone() {
   int pidfd = -1;
   uapi::CloneArgs args{};
-  args.flags = uapi::kClonePidfd | uapi::kCloneClearSighand;
+  args.flags = plan_.clone_flags | uapi::kClonePidfd | uapi::kCloneClearSighand;
   args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
   if (jail_.groups.into() >= 0) {
     args.flags |= uapi::kCloneIntoCgroup;
     args.cgroup = static_cast<uint64_t>(jail_.groups.into());
   }
-  long pid = make_init(args);
+  long pid = sys::call(__NR_clone3, sys::arg(&args), sizeof args);
+  if (pid == 0) child::child_main(image_.view);
   if (pid < 0) return failed(explain_clone(plan_, static_cast<int>(-pid)), true);
   jail_.init = static_cast<int>(pid);
   jail_.pidfd.reset(pidfd);
@@ -317,7 +304,6 @@ Launcher::Step_ Launcher::reach_gate() {
 }
 
 Launcher::Step_ Launcher::reach_program() {
-  if (options_.head_start != nullptr) options_.head_start->leave();
   if (auto sent = send(Kind::Go); !sent) return sent;
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));

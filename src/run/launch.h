@@ -11,7 +11,6 @@
 #include "plan/plan.h"
 #include "run/denied.h"
 #include "run/groups.h"
-#include "run/head_start.h"
 #include "run/watcher.h"
 #include "spec/jail_spec.h"
 
@@ -59,7 +58,6 @@ struct LaunchOptions {
   char* own_arguments = nullptr;   // wiped in pid 1
   uint64_t own_arguments_size = 0;
   Denied* denied = nullptr;        // of a plan that sends calls: the exec itself waits for its answer
-  HeadStart* head_start = nullptr; // what was begun before the plan was made; is over when the program runs
   Watcher* watcher = nullptr;      // is told of the jail at the gate, and must be ready before Go
   std::string root_manifest;       // file of the manifest of an earlier look through the root
 };

@@ -126,7 +126,6 @@ tl::expected<Launched, LaunchFailure> Run::start() {
   options.own_arguments_size = caller_.own_arguments_size;
   root_manifest_ = manifest_path(state_dir_, plan_.root_tree.device, plan_.root_tree.inode);
   options.root_manifest = root_manifest_;
-  options.head_start = caller_.head_start;
   options.watcher = watcher_ ? &*watcher_ : nullptr;
   if (plan_.records_files) opened_.emplace(plan_);
   if (plan_.told_of_calls()) {
@@ -326,7 +325,6 @@ int Run::run() {
 
   bool probed = false;
   if (auto planned = plan_with_reasons(probed); !planned) return refuse(planned.error(), "setup");
-  if (plan_.cgroup_leaf_first && caller_.head_start != nullptr) caller_.head_start->end();   // it would stay behind
   if (auto aside = Groups::step_aside(plan_); !aside) return refuse(aside.error(), "setup");
   if (auto begun = begin_record(); !begun) return refuse(begun.error(), "setup");
   if (auto named = take_name_of(std::move(file)); !named) {

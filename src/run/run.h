@@ -9,8 +9,6 @@
 
 namespace immure::run {
 
-class HeadStart;
-
 struct Caller {
   char* const* environment = nullptr;
   // argv and environment of this process as the kernel shows them in /proc: wiped in the jail's pid 1.
@@ -18,7 +16,6 @@ struct Caller {
   uint64_t own_arguments_size = 0;
   std::string words;     // for the state file
   WatchDescriptors watch;
-  HeadStart* head_start = nullptr;   // begun already; none
   uint64_t started_ns = 0;  // CLOCK_MONOTONIC_RAW when this process began, for --timings
 };
 

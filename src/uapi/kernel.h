@@ -11,7 +11,7 @@ struct CloneArgs {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
 constexpr uint64_t kCloneVm = 0x100, kCloneFs = 0x200, kCloneFiles = 0x400, kClonePidfd = 0x1000, kCloneVfork = 0x4000,
-                   kCloneParent = 0x8000, kCloneNewTime = 0x80, kCloneNewNs = 0x20000, kCloneNewCgroup = 0x02000000,
+                   kCloneNewTime = 0x80, kCloneNewNs = 0x20000, kCloneNewCgroup = 0x02000000,
                    kCloneNewUts = 0x04000000, kCloneNewIpc = 0x08000000, kCloneNewUser = 0x10000000,
                    kCloneNewPid = 0x20000000, kCloneNewNet = 0x40000000, kCloneClearSighand = 0x100000000,
                    kCloneIntoCgroup = 0x200000000;

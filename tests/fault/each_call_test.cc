@@ -19,7 +19,7 @@ Actions look_around() {
 }
 
 constexpr int kMostCalls = 5000;     // no launch has so many; ends a loop that would not
-constexpr size_t kProcesses = 5;     // the command, its children and theirs, in the order of their birth
+constexpr size_t kProcesses = 4;     // the command, its children in the order of their birth
 
 // Every third call, each kind of fault at another one: together they meet all. IMMURE_FAULT_STRIDE=1 is the long run of
 // every fault at every call; under emulation, where each launch takes a second, it is larger.

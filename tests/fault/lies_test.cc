@@ -48,16 +48,6 @@ void stand_apart() {
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(98);
 }
 
-// Without a second processor nothing is made ahead, and the launch makes its namespaces by one clone.
-void be_on_one_processor() {
-  cpu_set_t own, one;
-  if (sched_getaffinity(0, sizeof own, &own) != 0) _exit(98);
-  CPU_ZERO(&one);
-  for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
-    if (CPU_ISSET(i, &own)) CPU_SET(i, &one);
-  if (sched_setaffinity(0, sizeof one, &one) != 0) _exit(98);
-}
-
 void be_in_groups() {
   const gid_t groups[] = {4242, 4243};
   if (setgroups(2, groups) != 0) _exit(98);
@@ -87,11 +77,6 @@ const std::vector<Lie> kLies = {
     {"cgroup and time namespace (S74)", "lie:unshare", {"namespace"}, {can_be_user}},
     {"ipc namespace (S74)", "lie:clone3:0x08000000", {"ipc namespace"}},
     {"uts namespace (S74)", "lie:clone3:0x04000000", {"uts namespace"}},
-    {"user namespace, by clone alone (S74)", "lie:clone3:0x10000000", {"user"}, {can_be_user}, be_on_one_processor},
-    {"mount namespace, by clone alone (S74)", "lie:clone3:0x20000", {"mount namespace"}, {}, be_on_one_processor},
-    {"network namespace, by clone alone (S74)", "lie:clone3:0x40000000", {"network namespace"}, {}, be_on_one_processor},
-    {"ipc namespace, by clone alone (S74)", "lie:clone3:0x08000000", {"ipc namespace"}, {}, be_on_one_processor},
-    {"uts namespace, by clone alone (S74)", "lie:clone3:0x04000000", {"uts namespace"}, {}, be_on_one_processor},
     {"the clocks' offsets (S106)", "lie:write:timens_offsets", {"time namespace"}},
 
     {"user ids (S60)", "lie:write:/uid_map", {"user 1000"}},

@@ -13,14 +13,13 @@
 //
 // For a lie only calls of that name count, and of WHICH when it is given; NTH 0 means all of them.
 //   a number   the first argument; of prlimit64 the resource that is set, of seccomp the flags of a filter that is
-//              loaded; of clone3 (and unshare, which makes the same namespaces), fsmount and mount_setattr bits that are
-//              taken out of what is asked for, while the rest of the call is done
+//              loaded; of clone3, fsmount and mount_setattr bits that are taken out of what is asked for, while the
+//              rest of the call is done
 //   a text     how the path ends that the call is about: write, by its descriptor; mount, umount2, chdir, move_mount's
 //              target; or the whole key of fsconfig
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -164,7 +163,6 @@ class Saboteur {
   // Is it a call that the lie is about?
   bool is_lied_about(pid_t pid, const __ptrace_syscall_info& info) const {
     const std::string call = call_name(info.entry.nr);
-    if (is_unshare_beside_clone(info)) return (info.entry.args[0] & bits()) == bits();
     if (call != order_.lie) return false;
     if (order_.which.empty()) return true;
     const auto& args = info.entry.args;
@@ -183,24 +181,18 @@ class Saboteur {
     return ends_with(text_at(pid, args[call == "mount" ? 1 : 0]), order_.which);
   }
 
-  unsigned long bits() const { return std::strtoul(order_.which.c_str(), nullptr, 0); }
-  bool is_unshare_beside_clone(const __ptrace_syscall_info& info) const {
-    return order_.lie == "clone3" && !order_.which.empty() && info.entry.nr == SYS_unshare;
-  }
-
   static unsigned long peek(pid_t pid, unsigned long address) {
     return static_cast<unsigned long>(ptrace(PTRACE_PEEKDATA, pid, address, nullptr));
   }
 
   void lie(Tracee& tracee, const __ptrace_syscall_info& info) {
     if (asks_for_bits(order_.lie) && !order_.which.empty()) {
-      if (is_unshare_beside_clone(info)) {
-        ptrace(PTRACE_POKEUSER, tracee.pid, offsetof(user_regs_struct, rdi), info.entry.args[0] & ~bits());
-      } else if (order_.lie == "fsmount") {
-        ptrace(PTRACE_POKEUSER, tracee.pid, offsetof(user_regs_struct, rdx), info.entry.args[2] & ~bits());
+      const unsigned long bits = std::strtoul(order_.which.c_str(), nullptr, 0);
+      if (order_.lie == "fsmount") {
+        ptrace(PTRACE_POKEUSER, tracee.pid, offsetof(user_regs_struct, rdx), info.entry.args[2] & ~bits);
       } else {
         const unsigned long address = info.entry.args[order_.lie == "clone3" ? 0 : 3];
-        ptrace(PTRACE_POKEDATA, tracee.pid, address, peek(tracee.pid, address) & ~bits());
+        ptrace(PTRACE_POKEDATA, tracee.pid, address, peek(tracee.pid, address) & ~bits);
       }
       return;
     }

@@ -9,13 +9,13 @@
 namespace immure::child {
 namespace {
 
-alignas(64) char sleeper_stack[4096];
-
-// Keeps the namespace until it is mapped and opened. It shares the maker's memory, and ends with the maker.
-int sleeper(void* maker) {
+// Keeps the namespace until it is mapped and opened, and ends with the maker. Whoever has the maker's user id has all
+// capabilities over it: so it is a copy that shares no memory with the maker, and holds nothing open.
+[[noreturn]] void sleep_beside(long maker) {
+  sys::call(__NR_close_range, 0, ~0U, 0);
   sys::call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL);
-  while (sys::call(__NR_getppid) == *static_cast<long*>(maker)) sys::call(__NR_pause);
-  return 0;
+  while (sys::call(__NR_getppid) == maker) sys::call(__NR_pause);
+  sys::exit_group(0);
 }
 
 long write_map(long pid, const char* name, const char* map) {
@@ -33,10 +33,9 @@ long write_map(long pid, const char* name, const char* map) {
 long owner_map(const char* users, const char* groups) {
   long maker = sys::call(__NR_getpid);
   uapi::CloneArgs args{};
-  args.flags = uapi::kCloneVm | uapi::kCloneNewUser;
-  args.stack = reinterpret_cast<uint64_t>(sleeper_stack);
-  args.stack_size = sizeof sleeper_stack;
-  long pid = sys::clone_call(&args, sizeof args, sleeper, &maker);
+  args.flags = uapi::kCloneNewUser;
+  long pid = sys::call(__NR_clone3, sys::arg(&args), sizeof args);
+  if (pid == 0) sleep_beside(maker);
   if (pid < 0) return pid;
   long r = write_map(pid, "uid_map", users);
   if (r == 0) r = write_map(pid, "gid_map", groups);

@@ -133,6 +133,7 @@ bool CallWriter::is_alone(uint32_t thread, uint32_t& pid) {
 
 // Numbers come again; that of a process which was forgotten is told twice, and no harm done.
 void CallWriter::born(uint32_t pid, int listener, uint64_t call) {
+  if (ring_.go() == CallsGo::ToTracer) return;  // who tells of it
   uint32_t& known = buffers.known[pid % kKnown];
   if (known == pid) return;
   const uint32_t parent = number_of(read_small("/proc/" + num(pid) + "/status", buffers.small), "PPid:\t");
@@ -157,7 +158,8 @@ void CallWriter::see(int listener, const seccomp_notif& call, bool denied) {
   if (!denied && (row == nullptr || row->silent != 0 || !ring_.holds(*row, args))) return;
 
   uint32_t pid = call.pid;
-  const bool alone = is_alone(call.pid, pid) && !shares_memory_;
+  // Which processes share their memory is not told where a tracer sees the calls.
+  const bool alone = is_alone(call.pid, pid) && !shares_memory_ && ring_.go() != CallsGo::ToTracer;
   born(pid, listener, call.id);
   Place place(ring_.begin());
   CallRecord& head = place.head;

@@ -9,7 +9,8 @@
 // threads does not, and what one process writes into another through /proc. Nothing here waits for the
 // program (filter/filter.h, check_reading).
 //
-// A process is told of (kStageBorn) before its first call that is. One thread; memory is bounded.
+// A process is told of (kStageBorn) before its first call that is, unless a tracer does: then only what the
+// filter denies comes here, and its items are always a hint. One thread; memory is bounded.
 #pragma once
 
 #include <linux/seccomp.h>

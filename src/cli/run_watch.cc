@@ -27,6 +27,7 @@
 #include "watch/sinks/json.h"
 #include "watch/sinks/text.h"
 #include "watch/sources/joined.h"
+#include "watch/sources/members.h"
 #include "watch/sources/notify.h"
 #include "watch/trace/writer.h"
 
@@ -302,8 +303,18 @@ Status watch_it(Job& job) {
   return {};
 }
 
+// pid 1 makes what becomes the program while the supervisor asks, and a tracer finds only who is there.
+// Should nobody come the source has its own words for it.
+void await_program(int init) {
+  constexpr int kPatience = 2500;
+  const timespec pause{0, 2'000'000};
+  for (int i = 0; i < kPatience && watch::tree_of(init).size() < 2 && ::kill(init, 0) == 0; i++)
+    nanosleep(&pause, nullptr);
+}
+
 Status attach(Job& job, int init) {
   if (job.kind == nullptr) return {};
+  await_program(init);
   watch::Target target;
   target.shown = "jail " + job.spec.name;
   target.roots = {init};

@@ -15,10 +15,12 @@
 
 #include <linux/seccomp.h>
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "base/fd.h"
 #include "kernel/call_ring.h"
 #include "plan/plan.h"
 
@@ -43,7 +45,7 @@ class CallWriter {
  private:
   struct Place;  // where in the ring a record is being written
   void born(uint32_t pid, int listener, uint64_t call);
-  static bool is_alone(uint32_t thread, uint32_t& pid);
+  bool is_alone(uint32_t thread, uint32_t& pid);
   static size_t at_first(const CaptureItem& item, const seccomp_data& call);
   void take_items(Place& place, const CaptureRow& row, const seccomp_notif& call);
   static void take_struct(Place& place, const CaptureItem& item, size_t i, const seccomp_data& call);
@@ -56,6 +58,12 @@ class CallWriter {
 
   CallRing& ring_;
   const Plan* plan_;
+  // Who called last, so that none is looked up for each of its calls.
+  struct Alone {
+    uint32_t thread = 0;
+    UniqueFd tasks;
+  };
+  std::array<Alone, 8> alone_;
   bool shares_memory_ = false;  // some process was made with its parent's memory, and is no thread of it
 };
 

@@ -20,11 +20,14 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/run_watch_again.h"
 #include "kernel/call_ring.h"
 #include "kernel/watch_link.h"
 #include "watch/session.h"
 #include "watch/sinks/json.h"
 #include "watch/sinks/text.h"
+#include "watch/sources/joined.h"
+#include "watch/sources/members.h"
 #include "watch/sources/notify.h"
 #include "watch/trace/writer.h"
 
@@ -48,6 +51,7 @@ struct Job {
   std::unique_ptr<watch::TraceWriter> trace;
   int keeper = -1;     // a pidfd, in the process that reads the ring
   bool again = false;  // another one has begun, and was killed
+  Written written;     // what it had written
 };
 
 Result<Level> level_of(const JailSpec& spec) {
@@ -84,11 +88,25 @@ const watch::SourceKind* kind_of(std::string_view name) {
   return nullptr;
 }
 
+bool has_filter(const JailSpec& spec) {
+  return spec.seccomp.empty() && spec.need_of(Layer::Seccomp) != Need::Off;
+}
+
+// A tracer need not stop every call where the filter can tell which. What may keep a reader of memory
+// waiting, or keeps the filter from sending what it denies, is a rule of the caller's; and a call that is
+// recorded as well can only go one way.
+CallsGo go_of(const JailSpec& spec, const Job& job) {
+  if (job.kind == nullptr) return CallsGo::ToSupervisor;
+  const bool can_stop = std::string_view(job.kind->name) == "ptrace" && job.level != Level::All &&
+                        has_filter(spec) && spec.syscalls.empty() && !spec.has(Weaken::NestedUserns) &&
+                        spec.record_files.value.empty();
+  return can_stop ? CallsGo::ToTracer : CallsGo::Nowhere;
+}
+
 // Notification loses nothing and needs no privilege, so it is taken where it can see what is wanted. Null:
 // that one.
 Result<const watch::SourceKind*> source_of(const JailSpec& spec, Level level) {
-  const bool has_filter = spec.seccomp.empty() && spec.need_of(Layer::Seccomp) != Need::Off;
-  const bool can_notify = level != Level::All && has_filter;
+  const bool can_notify = level != Level::All && has_filter(spec);
   std::string name = spec.watch.source;
   if (name == "auto") name = can_notify ? "notify" : "ebpf";
   if (name != "notify") {
@@ -146,46 +164,6 @@ class OfNote final : public watch::Sink {
   bool always_;
 };
 
-// Gives on what comes after an event that is written already.
-class After final : public watch::Sink {
- public:
-  After(std::unique_ptr<watch::Sink> sink, uint64_t last) : sink_(std::move(sink)), last_(last) {}
-  Status event(const watch::Event& event, std::span<const uint8_t> record,
-               const watch::World& world) override {
-    return event.number > last_ ? sink_->event(event, record, world) : Status();
-  }
-  Status alert(const watch::Alert& alert, const watch::World& world) override {
-    return sink_->alert(alert, world);
-  }
-  Status flush() override { return sink_->flush(); }
-  Status end(const watch::Totals& totals) override { return sink_->end(totals); }
-
- private:
-  std::unique_ptr<watch::Sink> sink_;
-  uint64_t last_;
-};
-
-// A line that was being written when its writer was killed goes; the number of the last event before is
-// returned.
-uint64_t mend_lines(int file) {
-  constexpr off_t kLongest = 1 << 18;
-  struct stat facts {};
-  if (fstat(file, &facts) != 0 || facts.st_size == 0) return 0;
-  const off_t from = std::max<off_t>(0, facts.st_size - kLongest);
-  std::string text(static_cast<size_t>(facts.st_size - from), '\0');
-  const ssize_t n = pread(file, text.data(), text.size(), from);
-  text.resize(n > 0 ? static_cast<size_t>(n) : 0);
-  const size_t end = text.rfind('\n');
-  if (end == std::string::npos) return 0;
-  (void)!ftruncate(file, from + static_cast<off_t>(end) + 1);
-  text.resize(end);
-  constexpr std::string_view kKey = "\"event\":";
-  const size_t at = text.rfind(kKey);
-  if (at == std::string::npos) return 0;
-  const std::string_view rest = std::string_view(text).substr(at + kKey.size());
-  return parse_u64(rest.substr(0, rest.find_first_not_of("0123456789"))).value_or(0);
-}
-
 // While the program has the terminal, a line feed only goes down.
 bool terminal_is_raw(int fd) {
   termios modes{};
@@ -237,7 +215,7 @@ std::vector<std::unique_ptr<watch::Sink>> sinks_of(Job& job) {
   lines.source = job.kind != nullptr ? job.kind->name : "notify";
   lines.level = watch::key(job.level);
   std::unique_ptr<watch::Sink> json = std::make_unique<watch::JsonSink>(lines);
-  if (job.again) json = std::make_unique<After>(std::move(json), mend_lines(job.json.get()));
+  if (job.again) json = after(std::move(json), job.written.events);
   sinks.push_back(std::move(json));
   return sinks;
 }
@@ -270,25 +248,48 @@ void let_go_of_descriptors(const Job& job) {
   syscall(SYS_close_range, from, ~0U, 0);
 }
 
-Status watch_it(Job& job) {
-  auto source = watch::NotifySource::make(job.ring, job.link.get(), job.keeper);
-  if (!source) return tl::unexpected<Error>(std::move(source.error()));
-  uint64_t first = 0;
-  watch::Session::Parts parts;
+// What is not known to be written already. Numbers of events are those of the ring where nothing else tells
+// of calls; where a tracer does, only the ring is left, and its records are known by their time.
+Result<uint64_t> take_up_again(Job& job, watch::NotifySource& ring) {
+  if (job.json) job.written = mend_lines(job.json.get());
+  job.ring.again();
+  if (job.kind != nullptr) {
+    ring.skip(job.written.denied);
+    return job.written.events;
+  }
+  auto entry = job.ring.next();
+  const uint64_t first = entry && !entry->record.empty() ? entry->number - 1 : 0;
+  job.ring.again();
+  return first;
+}
+
+// What the session drains; the ring's own is told, which outlives none of them.
+Status add_sources(Job& job, watch::Session::Parts& parts, const watch::NotifySource*& link) {
+  auto ring = watch::NotifySource::make(job.ring, job.link.get(), job.keeper);
+  if (!ring) return tl::unexpected<Error>(std::move(ring.error()));
+  link = ring->get();
   if (job.again) {
-    job.ring.again();
-    auto entry = job.ring.next();
-    if (entry && !entry->record.empty()) first = entry->number - 1;
-    job.ring.again();
+    auto number = take_up_again(job, **ring);
+    if (!number) return tl::unexpected<Error>(std::move(number.error()));
+    parts.number = *number;
   }
-  parts.number = first;
+  if (job.attached) parts.roots.push_back(std::move(job.init));
+  if (job.attached && job.ring.go() == CallsGo::ToTracer) {
+    auto joined = watch::JoinedSource::make(std::move(*ring), std::move(job.attached));
+    if (!joined) return tl::unexpected<Error>(std::move(joined.error()));
+    parts.sources.push_back(std::move(*joined));
+    return {};
+  }
+  parts.sources.push_back(std::move(*ring));
+  if (job.attached) parts.sources.push_back(std::move(job.attached));
+  return {};
+}
+
+Status watch_it(Job& job) {
+  watch::Session::Parts parts;
+  const watch::NotifySource* link = nullptr;
+  IMMURE_TRY(add_sources(job, parts, link));
   parts.sinks = sinks_of(job);
-  const watch::NotifySource& link = **source;
-  parts.sources.push_back(std::move(*source));
-  if (job.attached) {
-    parts.sources.push_back(std::move(job.attached));
-    parts.roots.push_back(std::move(job.init));
-  }
   parts.detectors = watch::detectors();
   parts.ask = watch::process_now;
   watch::Session session(std::move(parts));
@@ -296,18 +297,29 @@ Status watch_it(Job& job) {
   if (!end) return tl::unexpected<Error>(std::move(end.error()));
   // Who left before the supervisor has seen the end would seem to have been killed.
   LinkMessage message;
-  while (!link.over() && receive_link(job.link.get(), message) && message.kind != LinkKind::Ended) {
+  while (!link->over() && receive_link(job.link.get(), message) && message.kind != LinkKind::Ended) {
   }
   job.ring.let_go();
   return {};
 }
 
+// pid 1 makes what becomes the program while the supervisor asks, and a tracer finds only who is there.
+// Should nobody come the source has its own words for it.
+void await_program(int init) {
+  constexpr int kPatience = 2500;
+  const timespec pause{0, 2'000'000};
+  for (int i = 0; i < kPatience && watch::tree_of(init).size() < 2 && ::kill(init, 0) == 0; i++)
+    nanosleep(&pause, nullptr);
+}
+
 Status attach(Job& job, int init) {
   if (job.kind == nullptr) return {};
+  await_program(init);
   watch::Target target;
   target.shown = "jail " + job.spec.name;
   target.roots = {init};
   target.init = init;
+  target.stops_for_tracer = job.ring.go() == CallsGo::ToTracer;
   auto source = job.kind->attach(target, job.level);
   if (!source) return tl::unexpected<Error>(std::move(source.error()));
   job.attached = std::move(*source);
@@ -414,7 +426,7 @@ Result<WatchHandles> begin_watch(const JailSpec& spec, int least) {
   auto kind = source_of(spec, job.level);
   if (!kind) return tl::unexpected<Error>(std::move(kind.error()));
   job.kind = *kind;
-  const CallsGo go = job.kind == nullptr ? CallsGo::ToSupervisor : CallsGo::Nowhere;
+  const CallsGo go = go_of(spec, job);
   auto ring = CallRing::make(watch::capture_table(job.level, go));
   if (!ring) return tl::unexpected<Error>(std::move(ring.error()));
   job.ring = std::move(*ring);

@@ -293,6 +293,8 @@ Result<CallRing::Entry> CallRing::next() {
   return entry;
 }
 
+void CallRing::leave(const Entry& entry) { read_at_ -= kBefore + entry.record.size(); }
+
 void CallRing::let_go() {
   if (shared(head_->read).peek() == read_at_) return;
   shared(head_->read).store(read_at_);

@@ -117,6 +117,8 @@ class CallRing {
   // ---- the reader
   // The first record behind those that were handed over. An error: this is no ring any more.
   Result<Entry> next();
+  // The last one that next() handed over was not taken: it comes again.
+  void leave(const Entry& entry);
   // Lets go of what next() handed over so far: it is written where it shall last.
   void let_go();
   // The reader is about to sleep until written() is readable. False: it need not, something is there.

@@ -101,7 +101,7 @@ struct Plan {
   // on. Empty: it sends none.
   std::vector<sock_filter> unrecorded;
   bool sends() const { return !unrecorded.empty(); }
-  bool records_files = false, watches = false;  // what for; a tracer's calls are none of the supervisor's
+  bool records_files = false, watches = false;  // what for; of a tracer's calls only the denied ones come
   bool told_of_calls() const { return records_files || watches; }
   // What the program may do, without what only tells the supervisor of it.
   const std::vector<sock_filter>& wall() const { return sends() ? unrecorded : filters[0]; }

@@ -32,10 +32,9 @@ bool has_shared_folder(const Builder& b) {
 }
 
 bool records(const Builder& b) { return !b.spec.record_files.value.empty(); }
-bool watches(const Builder& b) { return !b.spec.watched.empty() && !b.spec.watched_by_tracer; }
-// The supervisor is told of calls that go on.
+bool watches(const Builder& b) { return !b.spec.watched.empty(); }
+// The supervisor is told of calls that go on, or writes down those that do not.
 bool tells(const Builder& b) { return records(b) || watches(b); }
-bool sends(const Builder& b) { return records(b) || !b.spec.watched.empty(); }
 
 constexpr uint8_t kMarkIn = 5;
 
@@ -92,9 +91,8 @@ uint64_t mark_of_own_send(const JailSpec& spec) {
 
 // What the reader of a call's memory must be sure of.
 Status check_reading(const Builder& b, const filter::Policy& policy) {
-  if (!tells(b)) return {};
   auto checked = records(b) ? filter::check_reading(policy, "files cannot be recorded", "--record-files")
-                            : filter::check_reading(policy, "calls cannot be watched by notification",
+                            : filter::check_reading(policy, "calls cannot be watched at the filter",
                                                     "choose another --watch-source");
   if (checked) return {};
   Error error = std::move(checked.error());
@@ -116,7 +114,7 @@ Result<std::vector<sock_filter>> sending_filter(Builder& b, filter::Policy polic
 
 Result<std::vector<sock_filter>> program_filter(Builder& b) {
   bool shares = has_shared_folder(b), no_memfd = !b.sets_memfd_noexec();
-  if (is_default(b.spec) && !sends(b)) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
+  if (is_default(b.spec) && !tells(b)) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
   filter::Options options;
   options.listener = b.plan.listener;
   options.no_set_id = shares;
@@ -139,7 +137,7 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
     if (error.origin.empty() && !b.spec.syscalls.empty()) error.origin = b.spec.origin_text(b.spec.syscalls.back().origin);
     return tl::unexpected<Error>(std::move(error));
   }
-  return sends(b) ? sending_filter(b, std::move(*policy)) : filter::compile(*policy);
+  return tells(b) ? sending_filter(b, std::move(*policy)) : filter::compile(*policy);
 }
 
 }  // namespace
@@ -169,7 +167,7 @@ Status plan_seccomp(Builder& b) {
     return fail(Code::kLayer, "files cannot be recorded here", "this kernel tells nobody of calls (seccomp notification)",
                 "leave --record-files out", b.spec.origin_text(b.spec.set_by_word(Field::RecordFiles)));
   if (watches(b) && !b.plan.listener)
-    return fail(Code::kLayer, "the jail cannot be watched by notification here",
+    return fail(Code::kLayer, "the jail cannot be watched at its filter here",
                 "this kernel tells nobody of calls (seccomp notification)", "choose another --watch-source",
                 b.spec.origin_text(b.spec.set_by_word(Field::Watch)));
   if (b.spec.seccomp == "strict") {
@@ -197,7 +195,7 @@ Status plan_seccomp(Builder& b) {
   }
   // What becomes the program waits as late as it can, for meanwhile the parent verifies: behind a filter that is known
   // to let it wait.
-  bool waits_behind = b.spec.seccomp.empty() && is_default(b.spec) && !sends(b);
+  bool waits_behind = b.spec.seccomp.empty() && is_default(b.spec) && !tells(b);
   if (!waits_behind) plan_gate(b);
   Step& load = b.add(Op::Seccomp, Side::Payload, Layer::Seccomp);
   load.y = tells(b) ? 2 : b.plan.listener ? 1 : 0;

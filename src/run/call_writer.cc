@@ -65,6 +65,13 @@ uint32_t number_of(std::string_view status, std::string_view key) {
   return static_cast<uint32_t>(parse_u64(status.substr(0, status.find('\n'))).value_or(0));
 }
 
+// Of a folder /proc/PROCESS/task.
+bool has_one_task(int folder) {
+  struct stat tasks {};
+  constexpr nlink_t kOneTask = 3;
+  return fstat(folder, &tasks) == 0 && tasks.st_nlink == kOneTask;
+}
+
 size_t pointer_size(const seccomp_data& call) {
   return call.arch == AUDIT_ARCH_X86_64 && static_cast<uint32_t>(call.nr) < uapi::kX32Bit ? 8 : 4;
 }
@@ -120,19 +127,24 @@ bool CallWriter::ready() { return ring_.begin(kBirth) != nullptr; }
 // Whether the caller is its process's only thread. While it waits it cannot make another one.
 bool CallWriter::is_alone(uint32_t thread, uint32_t& pid) {
   pid = thread;
+  // The folder of a process that has ended has no threads, whoever has its number now, and one thread alone
+  // is the first of its process.
+  Alone& known = alone_[thread % alone_.size()];
+  if (known.thread == thread && has_one_task(known.tasks.get())) return true;
   if (sys::call(__NR_tgkill, thread, thread, 0) == -ESRCH) {
     pid = number_of(read_small("/proc/" + num(thread) + "/status", buffers.small), "Tgid:\t");
     if (pid == 0) pid = thread;
     return false;
   }
-  struct stat tasks {};
-  constexpr nlink_t kOneTask = 3;
-  return fstatat(AT_FDCWD, ("/proc/" + num(thread) + "/task").c_str(), &tasks, 0) == 0 &&
-         tasks.st_nlink == kOneTask;
+  known.thread = thread;
+  known.tasks.reset(static_cast<int>(
+      sys::open(AT_FDCWD, ("/proc/" + num(thread) + "/task").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  return known.tasks && has_one_task(known.tasks.get());
 }
 
 // Numbers come again; that of a process which was forgotten is told twice, and no harm done.
 void CallWriter::born(uint32_t pid, int listener, uint64_t call) {
+  if (ring_.go() == CallsGo::ToTracer) return;  // who tells of it
   uint32_t& known = buffers.known[pid % kKnown];
   if (known == pid) return;
   const uint32_t parent = number_of(read_small("/proc/" + num(pid) + "/status", buffers.small), "PPid:\t");
@@ -157,7 +169,8 @@ void CallWriter::see(int listener, const seccomp_notif& call, bool denied) {
   if (!denied && (row == nullptr || row->silent != 0 || !ring_.holds(*row, args))) return;
 
   uint32_t pid = call.pid;
-  const bool alone = is_alone(call.pid, pid) && !shares_memory_;
+  // Which processes share their memory is not told where a tracer sees the calls.
+  const bool alone = is_alone(call.pid, pid) && !shares_memory_ && ring_.go() != CallsGo::ToTracer;
   born(pid, listener, call.id);
   Place place(ring_.begin());
   CallRecord& head = place.head;

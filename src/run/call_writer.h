@@ -9,15 +9,18 @@
 // threads does not, and what one process writes into another through /proc. Nothing here waits for the
 // program (filter/filter.h, check_reading).
 //
-// A process is told of (kStageBorn) before its first call that is. One thread; memory is bounded.
+// A process is told of (kStageBorn) before its first call that is, unless a tracer does: then only what the
+// filter denies comes here, and its items are always a hint. One thread; memory is bounded.
 #pragma once
 
 #include <linux/seccomp.h>
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "base/fd.h"
 #include "kernel/call_ring.h"
 #include "plan/plan.h"
 
@@ -42,7 +45,7 @@ class CallWriter {
  private:
   struct Place;  // where in the ring a record is being written
   void born(uint32_t pid, int listener, uint64_t call);
-  static bool is_alone(uint32_t thread, uint32_t& pid);
+  bool is_alone(uint32_t thread, uint32_t& pid);
   static size_t at_first(const CaptureItem& item, const seccomp_data& call);
   void take_items(Place& place, const CaptureRow& row, const seccomp_notif& call);
   static void take_struct(Place& place, const CaptureItem& item, size_t i, const seccomp_data& call);
@@ -55,6 +58,12 @@ class CallWriter {
 
   CallRing& ring_;
   const Plan* plan_;
+  // Who called last, so that none is looked up for each of its calls.
+  struct Alone {
+    uint32_t thread = 0;
+    UniqueFd tasks;
+  };
+  std::array<Alone, 8> alone_;
   bool shares_memory_ = false;  // some process was made with its parent's memory, and is no thread of it
 };
 

@@ -10,6 +10,8 @@ import tempfile
 import time
 import unittest
 
+from watching import has_source
+
 IMMURE = os.environ.get("IMMURE", "immure")
 NAMED = os.environ.get("IMMURE_NAMED",
                        os.path.join(os.path.dirname(os.environ.get("IMMURE_WATCHED", "build/release/tests/watched")), "named"))
@@ -28,12 +30,6 @@ with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../unit/watc
 UNSEEN_BY = {"ebpf": set(),
              "ptrace": {"memory-one", "memory-eight", "kept-groups", "kept-nice", "link-proc-descriptor", "map-files-write",
                         "page-cache-state", "exec-run", "fifo-outside"}}
-
-
-def has_source(name):
-    text = subprocess.run([IMMURE, "watch", "--sources"], capture_output=True, text=True, check=False).stdout
-    found = re.search(rf"^{name}\n(?:  .*\n)*?  here:  (\w+)", text, re.M)
-    return found is not None and found.group(1) == "yes"
 
 
 def attacks():

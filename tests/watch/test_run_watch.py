@@ -42,6 +42,8 @@ def picked(text, wanted):
 
 
 class Case(unittest.TestCase):
+    source = "notify"
+
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="immure-watch-")
         os.chmod(self.folder, 0o755)
@@ -49,7 +51,7 @@ class Case(unittest.TestCase):
         self.events_file = os.path.join(self.folder, "events")
 
     def words(self, *command, level="security", options=()):
-        return [IMMURE, "run", f"--watch={level}", "--watch-source", "notify", "--watch-json", self.events_file, "--no-tty",
+        return [IMMURE, "run", f"--watch={level}", "--watch-source", self.source, "--watch-json", self.events_file, "--no-tty",
                 *options, "--", *command]
 
     def run_watched(self, *command, seconds=90, **more):

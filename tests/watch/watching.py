@@ -1,6 +1,7 @@
 """A process that is watched: it waits until the watch has begun, then does what the test says, then ends."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,6 +42,12 @@ def status_of(pid, field):
     except OSError:
         pass
     return None
+
+
+def has_source(name):
+    text = subprocess.run([IMMURE, "watch", "--sources"], capture_output=True, text=True, check=False).stdout
+    found = re.search(rf"^{name}\n(?:  .*\n)*?  here:  (\w+)", text, re.M)
+    return found is not None and found.group(1) == "yes"
 
 
 class Watch:

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "kernel/watch_link.h"
 #include "uapi/syscalls.h"
@@ -144,7 +145,7 @@ void NotifySource::nap() {
   timerfd_settime(timer_.get(), 0, &once, nullptr);
 }
 
-Result<bool> NotifySource::drain(Taker& taker) {
+Result<bool> NotifySource::drain_until(Taker& taker, uint64_t& until) {
   ring_.let_go();
   if (!over_) look_at_the_others();
   const bool last = over_;  // what is in the ring now is all
@@ -153,7 +154,16 @@ Result<bool> NotifySource::drain(Taker& taker) {
     auto entry = ring_.next();
     if (!entry) return tl::unexpected<Error>(std::move(entry.error()));
     if (entry->record.empty()) break;
+    CallRecord head;
+    std::memcpy(&head, entry->record.data(), sizeof head);
+    if (head.time <= skipped_) continue;
+    if (head.time > until && !last) {
+      ring_.leave(*entry);
+      nap();
+      return true;
+    }
     taker.take(entry->record);
+    if (taken + 1 == kAtOnce) until = std::min(until, head.time);
   }
   if (last && taken < kAtOnce) return false;
   if (taken != 0 || !ring_.sleeps()) nap();

@@ -27,7 +27,15 @@ class NotifySource final : public Source {
 
   std::string_view name() const override { return "notify"; }
   int descriptor() const override { return all_.get(); }
-  Result<bool> drain(Taker& taker) override;
+  Result<bool> drain(Taker& taker) override {
+    uint64_t until = ~uint64_t{0};
+    return drain_until(taker, until);
+  }
+  // Hands over no record that is later; `until` is made earlier where more is there than was handed over.
+  // What is later stays in the ring.
+  Result<bool> drain_until(Taker& taker, uint64_t& until);
+  // Records up to that time were handed over by another, who was killed.
+  void skip(uint64_t until) { skipped_ = until; }
   uint64_t lost() const override { return 0; }
 
   bool ended_well() const { return told_; }  // the supervisor has said that the jail has ended
@@ -43,6 +51,7 @@ class NotifySource final : public Source {
   int link_, keeper_;
   UniqueFd all_, timer_;
   bool over_, told_ = false;
+  uint64_t skipped_ = 0;
 };
 
 }  // namespace immure::watch

@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "kernel/proc.h"
+#include "watch/sources/follower.h"
 
 namespace immure::watch {
 namespace {
@@ -163,6 +164,11 @@ void Tracer::at_call(Thread& thread) {
     left(thread, info.exit.rval);
     return;
   }
+  // It will stop once more if it is of those that are wanted.
+  if (target_.stops_for_tracer && info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+    give_up(thread);
+    return;
+  }
   if (info.op != PTRACE_SYSCALL_INFO_ENTRY && info.op != PTRACE_SYSCALL_INFO_SECCOMP) return;
   give_up(thread);  // a call whose end was not seen
   thread.call.tid = thread.tid;
@@ -299,6 +305,7 @@ void Tracer::let_go(Thread& thread, int status) {
 }
 
 void Tracer::run() {
+  Follower follower;
   while (true) {
     if (stopping_ && !leaving_) begin_to_leave();
     int status = 0;
@@ -313,6 +320,7 @@ void Tracer::run() {
       ended(tid, status);
       continue;
     }
+    follower.stopped(tid);
     Thread& thread = known(tid);
     if (leaving_)
       let_go(thread, status);

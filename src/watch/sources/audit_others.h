@@ -24,7 +24,8 @@ class AuditOthers {
  private:
   static constexpr size_t kMost = 1024;
   UniqueFd log_;
-  std::string key_;
+  std::string key_, own_;
+  uint64_t since_ = 0;  // what is older is in the log already
   std::unordered_set<uint64_t> events_;  // that are theirs, and open
 };
 

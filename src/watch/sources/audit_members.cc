@@ -50,6 +50,22 @@ std::optional<uint32_t> session_of(int32_t pid) {
   return static_cast<uint32_t>(number);
 }
 
+// Whether a process began when the call that may have made it was made: its parent may have ended since.
+bool began_at(int32_t pid, uint64_t milliseconds) {
+  constexpr uint64_t kNear = 2000;
+  std::array<char, 1024> text;
+  const auto stat = parse_stat(read_view(file_of(pid, "stat").c_str(), text));
+  const long ticks = sysconf(_SC_CLK_TCK);
+  if (!stat || ticks <= 0) return false;
+  timespec wall{}, boot{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  clock_gettime(CLOCK_BOOTTIME, &boot);
+  const int64_t ahead = (wall.tv_sec - boot.tv_sec) * 1000 + (wall.tv_nsec - boot.tv_nsec) / 1'000'000;
+  const auto began = static_cast<int64_t>(stat->start_ticks * 1000 / static_cast<uint64_t>(ticks)) + ahead;
+  const int64_t apart = began - static_cast<int64_t>(milliseconds);
+  return apart > -static_cast<int64_t>(kNear) && apart < static_cast<int64_t>(kNear);
+}
+
 // The ids that a user namespace has, as the host numbers them. Nobody inside it or below gets another.
 std::vector<std::pair<uint32_t, uint32_t>> mapped_ids(int32_t pid) {
   std::array<char, 4096> text;
@@ -205,7 +221,8 @@ void AuditMembers::born(const AuditEvent& event, const Tell& tell) {
     return;
   }
   // A thread's number, or another process's by now.
-  if (status.tgid != child || status.ppid != event.pid) return;
+  if (status.tgid != child || (status.ppid != event.pid && !began_at(child, event.stamp.milliseconds)))
+    return;
   if (!everything_) add(child, event.pid);
   tell_born(child, event.pid, flags & kOfBirth, event.stamp.milliseconds, tell);
 }

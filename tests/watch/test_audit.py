@@ -19,7 +19,8 @@ PREPEND = 16
 ARCH, UID, PID, KEY = 11, 1, 0, 210
 EQUAL = 0x40000000
 X86_64, I386 = 0xc000003e, 0x40000003
-# of linux/audit.h, struct audit_rule_data
+FLOOD = os.path.join(BESIDE, "flood")
+# struct audit_rule_data of linux/audit.h
 NUMBERS = struct.Struct("III64I64I64I64II")
 
 
@@ -82,6 +83,11 @@ def rule(where, action, fields, key="", calls=()):
     rest = [0] * (64 - len(fields))
     return NUMBERS.pack(where, action, len(fields), *mask, *[one[0] for one in fields], *rest, *[one[2] for one in fields], *rest,
                         *[one[1] for one in fields], *rest, len(key)) + key.encode()
+
+
+def uid_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+        return int(next(line for line in file if line.startswith("Uid:")).split()[1])
 
 
 class Audit(Case):
@@ -260,12 +266,28 @@ import time; time.sleep(1)
         self.assertTrue(watch.events(action="make-folder", path=f"/tmp/hidden-{child.pid}"))
 
     def test_no_record_is_lost_in_a_flood(self):
-        done = watched("audit", "all", "quiet", os.path.join(BESIDE, "flood"), "2", "2000", "2")
+        done = watched("audit", "all", "quiet", FLOOD, "2", "2000", "2")
         self.assertEqual(done.returncode, 0, done.stderr)
         numbers = json.loads(done.stderr.splitlines()[-1])
         self.assertEqual((numbers["getppid"], numbers["lost"]), (int(done.stdout.split("made ")[1]), 0))
         self.assertEqual((numbers["born"], numbers["ended"]), (2, 3))
         self.assertLess(numbers["rss_kb"], 64 * 1024)
+
+    def test_of_two_watches_the_second_listens_and_what_it_misses_is_told(self):
+        still = self.waiting("")
+        first = self.watch("--pid", str(still.pid), "--source", "audit", "--level", "process")
+        flood = self.waiting(f"os.execv({FLOOD!r}, ['flood', '2', '0', '6'])")
+        second = self.watch("--pid", str(flood.pid), "--source", "audit", "--level", "all")
+        self.assertEqual(self.kernel.status()["pid"], first.process.pid)
+        second.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(second.process.send_signal, signal.SIGCONT)
+        flood.communicate("go\n", timeout=120)
+        second.process.send_signal(signal.SIGCONT)
+        second.wait(120)
+        lost = [line for line in second.lines() if line.get("action") == "lost"]
+        self.assertTrue(lost)
+        self.assertEqual(first.end(), 0)
+        self.assertEqual(self.kernel.own(), [])
 
     # ---- why not
 
@@ -278,6 +300,21 @@ import time; time.sleep(1)
         self.assertIn("CAP_AUDIT_READ", self.refused("setpriv", "--bounding-set", "-audit_read", "--inh-caps", "-audit_read"))
         self.assertIn("pid namespace", self.refused("unshare", "--pid", "--fork", "--mount-proc"))
         self.assertIn("user namespace", self.refused("unshare", "--user", "--map-root-user"))
+
+    def test_every_kind_of_target_is_asked_for_by_what_it_cannot_change(self):
+        # Ids that nobody can change any more; and with nothing that holds, everybody's calls.
+        fixed = subprocess.Popen(["setpriv", "--reuid", "4711", "--regid", "4711", "--clear-groups", "--no-new-privs", "--inh-caps", "-all",
+                                  "--bounding-set", "-all", "sleep", "100"])
+        free = subprocess.Popen(["sleep", "100"])
+        for child in (fixed, free):
+            self.addCleanup(child.wait)
+            self.addCleanup(child.kill)
+        until(lambda: uid_of(fixed.pid) == 4711)
+        for child, fields in ((fixed, {UID: 4711}), (free, {})):
+            watch = self.watch("--pid", str(child.pid), "--source", "audit")
+            for one in self.kernel.own():
+                self.assertEqual({key: value for key, value in one["fields"].items() if key == UID}, fields)
+            self.assertEqual(watch.end(), 0)
 
 
 class Off(unittest.TestCase):

@@ -215,6 +215,11 @@ void AuditMembers::born(const AuditEvent& event, const Tell& tell) {
   if (!numbers || (!everything_ && members_.contains(child) && !members_[child].told_end)) return;
   std::array<char, 4096> text;
   const ProcStatus status = status_of(child, text);
+  if (status.pid < 0 &&
+      everything_) {  // gone, and told of by nothing else; of clone3 it may have been a thread
+    if (!clone3) tell_born(child, event.pid, flags & kOfBirth, event.stamp.milliseconds, tell);
+    return;
+  }
   if (status.pid < 0) {
     if (children_.size() >= kMostChildren) children_.clear();
     children_[child] = event.pid;

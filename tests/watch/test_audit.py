@@ -67,7 +67,7 @@ class Kernel:
             texts = data[NUMBERS.size:]
             found.append({"list": words[0], "action": words[1], "fields": dict(zip(fields[:count], values)),
                           "calls": {number for number in range(2048) if words[3 + number // 32] >> number % 32 & 1},
-                          "key": texts.decode() if KEY in fields[:count] else ""})
+                          "key": texts.decode().rstrip("\0") if KEY in fields[:count] else ""})
         return found
 
     def own(self):

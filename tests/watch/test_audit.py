@@ -1,6 +1,6 @@
 """The source audit: whose calls its rules ask for, what it leaves in the kernel, and why it cannot be had. (S104, S114)
 
-Audit is the whole machine's: these tests run where it is on, which is the machine of tests/kernels."""
+Audit is the whole machine's: these tests run in one that is thrown away, that of tests/kernels."""
 import json
 import os
 import signal
@@ -85,6 +85,12 @@ def rule(where, action, fields, key="", calls=()):
                         *[one[1] for one in fields], *rest, len(key)) + key.encode()
 
 
+def only_where_nothing_is_lost(case):
+    with open("/proc/cmdline", encoding="ascii") as file:
+        if "immure.expendable" not in file.read():
+            case.skipTest("only in a machine that is thrown away")
+
+
 def uid_of(pid):
     with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
         return int(next(line for line in file if line.startswith("Uid:")).split()[1])
@@ -96,6 +102,7 @@ class Audit(Case):
         why = available().get("audit", "this build does not have it")
         if why:
             self.skipTest(why)
+        only_where_nothing_is_lost(self)
         self.kernel = Kernel()
         self.addCleanup(self.kernel.close)
         self.before = self.kernel.status()
@@ -321,9 +328,7 @@ class Off(unittest.TestCase):
     """Last, in a machine that is thrown away: what it leaves only a new start mends."""
 
     def setUp(self):
-        with open("/proc/cmdline", encoding="ascii") as file:
-            if "immure.expendable" not in file.read():
-                self.skipTest("only in a machine that is thrown away")
+        only_where_nothing_is_lost(self)
 
     def test_switched_off_and_locked(self):
         kernel = Kernel()

@@ -1,5 +1,6 @@
 #include "cli/learn_source.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace {
 constexpr std::array<std::string_view, 2> kInOrder = {"ptrace", "ebpf"};
 
 const watch::SourceKind* find_kind(std::string_view name) {
+  if (std::find(kInOrder.begin(), kInOrder.end(), name) == kInOrder.end()) return nullptr;
   for (const watch::SourceKind& kind : watch::source_kinds())
     if (kind.name == name && kind.attach != nullptr) return &kind;
   return nullptr;

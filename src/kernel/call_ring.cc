@@ -138,7 +138,7 @@ void CallRing::unmap() {
 
 Result<CallRing> CallRing::make(const CaptureTable& table, size_t bytes) {
   const auto& [rows, values, go] = table;
-  auto fits = [&](const CaptureRow& row) { return is_row(row, values.size()); };
+  auto fits = [most = values.size()](const CaptureRow& row) { return is_row(row, most); };
   if (bytes < kLeast || bytes > kMostBytes || !std::has_single_bit(bytes) || rows.size() > kMostRows ||
       values.size() > kMostValues || !std::all_of(rows.begin(), rows.end(), fits))
     return fail(Code::kSystem, "such a ring cannot be made");

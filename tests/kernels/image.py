@@ -140,8 +140,8 @@ def add_python(image, tests):
             elif name.endswith(".py"):
                 image.file(source, source.lstrip("/"), 0o644)
     for name in os.listdir(tests):
-        if name.endswith(".py"):
-            image.file(f"{tests}/{name}", f"opt/immure/audit/{name}", 0o644)
+        if name.endswith((".py", ".txt")):
+            image.file(f"{tests}/{name}", f"opt/immure/{os.path.basename(tests)}/{name}", 0o644)
     image.file(f"{os.path.dirname(HERE)}/support/tap_of.py", "opt/immure/tap_of.py", 0o644)
 
 

@@ -33,6 +33,20 @@ DIFFERENCES = {
         ("threads end each for itself", r"^end - .* status 0$", None),
         ("it sees what the filter has left of a call", r"^(change-root chroot) \S+ (.*) (denied|failed):EPERM", r"\1 - \2 EPERM"),
     ],
+    "audit": [
+        ("it tells paths as they were written, not where they led", r"^(open \S+ \S+ -) \S+", r"\1 -"),
+        ("its rules know no x32 call", r"^\S+ x32:.*", None),
+        ("a filter decides before it looks", r"^\S+ \S+ .* denied:EPERM$", None),
+        ("it is told of signals that end a process", r"^kill signal - - - - - - SIGUSR1 done$", None),
+        ("threads have no numbers of their own", r"^born .*\bTHREAD\b.*", None),
+        ("of a call's memory it has paths and addresses, and words when they were taken",
+         r"^(change-attributes \S+ \S+ - -) \S+", r"\1 -"),
+        ("of memory", r"^(exec execve \S+ - - -) .* (- - failed:\S+)$", r"\1 - \2"),
+        ("of memory", r"^(mount mount) \S+ (\S+ -) \S+", r"\1 - \2 -"),
+        ("of memory", r"^(load-module \S+ - - -) \S+", r"\1 -"),
+        ("of memory", r"^(memory-file \S+ - - -) .* (- - cloexec done)$", r"\1 - \2"),
+        ("of memory", r"^(call clone3 - - - - - -) \S+ done", r"\1 - done"),
+    ],
 }
 
 
@@ -129,6 +143,9 @@ class Sources(unittest.TestCase):
 
     def test_ptrace_tells_each_act(self):
         self.same("ptrace")
+
+    def test_audit_tells_each_act(self):
+        self.same("audit")
 
     def test_no_act_was_forgotten(self):
         why = available().get("ebpf")

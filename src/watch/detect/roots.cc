@@ -10,8 +10,7 @@
 namespace immure::watch {
 namespace {
 
-constexpr Severity kNotice = Severity::Notice, kLow = Severity::Low, kMedium = Severity::Medium,
-                   kHigh = Severity::High;
+constexpr Severity kNotice = Severity::Notice, kLow = Severity::Low, kMedium = Severity::Medium;
 constexpr uint64_t kNewTime = 0x80;
 
 // ---- mounts

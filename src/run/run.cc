@@ -54,6 +54,8 @@ class Run {
   Status plan_it(bool probed);
   tl::expected<Launched, LaunchFailure> start();
   tl::expected<Launched, LaunchFailure> start_again_if_needed(bool probed);
+  tl::expected<Launched, LaunchFailure> start_by_free_name(bool probed);
+  bool is_group_taken(const Error& error) const;
   Status watch();
   Status take_name_of(std::string file);
   Status publish(const Launched& jail);
@@ -142,6 +144,29 @@ tl::expected<Launched, LaunchFailure> Run::start_again_if_needed(bool probed) {
   if (jail || !jail.error().retry || probed) return jail;
   if (auto again = plan_it(true); !again) return tl::unexpected<LaunchFailure>(LaunchFailure{again.error(), false});
   return start();
+}
+
+// A group that somebody else made: what this run made was taken away when it failed.
+bool Run::is_group_taken(const Error& error) const {
+  if (error.sys_errno != EEXIST) return false;
+  for (const CgroupDir& group : plan_.cgroup)
+    if (sys::call(__NR_faccessat, AT_FDCWD, sys::arg(group.path.c_str()), F_OK) == 0) return true;
+  return false;
+}
+
+// A jail that was killed together with its watchdog leaves its group behind, and process numbers come again: a name that
+// nobody chose gets another ending then.
+tl::expected<Launched, LaunchFailure> Run::start_by_free_name(bool probed) {
+  constexpr uint64_t kEndings = 8;
+  for (uint64_t ending = 2;; ending++) {
+    auto jail = start_again_if_needed(probed);
+    if (jail || named_ || ending > kEndings || !is_group_taken(jail.error().error)) return jail;
+    for (const char*& file : watched_.files) file = nullptr;   // of the name that goes now
+    spec_.name = "jail-" + num(host_.pid) + "-" + num(ending);
+    if (auto taken = take_name_of(state_path(state_dir_, spec_.name)); !taken)
+      return tl::unexpected<LaunchFailure>(LaunchFailure{taken.error(), false});
+    if (auto again = plan_it(probed); !again) return tl::unexpected<LaunchFailure>(LaunchFailure{again.error(), false});
+  }
 }
 
 // The program, as this process sees it: pid 1's only child at this moment.
@@ -331,7 +356,7 @@ int Run::run() {
     clean_up();
     return refuse(named.error(), "setup");
   }
-  auto jail = start_again_if_needed(probed);
+  auto jail = start_by_free_name(probed);
   if (!jail) {
     clean_up();
     return refuse(jail.error().error, "setup");

@@ -74,6 +74,56 @@ TEST_F(States, ANameIsTakenOnce) {
   EXPECT_EQ(immure({"run", "--name", jail.name(), "--", "true"}).status, 0) << "a start that failed keeps no name";
 }
 
+// What a jail leaves behind that was killed together with its watchdog: a group by the number of its process.
+class LeftGroup {
+ public:
+  // Made in the child, which then becomes immure.
+  explicit LeftGroup(Command& command) {
+    command.before_exec([] {
+      for (const std::string& path : LeftGroup::paths(getpid())) mkdir(path.c_str(), 0755);
+    });
+  }
+  static bool remove(int pid) {
+    bool was_there = true;
+    for (const std::string& path : paths(pid)) was_there = rmdir(path.c_str()) == 0 && was_there;
+    return was_there;
+  }
+
+ private:
+  static std::vector<std::string> paths(int pid) {
+    const std::string group = "/sys/fs/cgroup/pids/immure-jail-" + std::to_string(pid);
+    return {group, group + "-2"};
+  }
+};
+
+TEST_F(States, AGroupThatWasLeftBehindIsNoObstacle) {
+  SKIP_UNLESS(can_have_cgroup_v1());
+  SKIP_UNLESS(can_use_controller("pids"));
+  Command command({immure_path(), "run", "--need", "cgroup=require", "--json", "--", "true"});
+  LeftGroup left(command);
+  Running running = command.start();
+  const pid_t pid = running.pid();
+  const Outcome outcome = running.wait();
+  EXPECT_TRUE(LeftGroup::remove(pid)) << "what was left is not this jail's to remove";
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const std::string name = "jail-" + std::to_string(pid);
+  EXPECT_NE(outcome.err.find("\"name\":\"" + name + "-3\""), std::string::npos) << outcome.err;
+  EXPECT_NE(access(("/sys/fs/cgroup/pids/immure-" + name + "-3").c_str(), F_OK), 0) << "its own group is gone";
+  EXPECT_NE(access((state_dir() + "/" + name + "-3.json").c_str(), F_OK), 0) << "and its state";
+}
+
+// Of a chosen name the caller is told, and nothing is changed.
+TEST_F(States, AGroupOfAChosenNameThatWasLeftBehindIsToldOf) {
+  SKIP_UNLESS(can_have_cgroup_v1());
+  SKIP_UNLESS(can_use_controller("pids"));
+  const std::string name = name_mark() + "left", group = "/sys/fs/cgroup/pids/immure-" + name;
+  ASSERT_EQ(mkdir(group.c_str(), 0755), 0);
+  const Outcome refused = immure({"run", "--name", name, "--need", "cgroup=require", "--", "true"});
+  EXPECT_EQ(rmdir(group.c_str()), 0);
+  EXPECT_EQ(refused.status, 125);
+  EXPECT_NE(refused.err.find("choose another --name"), std::string::npos) << refused.err;
+}
+
 TEST_F(States, KillEndsTheWholeJail) {
   LivingJail jail({}, {"/bin/sh", "-c", "sleep 50 & sleep 50 & wait"});
   pid_t init = jail.init();

@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -49,23 +50,41 @@ void block(State& h, const uint8_t* data) {
 
 }  // namespace
 
-Digest sha256(std::string_view text) {
-  State h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  const auto* data = reinterpret_cast<const uint8_t*>(text.data());
-  size_t whole = text.size() / 64 * 64;
-  for (size_t at = 0; at < whole; at += 64) block(h, data + at);
+void Sha256::add(std::string_view part) {
+  size_t have = size_ % rest_.size();
+  size_ += part.size();
+  if (have != 0) {
+    const size_t step = std::min(rest_.size() - have, part.size());
+    std::memcpy(rest_.data() + have, part.data(), step);
+    part.remove_prefix(step);
+    if (have + step < rest_.size()) return;
+    block(state_, rest_.data());
+  }
+  const auto* data = reinterpret_cast<const uint8_t*>(part.data());
+  const size_t whole = part.size() / rest_.size() * rest_.size();
+  for (size_t at = 0; at < whole; at += rest_.size()) block(state_, data + at);
+  if (part.size() != whole) std::memcpy(rest_.data(), data + whole, part.size() - whole);
+}
+
+Digest Sha256::end() {
   // The rest, a bit that ends it, and the length in bits: one block or two.
   uint8_t tail[128] = {};
-  size_t rest = text.size() - whole;
-  if (rest != 0) std::memcpy(tail, data + whole, rest);
+  const size_t rest = size_ % rest_.size();
+  std::memcpy(tail, rest_.data(), rest);
   tail[rest] = 0x80;
-  size_t size = rest < 56 ? 64 : 128;
-  uint64_t bits = uint64_t{text.size()} * 8;
+  const size_t size = rest < 56 ? 64 : 128;
+  const uint64_t bits = size_ * 8;
   for (size_t i = 0; i < 8; i++) tail[size - 1 - i] = static_cast<uint8_t>(bits >> (8 * i));
-  for (size_t at = 0; at < size; at += 64) block(h, tail + at);
+  for (size_t at = 0; at < size; at += 64) block(state_, tail + at);
   Digest digest;
-  for (size_t i = 0; i < digest.size(); i++) digest[i] = static_cast<uint8_t>(h[i / 4] >> (24 - 8 * (i % 4)));
+  for (size_t i = 0; i < digest.size(); i++) digest[i] = static_cast<uint8_t>(state_[i / 4] >> (24 - 8 * (i % 4)));
   return digest;
+}
+
+Digest sha256(std::string_view text) {
+  Sha256 sum;
+  sum.add(text);
+  return sum.end();
 }
 
 std::string hex_text(const Digest& digest) {

@@ -29,5 +29,18 @@ TEST(Sha256, PadsAtEveryLength) {
   EXPECT_EQ(hex_text(sha256(std::string(64, 'x'))), "7ce100971f64e7001e8fe5a51973ecdfe1ced42befe7ee8d5fd6219506b5393c");
 }
 
+// However a content is cut, its digest is that of the whole.
+TEST(Sha256, TakesPartsOfEverySize) {
+  std::string text;
+  for (int i = 0; i < 1000; i++) text += static_cast<char>(i * 7);
+  const Digest whole = sha256(text);
+  for (size_t step : {1U, 3U, 55U, 63U, 64U, 65U, 127U, 128U, 200U, 999U}) {
+    Sha256 sum;
+    for (size_t at = 0; at < text.size(); at += step) sum.add(std::string_view(text).substr(at, step));
+    sum.add({});
+    EXPECT_EQ(sum.end(), whole) << step;
+  }
+}
+
 }  // namespace
 }  // namespace immure

@@ -11,8 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <fstream>
 #include <thread>
 
+#include "audit/facts/family.h"
 #include "audit/facts/live.h"
 #include "audit/facts/live_filter.h"
 #include "audit/facts/live_parts.h"
@@ -225,6 +228,39 @@ TEST(AuditProcessFacts, AThreadWithItsOwnDescriptors) {
   };
   EXPECT_FALSE(has_root(*(*live)->process.fds));
   EXPECT_TRUE(has_root((*live)->threads[1].fds));
+}
+
+// Of a program whose first thread has left, the others go on: it is no corpse.
+TEST(AuditProcessFacts, AProcessWhoseFirstThreadHasEndedIsARelative) {
+  int ready[2];
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    std::thread([&] {
+      std::string stat;
+      do {
+        std::ifstream file("/proc/self/stat");
+        std::getline(file, stat);
+      } while (stat.find(") Z ") == std::string::npos);
+      if (write(ready[1], "x", 1) != 1) _exit(1);
+      for (;;) pause();
+    }).detach();
+    syscall(SYS_exit, 0);
+  }
+  close(ready[1]);
+  char byte = 0;
+  EXPECT_EQ(read(ready[0], &byte, 1), 1);
+  close(ready[0]);
+  const auto is_it = [&](const Relative& one) { return one.pid == child; };
+  std::vector<Relative> family = family_of(child, 0, true);
+  EXPECT_EQ(std::count_if(family.begin(), family.end(), is_it), 1);
+  kill(child, SIGKILL);
+  siginfo_t ended{};
+  waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
+  family = family_of(child, 0, true);
+  EXPECT_EQ(std::count_if(family.begin(), family.end(), is_it), 0) << "and one that nobody has waited for is";
+  waitpid(child, nullptr, 0);
 }
 
 TEST(AuditProcessFacts, TheKindsOfRoots) {

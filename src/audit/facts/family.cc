@@ -21,7 +21,8 @@ constexpr size_t kStatusSize = 8192;
 bool look_at(const std::string& number, Seen& into) {
   char buffer[kStatusSize];
   const ProcStatus status = parse_status(read_view(("/proc/" + number + "/status").c_str(), buffer));
-  if (status.pid < 0 || status.state == 'Z') return false;
+  // The first thread may have ended while others go on: the process is then shown as 'Z', with all its threads.
+  if (status.pid < 0 || (status.state == 'Z' && status.threads < 2)) return false;
   into.relative.pid = status.pid;
   into.relative.parent = status.ppid;
   into.relative.uid = status.uid[1];

@@ -12,11 +12,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
+#include <thread>
 
 #include "base/text.h"
+#include "kernel/proc.h"
 #include "watch/decode.h"
 #include "watch/sources/ptrace.h"
+#include "watch/sources/tracer.h"
 
 namespace immure::watch {
 namespace {
@@ -162,6 +166,45 @@ TEST(WatchPtrace, WhoHasEndedIsAnError) {
   auto source = kPtraceSource.attach(target_of(child), Level::Security);
   ASSERT_FALSE(source);
   EXPECT_EQ(source.error().code, Code::kNoJail);
+}
+
+uint64_t began(pid_t pid) {
+  std::array<char, 1024> text;
+  const auto stat = parse_stat(read_view(("/proc/" + std::to_string(pid) + "/stat").c_str(), text));
+  return stat ? stat->start_ticks : 0;
+}
+
+// Between a look at /proc and the seizing a process may end, and its number be given to anybody.
+TEST(WatchPtrace, WhoHasOnlyTheNumberIsLetGo) {
+  Child child({}, [] {
+    const pid_t grandchild = fork();
+    if (grandchild == 0) _exit(7);
+    int status = 0;
+    waitpid(grandchild, &status, 0);
+    _exit(WEXITSTATUS(status));
+  });
+  const Met met{child.pid, began(child.pid) - 1};
+  RecordQueue queue;
+  Result<bool> some = true;
+  std::thread([&] {
+    Tracer tracer(target_of(child), Level::All, queue);
+    some = tracer.seize_process(met);
+    tracer.run();  // until it traces nobody
+  }).join();
+  ASSERT_TRUE(some) << some.error().what;
+  EXPECT_FALSE(*some);
+  Sentences taker;
+  EXPECT_FALSE(queue.drain(taker)) << "it has ended";
+  EXPECT_THAT(taker.said, testing::IsEmpty());
+  child.go();
+  EXPECT_EQ(WEXITSTATUS(child.wait()), 7);
+}
+
+TEST(WatchPtrace, TheStartTellsWhoHasANumber) {
+  Child child({}, [] {});
+  EXPECT_TRUE(is_still({child.pid, began(child.pid)}));
+  EXPECT_FALSE(is_still({child.pid, began(child.pid) + 1}));
+  EXPECT_FALSE(is_still({1 << 29, 0}));
 }
 
 }  // namespace

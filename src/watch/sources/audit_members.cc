@@ -92,7 +92,9 @@ void AuditMembers::begin(std::vector<int32_t> own) {
   own_.insert(own.begin(), own.end());
   own_.insert(getpid());
   if (!everything_)
-    each_member(target_, [this](int32_t pid) { return !members_.contains(pid) && add(pid, 0); });
+    each_member(target_, [this](const Met& one) {
+      return !members_.contains(one.pid) && is_still(one) && add(one.pid, 0);
+    });
 }
 
 AuditScope AuditMembers::scope() const {

@@ -106,7 +106,7 @@ class EbpfSource final : public Source {
   static Status attach_one(const bpf_program* program, bpf_link*& link);
   Status attach_entries();
   void add_members(const Target& target);
-  bool add(int32_t pid);
+  bool add(const Met& process);
   bool has_bit(const __u64* bits, uint32_t pid) const {
     return (__atomic_load_n(&bits[pid / 64], __ATOMIC_ACQUIRE) >> (pid & 63) & 1) != 0;
   }
@@ -214,17 +214,18 @@ Status EbpfSource::open(const Target& target, Level level) {
       return no_ebpf("its ring cannot be waited for", "", errno);
   }
   IMMURE_TRY(attach());
-  if (!everything_) each_member(target, [this](int32_t pid) { return add(pid); });
+  if (!everything_) each_member(target, [this](const Met& process) { return add(process); });
   counted_at_ = monotonic();
   arm(kSoon);
   return attach_entries();
 }
 
 // False: it is watched already, or has ended.
-bool EbpfSource::add(int32_t pid) {
+bool EbpfSource::add(const Met& process) {
+  const int32_t pid = process.pid;
   if (pid <= 0 || pid >= kEbpfMostPids) return false;
   const UniqueFd handle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!handle) return false;
+  if (!handle || !is_still(process)) return false;
   auto& data = *skeleton_.object->bss;
   const uint64_t bit = uint64_t{1} << (pid & 63);
   // First the number: who ends at once takes it down again.

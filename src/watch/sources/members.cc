@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -19,7 +20,15 @@ namespace {
 
 struct Found {
   int32_t pid = 0, parent = 0;
+  uint64_t began = 0;
 };
+
+std::optional<Found> look(int32_t pid) {
+  std::array<char, 1024> text;
+  const auto stat = parse_stat(read_view(("/proc/" + std::to_string(pid) + "/stat").c_str(), text));
+  if (!stat) return std::nullopt;
+  return Found{pid, stat->ppid, stat->start_ticks};
+}
 
 std::vector<Found> processes() {
   std::vector<Found> all;
@@ -29,9 +38,7 @@ std::vector<Found> processes() {
     int32_t pid = 0;
     const char* end = entry->d_name + std::strlen(entry->d_name);
     if (const auto read = std::from_chars(entry->d_name, end, pid); read.ptr != end || pid <= 0) continue;
-    std::array<char, 1024> text;
-    const auto stat = parse_stat(read_view(("/proc/" + std::string(entry->d_name) + "/stat").c_str(), text));
-    if (stat) all.push_back({pid, stat->ppid});
+    if (const std::optional<Found> found = look(pid)) all.push_back(*found);
   }
   return all;
 }
@@ -55,7 +62,12 @@ std::vector<int32_t> tree_of(int32_t pid) {
   return {set.begin(), set.end()};
 }
 
-void each_member(const Target& target, const std::function<bool(int32_t)>& add) {
+bool is_still(const Met& one) {
+  const std::optional<Found> now = look(one.pid);
+  return now && now->began == one.began;
+}
+
+void each_member(const Target& target, const std::function<bool(const Met&)>& add) {
   constexpr int kMostLooks = 64;  // who forks faster than that has children which the kernel's side adds
   const uint64_t jail = target.init > 0 ? ns_inode(target.init, "pid") : 0;
   const bool own = jail != 0 && jail != ns_inode(0, "pid");
@@ -77,7 +89,7 @@ void each_member(const Target& target, const std::function<bool(int32_t)>& add) 
     close_over(all, wanted);
     bool more = look == 0;
     for (const Found& one : all)
-      if (wanted.contains(one.pid) && !mine.contains(one.pid) && add(one.pid)) more = true;
+      if (wanted.contains(one.pid) && !mine.contains(one.pid) && add({one.pid, one.began})) more = true;
     if (!more) return;
   }
 }

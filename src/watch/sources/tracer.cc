@@ -316,6 +316,7 @@ void Tracer::run() {
       continue;
     }
     if (tid < 0) break;  // ECHILD: nobody is left
+    if (is_stranger(tid, status)) continue;
     if (!WIFSTOPPED(status)) {
       ended(tid, status);
       continue;

@@ -11,10 +11,12 @@
 
 #include <atomic>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
 #include "watch/source.h"
+#include "watch/sources/members.h"
 #include "watch/sources/record_queue.h"
 #include "watch/sources/tracee_memory.h"
 
@@ -26,6 +28,9 @@ class Tracer {
       : target_(std::move(target)), level_(level), queue_(queue) {}
   // Seizes all threads of the roots and their descendants.
   Status attach();
+  // Seizes all threads of one process; whether some thread of it was new. One that has only its number is let
+  // go again, unseen.
+  Result<bool> seize_process(const Met& process);
   // Until everything traced has ended, or stop() was said and this thread got a signal; then lets all go on.
   void run();
   void stop() { stopping_ = true; }
@@ -45,8 +50,8 @@ class Tracer {
   using Threads = std::unordered_map<pid_t, Thread>;
 
   Status seize_all();
-  Result<bool> seize_process(pid_t pid);  // whether some thread of it was new
-  Status seize(pid_t tid, pid_t pid);
+  Status seize(pid_t tid, const Met& process);
+  bool is_stranger(pid_t tid, int status);
   Thread& known(pid_t tid);
   void stopped(Thread& thread, int status);
   void at_call(Thread& thread);
@@ -71,6 +76,7 @@ class Tracer {
   // comes.
   std::unordered_map<pid_t, pid_t> early_;
   std::unordered_map<pid_t, Group> groups_;
+  std::unordered_set<pid_t> strangers_;  // seized by a number that was another's by then; to be let go
   size_t pending_bytes_ = 0;
   bool leaving_ = false;
   uint64_t leave_until_ = 0;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <span>
 
 #include "base/text.h"
 #include "kernel/proc.h"
@@ -26,17 +27,26 @@ std::vector<pid_t> numbers_in(const std::string& folder) {
   return out;
 }
 
+ProcStatus status_of(pid_t tid, std::span<char> buffer) {
+  return parse_status(read_view(("/proc/" + std::to_string(tid) + "/status").c_str(), buffer));
+}
+
+pid_t group_of(pid_t tid) {
+  std::array<char, 4096> buffer;
+  return status_of(tid, buffer).tgid;
+}
+
 // Who traces it; -1: it has ended, or is gone.
 pid_t tracer_of(pid_t tid) {
   std::array<char, 4096> buffer;
-  const ProcStatus status =
-      parse_status(read_view(("/proc/" + std::to_string(tid) + "/status").c_str(), buffer));
+  const ProcStatus status = status_of(tid, buffer);
   return status.pid < 0 || status.state == 'Z' || status.state == 'X' ? -1 : status.tracer;
 }
 
 }  // namespace
 
-Status Tracer::seize(pid_t tid, pid_t pid) {
+Status Tracer::seize(pid_t tid, const Met& process) {
+  const pid_t pid = process.pid;
   unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
                           PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
   if (target_.stops_for_tracer) options |= PTRACE_O_TRACESECCOMP;
@@ -55,20 +65,26 @@ Status Tracer::seize(pid_t tid, pid_t pid) {
         "nobody but own children",
         {}, error);
   }
+  // A number is nobody else's as long as its owner is traced: who has it now has had it when it was seized.
+  if (group_of(tid) != pid || !is_still(process)) {
+    strangers_.insert(tid);
+    ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+    return {};
+  }
   add(tid, pid);
   // Nobody is stopped by being seized. To see calls, each has to be stopped once.
   if (!target_.stops_for_tracer) ptrace(PTRACE_INTERRUPT, tid, 0, 0);
   return {};
 }
 
-Result<bool> Tracer::seize_process(pid_t pid) {
+Result<bool> Tracer::seize_process(const Met& process) {
   bool some = false;
   for (bool more = true; more;) {
     more = false;
-    for (pid_t tid : numbers_in("/proc/" + std::to_string(pid) + "/task")) {
+    for (pid_t tid : numbers_in("/proc/" + std::to_string(process.pid) + "/task")) {
       // Whoever a tracee has made since is ours already, and told by its parent.
       if (threads_.contains(tid) || tracer_of(tid) == gettid()) continue;
-      IMMURE_TRY(seize(tid, pid));
+      IMMURE_TRY(seize(tid, process));
       if (threads_.contains(tid)) more = some = true;
     }
   }
@@ -77,14 +93,30 @@ Result<bool> Tracer::seize_process(pid_t pid) {
 
 Status Tracer::seize_all() {
   Status status;
-  each_member(target_, [&](int32_t pid) {
+  each_member(target_, [&](const Met& process) {
     // pid 1 of a jail runs nothing but immure's own code, and whoever started the jail may not look into it.
-    if (!status || pid == target_.init) return false;
-    Result<bool> some = seize_process(pid);
+    if (!status || process.pid == target_.init) return false;
+    Result<bool> some = seize_process(process);
     if (!some) status = tl::unexpected<Error>(std::move(some.error()));
     return some && *some;
   });
   return status;
+}
+
+// Lets a stranger go at its first stop, and those that it has made since.
+bool Tracer::is_stranger(pid_t tid, int status) {
+  if (!strangers_.contains(tid)) return false;
+  if (WIFSTOPPED(status)) {
+    const int signal = WSTOPSIG(status), event = status >> 16;
+    unsigned long child = 0;
+    const bool bears =
+        event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK || event == PTRACE_EVENT_CLONE;
+    if (bears && ptrace(PTRACE_GETEVENTMSG, tid, 0, &child) == 0)
+      strangers_.insert(static_cast<pid_t>(child));
+    ptrace(PTRACE_DETACH, tid, 0, static_cast<unsigned long>(event == 0 ? signal : 0));
+  }
+  strangers_.erase(tid);
+  return true;
 }
 
 Status Tracer::attach() {

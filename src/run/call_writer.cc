@@ -76,6 +76,12 @@ size_t pointer_size(const seccomp_data& call) {
   return call.arch == AUDIT_ARCH_X86_64 && static_cast<uint32_t>(call.nr) < uapi::kX32Bit ? 8 : 4;
 }
 
+bool is_first_path(const CaptureRow& row, size_t i) {
+  for (size_t before = 0; before < i; before++)
+    if (row.item[before].kind == kItemPath) return false;
+  return true;
+}
+
 // A process that has its parent's memory and is no thread of it: both can run, unless the parent waits for it
 // (vfork).
 bool shares_memory(const seccomp_data& call) {
@@ -283,7 +289,8 @@ void CallWriter::take_text(Place& place, const CaptureRow& row, size_t i, const 
   const size_t most = item.length == 0 ? text.size() : std::min<size_t>(item.length, text.size());
   const bool whole = read_to_end(call.pid, call.data.args[item.argument], {text.data(), most}, length);
   place.add(item.kind, item.argument, whole ? kItemWhole : kItemCut, text.data(), length);
-  if (whole && item.kind == kItemPath && length != 0 && text[0] != '/')
+  // What leads further is told of the first path of a call: the folder is that one's.
+  if (whole && item.kind == kItemPath && is_first_path(row, i) && (length == 0 || text[0] != '/'))
     take_resolved(place, row, item, {text.data(), length}, call);
 }
 
@@ -338,6 +345,10 @@ void CallWriter::take_resolved(Place& place, const CaptureRow& row, const Captur
   const long n =
       sys::call(__NR_readlinkat, AT_FDCWD, sys::arg(link.c_str()), sys::arg(text.data()), text.size());
   if (n <= 0 || text[0] != '/') return;
+  if (path.empty()) {  // the file behind the descriptor itself (AT_EMPTY_PATH)
+    if (!here) place.add(kItemResolved, item.argument, kItemWhole, text.data(), static_cast<size_t>(n));
+    return;
+  }
   path_below(buffers.resolved, {text.data(), static_cast<size_t>(n)}, path, "/");
   place.add(kItemResolved, item.argument, kItemWhole, buffers.resolved.data(), buffers.resolved.size());
 }

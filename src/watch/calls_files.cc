@@ -128,9 +128,9 @@ constexpr CallRow kRows[] = {
     row("open_by_handle_at", kFile, Action::OpenByHandle, kSecurity, {2}, kHandle),
     row("inotify_add_watch", kFile, Action::Watch, kFiles, {2}, kPath1),
     row("fanotify_init", kFile, Action::Watch, kSecurity, {0}),
-    row("fanotify_mark", kFile, Action::Watch, kSecurity, {1}, kPath4, {}, kEntryNot32),
+    row("fanotify_mark", kFile, Action::Watch, kSecurity, {1, kNone, 3}, kPath4, {}, kEntryNot32),
     // The mask has two words there.
-    row("fanotify_mark", kFile, Action::Watch, kSecurity, {1}, kPath5, {}, kEntry32),
+    row("fanotify_mark", kFile, Action::Watch, kSecurity, {1, kNone, 4}, kPath5, {}, kEntry32),
 
     row("getdents", kFile, Action::List, kAll),
     row("getdents64", kFile, Action::List, kAll),

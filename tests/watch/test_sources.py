@@ -1,6 +1,7 @@
 """Each source tells the same of the same program (acts.cc), but for what is in DIFFERENCES.
 
-IMMURE_WATCHED is the program that runs a command with one source attached; acts and flood are beside it."""
+IMMURE_WATCHED is the program that runs a command with one source attached; acts and flood are beside it. Of notify, which only
+a jail has, it is a jail of IMMURE's that runs acts."""
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
+IMMURE = os.environ.get("IMMURE", "immure")
 WATCHED = os.environ.get("IMMURE_WATCHED", "watched")
 BESIDE = os.path.dirname(os.path.realpath(WATCHED))
 
@@ -21,7 +23,8 @@ with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "acts.txt"),
         name, _, line = row.rstrip("\n").partition(": ")
         EXPECTED.setdefault(name, []).append(line)
 
-# What a source cannot see, or sees in another way: why, which lines, and what is left of them to be compared (None: nothing).
+# What a source cannot see, or sees in another way: why, which lines, and what is left of them to be compared (None: nothing);
+# where it is so of some acts alone, which.
 DIFFERENCES = {
     "ebpf": [],
     "ptrace": [
@@ -47,11 +50,35 @@ DIFFERENCES = {
         ("of memory", r"^(memory-file \S+ - - -) .* (- - cloexec done)$", r"\1 - \2"),
         ("of memory", r"^(call clone3 - - - - - -) \S+ done", r"\1 - done"),
     ],
+    "notify": [
+        ("it is told of a call before it is done", r" (done|unknown|failed:\w+|denied:\w+)$", ""),
+        ("no call is made by who ends", r"^end - .*", None),
+        ("a process is told of before its first call that is", r"^born .*", None, {"exit-status"}),
+        ("a thread is nobody of its own", r"^born - .*\bTHREAD\b.*", None),
+        ("what a signal comes to is no call; the call that sent it is there", r"^kill signal .*", None),
+        ("it asks where a path begins, not where it leads", r"^(open \S+ (?:/\S+|four|x\*4095) -) \S+", r"\1 -"),
+        ("it asks that of all of them, others of none but opens", r"^(?!open|exec)(\S+ \S+ (\S+) \S+) DIR/place/\2(?= )", r"\1 -"),
+        ("and of the folder above as well", r"^(change-folder chdir \.\. -) DIR/place ", r"\1 - "),
+        ("nor where a program leads", r"^(exec execve /bin/true -) \S+", r"\1 -"),
+        ("a program found by a descriptor has no name in /proc before it runs",
+         r"^exec execve(?:at)? \S+ - (\S+ - by-descriptor -) \S+", r"exec by-descriptor \1"),
+        ("the jail's filter has no such call, and asks nobody", r".*", None, {"openat2", "i386", "x32"}),
+        *([] if os.geteuid() == 0 else
+          [("a user's jail without a group has no files in memory, which nobody would count", r".*", None, {"memory-file"})]),
+        ("the jail's filter has no clone3", r"^call clone3 .*", None),
+        ("a filter of the program's own comes before the jail's", r"^change-root .*", None, {"denied"}),
+        ("who it is in the jail is another", r"^(set-ids setresuid - - - - - -) \d+", r"\1 N"),
+    ],
 }
 
+# What the filter of the jail in which notify watches denies.
+DENIED = {"set-id", "unshare", "enter", "mount", "unmount", "change-root", "bpf", "attach", "read-memory", "clock"}
 
-def as_seen(source, lines):
-    for _, pattern, left in DIFFERENCES.get(source, []):
+
+def as_seen(source, name, lines):
+    for _, pattern, left, *acts in DIFFERENCES.get(source, []):
+        if acts and name not in acts[0]:
+            continue
         lines = [re.sub(pattern, left or "", line) for line in lines if left is not None or not re.match(pattern, line)]
     return sorted(lines)
 
@@ -80,12 +107,12 @@ def outcome(event):
     return event.get("end") or event.get("verdict")
 
 
-def line_of(event, folder):
+def line_of(event, folder, source):
     call = event.get("call", "")
     if event["action"] == "exec" and event.get("verdict") == "done":
         call = "execve"
-    # A denied call's memory need not be there yet for the kernel to read.
-    path = None if event.get("verdict") == "denied" else event.get("path")
+    # A denied call's memory need not be there yet for the kernel to read; it is for a supervisor.
+    path = None if event.get("verdict") == "denied" and source != "notify" else event.get("path")
     fields = [event["action"], call or "-", path, event.get("second"), event.get("resolved"), event.get("text"),
               " ".join(event.get("words", [])), event.get("address"), event.get("flag_names") or event.get("flags"), outcome(event)]
     text = " ".join(str(field) if field else "-" for field in fields).replace(folder, "DIR")
@@ -94,15 +121,17 @@ def line_of(event, folder):
     return re.sub(r"x{100,}", lambda found: f"x*{len(found.group())}", text)
 
 
-def acts_of(output, folder):
+def acts_of(output, folder, source):
     acts, now = {}, None
     for line in output.splitlines():
         event = json.loads(line)
+        if event.get("type") not in ("event", None):
+            continue
         path = event.get("path", "")
         if path.startswith("/act/"):
             now = acts.setdefault(path[len("/act/"):], [])
         elif now is not None and event["action"] not in ("counted", "lost"):
-            text = line_of(event, folder)
+            text = line_of(event, folder, source)
             if not NOISE.match(text):
                 now.append(text)
     return acts
@@ -111,7 +140,20 @@ def acts_of(output, folder):
 def run_acts(source):
     with tempfile.TemporaryDirectory() as folder:
         done = watched(source, "files", "events", os.path.join(BESIDE, "acts"), folder)
-        return done, acts_of(done.stdout, os.path.realpath(folder))
+        return done, acts_of(done.stdout, os.path.realpath(folder), source)
+
+
+def run_acts_in_a_jail():
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as record:
+        folder, events = os.path.realpath(folder), os.path.join(record, "events")
+        os.chmod(folder, 0o777)
+        words = [IMMURE, "run", "--watch=files", "--watch-source", "notify", "--watch-json", events, "--no-tty", "--bind", folder,
+                 "--ro-bind", BESIDE + ":/programs:exec", "--", "/programs/acts", folder]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        if not os.path.exists(events):
+            return done, {}
+        with open(events, encoding="utf-8") as file:
+            return done, acts_of(file.read(), folder, "notify")
 
 
 def of_this_user(name, lines):
@@ -132,11 +174,13 @@ class Sources(unittest.TestCase):
         why = available().get(source, "this build does not have it")
         if why:
             self.skipTest(why)
-        done, acts = run_acts(source)
+        self.compare(source, *run_acts(source))
+
+    def compare(self, source, done, acts):
         self.assertEqual(done.returncode, 0, done.stderr)
         for name, lines in EXPECTED.items():
             with self.subTest(act=name):
-                self.assertEqual(as_seen(source, acts.get(name, [])), as_seen(source, of_this_user(name, lines)))
+                self.assertEqual(as_seen(source, name, acts.get(name, [])), as_seen(source, name, of_this_user(name, lines)))
 
     def test_ebpf_tells_each_act(self):
         self.same("ebpf")
@@ -146,6 +190,12 @@ class Sources(unittest.TestCase):
 
     def test_audit_tells_each_act(self):
         self.same("audit")
+
+    def test_notify_tells_each_act(self):
+        done, acts = run_acts_in_a_jail()
+        self.compare("notify", done, acts)
+        denied = {name for name, lines in acts.items() if any(" denied:" in line for line in lines)}
+        self.assertEqual(denied, DENIED)
 
     def test_no_act_was_forgotten(self):
         why = available().get("ebpf")

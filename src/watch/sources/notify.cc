@@ -34,13 +34,22 @@ CaptureTest::Is test_of(Earlier::Is is) {
   return CaptureTest::AnyBit;
 }
 
+// Whether the call's first path is to be joined to the folder where it begins.
+bool is_from_folder(const CallRow& call) {
+  // Looks are many, and where they lead is worth less than a look at their folder costs.
+  if (call.action == Action::Look) return false;
+  // A text that is written into the link; a name that is in no folder; what mount(2) names, which need be no
+  // path.
+  if (call.action == Action::SymLink || call.action == Action::IpcObject) return false;
+  return call.action != Action::Mount || call.folder_in < 6;
+}
+
 CaptureRow row_for(const CallRow& call, uint32_t arch, uint32_t nr, Level level,
                    std::vector<uint64_t>& values) {
   CaptureRow row;
   row.arch = arch;
   row.nr = nr;
-  // Looks are many, and where they lead is worth less than a look at their folder costs.
-  row.folder_in = call.action == Action::Look ? CaptureRow::kNowhere : call.folder_in;
+  row.folder_in = is_from_folder(call) ? call.folder_in : CaptureRow::kNowhere;
   for (const Capture& capture : call.captures) {
     if (row.items == CaptureRow::kMostItems) break;
     row.item[row.items++] = {

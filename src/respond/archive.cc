@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "respond/reading.h"
 
 namespace immure::respond {
 namespace {
@@ -120,22 +121,10 @@ Result<Digest> Archive::finish() {
   auto ended = put("SHA256SUMS", sums_);
   if (ended) ended = write(std::string(2 * kBlock, '\0'), true);
   if (!ended) return tl::unexpected<Error>(std::move(ended.error()));
-  return of_the_whole();
-}
-
-// What is in the file, not what was meant to be, read in parts: an archive may be larger than the memory.
-Result<Digest> Archive::of_the_whole() const {
-  Sha256 sum;
-  std::vector<char> part(size_t{1} << 17);
-  for (off_t at = 0;;) {
-    const ssize_t n = pread(file_.get(), part.data(), part.size(), at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0)
-      return fail(Code::kSystem, "the archive " + quoted(path_) + " cannot be read back", {}, {}, {}, errno);
-    if (n == 0) return sum.end();
-    sum.add({part.data(), static_cast<size_t>(n)});
-    at += n;
-  }
+  // What is in the file, not what was meant to be.
+  auto digest = digest_of(file_.get(), ~uint64_t{0});
+  if (!digest) digest.error().what = "the archive " + quoted(path_) + " cannot be read back";
+  return digest;
 }
 
 }  // namespace immure::respond

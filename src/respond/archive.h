@@ -35,7 +35,6 @@ class Archive {
   Archive();
   Status put(std::string_view name, std::string_view bytes);
   Status write(std::string_view bytes, bool last);
-  Result<Digest> of_the_whole() const;
 
   std::string path_, top_, sums_;
   uint64_t time_ = 0, members_ = 0;

@@ -109,7 +109,30 @@ std::string threads_text(int proc) {
   return lines;
 }
 
+// The digest of a process's program, as text; an error has its number.
+Result<std::string> program_digest(int proc) {
+  const UniqueFd file = open_at(proc, "exe", O_RDONLY);
+  if (!file) return fail(Code::kSystem, {}, {}, {}, {}, errno);
+  auto digest = digest_of(file.get(), kMostProgram);
+  if (!digest) return tl::unexpected<Error>(std::move(digest.error()));
+  return hex_text(*digest) + "\n";
+}
+
 }  // namespace
+
+Result<Digest> digest_of(int file, uint64_t most) {
+  Sha256 sum;
+  std::vector<char> part(size_t{1} << 17);
+  for (uint64_t at = 0;;) {
+    const ssize_t n = pread(file, part.data(), part.size(), static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(Code::kSystem, "the file cannot be read", {}, {}, {}, errno);
+    if (n == 0) return sum.end();
+    at += static_cast<uint64_t>(n);
+    if (at > most) return fail(Code::kSystem, "the file is too large", {}, {}, {}, EFBIG);
+    sum.add({part.data(), static_cast<size_t>(n)});
+  }
+}
 
 std::string environment_names(std::string_view environ) {
   std::string lines;
@@ -134,8 +157,8 @@ void read_process(int pid, const PieceSink& sink) {
     sink({"environment-names", environment_names(*environ), 0});
   else
     sink({"environment-names", {}, environ.error().sys_errno});
-  if (auto program = read_at(proc.get(), "exe", kMostProgram))
-    sink({"program.sha256", hex_text(sha256(*program)) + "\n", 0});
+  if (auto program = program_digest(proc.get()))
+    sink({"program.sha256", *program, 0});
   else
     sink({"program.sha256", {}, program.error().sys_errno});
 }

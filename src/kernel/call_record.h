@@ -17,7 +17,7 @@ enum CallStage {
   kStageEntered = 0,  // a call is about to be made: no result
   kStageLeft = 1,     // a call has returned: with its result; the items may have been read before or after
   kStageBorn =
-      2,  // `pid` is a new process (or `tid` a new thread of it): args[0] = parent's pid, args[1] = flags
+      2,  // `pid` is a new process (or `tid` a new thread of it): args[0] = parent's pid, args[1] = flags; held: [2] = its start in ticks
   // `pid` runs another program: item kItemExecutable, and those of the call that led to it, which is written
   // once: as this when it is seen to succeed, as entered or left when it is not. arch and nr are the call's;
   // 0: not known.

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "kernel/proc.h"
 #include "kernel/sys.h"
 #include "run/asked.h"
 #include "uapi/syscalls.h"
@@ -65,11 +66,13 @@ uint32_t number_of(std::string_view status, std::string_view key) {
   return static_cast<uint32_t>(parse_u64(status.substr(0, status.find('\n'))).value_or(0));
 }
 
-// Of a folder /proc/PROCESS/task.
-bool has_one_task(int folder) {
+// Of a folder /proc/PROCESS/task; and its number there.
+bool has_one_task(int folder, ino_t& inode) {
   struct stat tasks {};
   constexpr nlink_t kOneTask = 3;
-  return fstat(folder, &tasks) == 0 && tasks.st_nlink == kOneTask;
+  const bool seen = fstat(folder, &tasks) == 0;
+  inode = seen ? tasks.st_ino : 0;
+  return seen && tasks.st_nlink == kOneTask;
 }
 
 size_t pointer_size(const seccomp_data& call) {
@@ -98,6 +101,8 @@ struct Buffers {
   std::array<char, kMostItemBytes> words;
   std::array<char, kPage> small;
   std::array<uint32_t, kKnown> known{};
+  std::array<ino_t, kKnown> inode{};  // of what is known, in /proc: another process's is another one
+  ino_t caller = 0;                   // the same, of whom a call waits
   std::string resolved;
   std::array<std::array<char, kWordAtOnce>, kMostWords> many;
   size_t got[CaptureRow::kMostItems] = {};  // bytes of item that were read at once
@@ -136,33 +141,39 @@ bool CallWriter::is_alone(uint32_t thread, uint32_t& pid) {
   // The folder of a process that has ended has no threads, whoever has its number now, and one thread alone
   // is the first of its process.
   Alone& known = alone_[thread % alone_.size()];
-  if (known.thread == thread && has_one_task(known.tasks.get())) return true;
+  if (known.thread == thread && has_one_task(known.tasks.get(), buffers.caller)) return true;
   if (sys::call(__NR_tgkill, thread, thread, 0) == -ESRCH) {
     pid = number_of(read_small("/proc/" + num(thread) + "/status", buffers.small), "Tgid:\t");
     if (pid == 0) pid = thread;
+    struct stat tasks {};
+    const bool seen = fstatat(AT_FDCWD, ("/proc/" + num(pid) + "/task").c_str(), &tasks, 0) == 0;
+    buffers.caller = seen ? tasks.st_ino : 0;
     return false;
   }
   known.thread = thread;
   known.tasks.reset(static_cast<int>(
       sys::open(AT_FDCWD, ("/proc/" + num(thread) + "/task").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
-  return known.tasks && has_one_task(known.tasks.get());
+  return known.tasks && has_one_task(known.tasks.get(), buffers.caller);
 }
 
-// Numbers come again; that of a process which was forgotten is told twice, and no harm done.
+// Numbers come again: it is told when each process began, since one that was forgotten here is told of twice.
 void CallWriter::born(uint32_t pid, int listener, uint64_t call) {
   if (ring_.go() == CallsGo::ToTracer) return;  // who tells of it
   uint32_t& known = buffers.known[pid % kKnown];
-  if (known == pid) return;
-  const uint32_t parent = number_of(read_small("/proc/" + num(pid) + "/status", buffers.small), "PPid:\t");
+  ino_t& inode = buffers.inode[pid % kKnown];
+  if (known == pid && inode == buffers.caller) return;
+  const auto stat = parse_stat(read_small("/proc/" + num(pid) + "/stat", buffers.small));
   if (!still_waits(listener, call)) return;
   known = pid;
+  inode = buffers.caller;
   Place birth(ring_.begin());
   birth.head.stage = kStageBorn;
   birth.head.marks = kMarkHeld;
   birth.head.arch = AUDIT_ARCH_X86_64;
   birth.head.pid = birth.head.tid = static_cast<int32_t>(pid);
   birth.head.time = now();
-  birth.head.args[0] = parent;
+  birth.head.args[0] = stat ? static_cast<uint32_t>(stat->ppid) : 0;
+  birth.head.args[2] = stat ? stat->start_ticks : 0;
   birth.close();
   ring_.commit();
 }

@@ -53,7 +53,11 @@ void World::end(int32_t pid, uint64_t time) {
 void World::see(const Event& event) {
   if (event.action == Action::Born) {
     if ((event.flags & CLONE_THREAD) != 0) return;
+    // A source that sees no ends tells of some twice: what is known by now stays.
+    const uint64_t ticks = event.held ? event.args[2] : 0;
+    if (const Process* same = find(event.pid); same != nullptr && ticks != 0 && same->ticks == ticks) return;
     Process born;
+    born.ticks = ticks;
     born.pid = event.pid;
     born.parent = event.other;
     born.began = event.time;

@@ -17,6 +17,7 @@ namespace immure::watch {
 struct Process {
   int32_t pid = 0, parent = 0;
   uint64_t began = 0, ended = 0;  // CLOCK_MONOTONIC; 0: before the watch, not yet
+  uint64_t ticks = 0;             // when its number was given to it, as its source tells; 0: it does not
   std::string program;            // path of its executable, as the jail sees it; "": not known
   std::string words;              // argv of the last exec, each with its end; cut at kMostWords
   uint32_t execs = 0;             // how many it was seen to do

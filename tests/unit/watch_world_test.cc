@@ -62,6 +62,22 @@ TEST(WatchWorld, AThreadIsNoProcess) {
   EXPECT_EQ(world.find(10)->ended, 0u);
 }
 
+// Of a source that sees no ends.
+TEST(WatchWorld, ABirthThatIsToldTwiceChangesNothingAndThatOfAnotherDoes) {
+  World world;
+  world.see(exec(10, "/a"));
+  Event birth = born(11, 10);
+  birth.held = true;
+  birth.args[2] = 500;
+  world.see(birth);
+  world.see(exec(11, "/b"));
+  world.see(birth);
+  EXPECT_EQ(world.find(11)->program, "/b");
+  birth.args[2] = 501;
+  world.see(birth);
+  EXPECT_EQ(world.find(11)->program, "/a") << "the name of who had the number is not its own";
+}
+
 TEST(WatchWorld, ANumberThatIsUsedAgainIsAnotherProcess) {
   World world;
   world.see(exec(10, "/a"));

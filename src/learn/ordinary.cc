@@ -199,6 +199,8 @@ watch::Expected expected_of(const JailSpec& spec) {
     expected.hosts.insert("unix:" + grant.target.value + "/");
   }
   for (const std::string& name : expected.reads.names) expected.executables.names.insert(name);
+  // The C library asks there for each user's name, whether or not somebody listens.
+  expected.hosts.insert({"unix:/var/run/nscd/socket", "unix:/run/nscd/socket"});
   expected.hosts.insert({"unix:@*", "127.0.0.1:*", "[::1]:*"});
   if (spec.net != Net::Host) return expected;
   if (!spec.landlock.restrict_connect) expected.hosts.insert("*");

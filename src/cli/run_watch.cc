@@ -294,6 +294,7 @@ Status watch_it(Job& job) {
   parts.sinks = sinks_of(job);
   parts.detectors = watch::detectors();
   parts.expected = job.known.get();
+  parts.launching = !job.again;
   parts.ask = watch::process_now;
   watch::Session session(std::move(parts));
   auto end = session.run();

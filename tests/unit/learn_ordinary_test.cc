@@ -25,6 +25,7 @@ watch::ExpectedPaths widened(const Names& seen) {
 TEST(Widen, ManyNamesOfAFolderAreTheFolder) {
   const watch::ExpectedPaths paths = widened({"/srv/a/1", "/srv/a/2", "/srv/a/3", "/srv/a/4", "/srv/b/1"});
   EXPECT_TRUE(paths.covers("/srv/a/other"));
+  EXPECT_TRUE(paths.covers("/srv/a"));
   EXPECT_TRUE(paths.covers("/srv/b/1"));
   EXPECT_FALSE(paths.covers("/srv/b/2"));
   EXPECT_FALSE(paths.covers("/srv/c"));

@@ -11,7 +11,7 @@ bool covered(const std::set<std::string, std::less<>>& names, std::string_view p
   if (names.find(path) != names.end()) return true;
   for (size_t at = path.size(); at-- > 0;)
     if (path[at] == '/' && names.find(path.substr(0, at + 1)) != names.end()) return true;
-  return false;
+  return names.contains(std::string(path) + "/");
 }
 
 // One name against a pattern of one: the last star takes more when what follows it does not fit, those before

@@ -13,8 +13,8 @@
 
 namespace immure::watch {
 
-// Paths as the jail sees them. A name that ends in "/" stands for everything below it; one in `patterns` for
-// all that fits it (path_fits()): names that change from run to run.
+// Paths as the jail sees them. A name that ends in "/" stands for the folder and everything below it; one in
+// `patterns` for all that fits it (path_fits()): names that change from run to run.
 struct ExpectedPaths {
   std::set<std::string, std::less<>> names, patterns;
   bool covers(std::string_view path) const;

@@ -27,9 +27,15 @@ for turn in range(2500):
 
 immure, trace, kind, seed, *words = sys.argv[1:]
 child = subprocess.Popen(["/usr/bin/python3", "-c", PROGRAM, kind, seed], stdin=subprocess.PIPE, text=True)
+end = time.monotonic() + 60
+# The work alone is watched, not how Python begins: it waits when it reads what it was given.
+while time.monotonic() < end:
+    with open(f"/proc/{child.pid}/syscall", encoding="ascii") as file:
+        if file.read().startswith("0 0x0 "):
+            break
+    time.sleep(0.02)
 watch = subprocess.Popen([immure, "watch", "--pid", str(child.pid), "--source", "ptrace", "--level", "all", "--json", "--alerts",
                           "--trace", trace, *words], stdin=subprocess.DEVNULL)
-end = time.monotonic() + 60
 while watch.poll() is None and time.monotonic() < end:
     with open(f"/proc/{child.pid}/status", encoding="utf-8") as file:
         if "TracerPid:\t0\n" not in file.read():

@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/run_watch_again.h"
+#include "cli/watch_baseline.h"
 #include "kernel/call_ring.h"
 #include "kernel/watch_link.h"
 #include "watch/session.h"
@@ -49,9 +50,10 @@ struct Job {
   UniqueFd init;                                 // a pidfd of pid 1
   std::unique_ptr<watch::Source> attached = {};  // of that kind
   std::unique_ptr<watch::TraceWriter> trace;
-  int keeper = -1;     // a pidfd, in the process that reads the ring
-  bool again = false;  // another one has begun, and was killed
-  Written written;     // what it had written
+  std::shared_ptr<const watch::Expected> known;  // null: nothing is known of ordinary work
+  int keeper = -1;                               // a pidfd, in the process that reads the ring
+  bool again = false;                            // another one has begun, and was killed
+  Written written;                               // what it had written
 };
 
 Result<Level> level_of(const JailSpec& spec) {
@@ -291,6 +293,8 @@ Status watch_it(Job& job) {
   IMMURE_TRY(add_sources(job, parts, link));
   parts.sinks = sinks_of(job);
   parts.detectors = watch::detectors();
+  parts.expected = job.known.get();
+  parts.launching = !job.again;
   parts.ask = watch::process_now;
   watch::Session session(std::move(parts));
   auto end = session.run();
@@ -430,6 +434,11 @@ Result<WatchHandles> begin_watch(const JailSpec& spec, int least) {
   auto ring = CallRing::make(watch::capture_table(job.level, go));
   if (!ring) return tl::unexpected<Error>(std::move(ring.error()));
   job.ring = std::move(*ring);
+  auto known = known_work(spec.watch.baseline.value, {});
+  if (!known) return of_word(spec, Field::WatchBaseline, std::move(known.error()));
+  job.known = std::move(*known);
+  if (const std::string note = not_weighed(job.known.get(), job.level); !note.empty())
+    dprintf(2, "immure: %s\n", note.c_str());
   auto json = new_file(spec, spec.watch.json, Field::WatchJson, "--watch-json");
   if (!json) return tl::unexpected<Error>(std::move(json.error()));
   job.json = std::move(*json);

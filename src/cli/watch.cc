@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/jail_state.h"
+#include "cli/watch_baseline.h"
 #include "cli/watch_detectors.h"
 #include "cli/watch_model.h"
 #include "cli/watch_words.h"
@@ -171,6 +172,10 @@ Result<std::optional<respond::Target>> acts_on(const Target& target) {
 Result<int> watched(const WatchWish& wish) {
   Result<Aim> aim = aim_at(wish);
   if (!aim) return tl::unexpected<Error>(std::move(aim.error()));
+  auto known = known_work(wish.baseline, wish.expect);
+  if (!known) return tl::unexpected<Error>(std::move(known.error()));
+  if (const std::string note = not_weighed(known->get(), wish.level); !note.empty())
+    dprintf(2, "immure: %s\n", note.c_str());
   UniqueFd ending = signals();
   auto source = attached(wish, aim->target);
   if (!source) return tl::unexpected<Error>(std::move(source.error()));
@@ -194,6 +199,7 @@ Result<int> watched(const WatchWish& wish) {
   }
   parts.sources.push_back(std::move(*source));
   parts.detectors = watch::detectors();
+  parts.expected = known->get();
   parts.ask = watch::process_now;
   parts.roots = std::move(aim->roots);
   parts.signals = ending.get();

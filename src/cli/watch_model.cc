@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/watch_baseline.h"
 #include "uapi/syscalls.h"
 #include "watch/model/call_files.h"
 #include "watch/model/learn.h"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::string_view kHelp =
     "usage: immure watch train TRACE… -o MODEL\n"
+    "       immure watch train WATCHED… -o BASELINE\n"
     "       immure watch score --model MODEL TRACE…\n"
     "\n"
     "  train TRACE… -o MODEL   learn what ordinary runs look like\n"
@@ -27,8 +29,11 @@ constexpr std::string_view kHelp =
     "    --arch i386|x86_64    show calls by name\n"
     "    --ci                  end with 1 when a trace is anomalous\n"
     "    --timings             how fast it was, on standard error\n"
-    "A trace is a file of system call numbers; a folder means all files below it,\n"
-    "- standard input.\n";
+    "A TRACE is a file of system call numbers; a folder means all files below it,\n"
+    "- standard input. WATCHED is a trace of immure watch --trace or immure run\n"
+    "--watch-trace of ordinary work: programs, paths, addresses, rates and, at the\n"
+    "level all, sequences of calls by program are learned from it, for\n"
+    "immure watch --baseline and immure run --watch-baseline.\n";
 
 constexpr size_t kMostModelBytes = size_t{256} << 20;
 constexpr size_t kShownWindows = 3;
@@ -235,6 +240,16 @@ Result<int> watch_train(const Invocation& call) {
   }
   auto files = files_of(flags, "watch train");
   if (!files) return tl::unexpected<Error>(std::move(files.error()));
+  if (const size_t packed = packed_traces(*files); packed == files->size()) {
+    if (flags.has("--false-alarms"))
+      return fail(Code::kUsage, "--false-alarms is about traces of call numbers",
+                  "a baseline takes the strangest ordinary window as its bound", "leave it out");
+    return train_baseline(*files, path);
+  } else if (packed > 0) {
+    return fail(Code::kBadValue, "traces of immure watch and other files cannot be learned from together",
+                num(packed) + " of " + num(files->size()) + " files are such traces",
+                "name the traces alone, or leave them out");
+  }
   std::vector<watch::CallTrace> traces(files->size());
   uint64_t calls = 0;
   for (size_t i = 0; i < files->size(); ++i) {

@@ -13,10 +13,25 @@ using watch::Kind;
 using watch::Level;
 
 constexpr Flags::Known kKnown[] = {
-    {"--pid", true}, {"--all"},    {"--level", true}, {"--source", true},  {"--only", true},
-    {"--for", true}, {"--top"},    {"--trace", true}, {"--metrics", true}, {"--on", true},
-    {"--json"},      {"--alerts"}, {"--sources"},     {"--list"},          {"--explain", true},
-    {"--help"},      {"-h"},
+    {"--pid", true},
+    {"--all"},
+    {"--level", true},
+    {"--source", true},
+    {"--only", true},
+    {"--for", true},
+    {"--top"},
+    {"--trace", true},
+    {"--metrics", true},
+    {"--on", true},
+    {"--json"},
+    {"--alerts"},
+    {"--sources"},
+    {"--list"},
+    {"--explain", true},
+    {"--baseline", true},
+    {"--expect", true},
+    {"--help"},
+    {"-h"},
 };
 
 constexpr std::string_view kHelp =
@@ -42,6 +57,9 @@ constexpr std::string_view kHelp =
     "  --sources        which there are here, what each sees and costs\n"
     "  --list           the detectors; with --json with all that is known of them\n"
     "  --explain ID     what a detector tells, why, and which attacks it names\n"
+    "  --baseline FILE  tell what ordinary work did not do: programs, paths,\n"
+    "                   addresses, sequences of calls; watch train makes FILE\n"
+    "  --expect PROFILE tell what is outside a profile, such as learn writes\n"
     "  --on WHAT=ACT    act on alerts: WHAT is a detector, a severity or any, ACT is\n"
     "                   log, notify, throttle, freeze, kill, command:CMD; repeatable\n"
     "  --trace FILE     write everything to a file as well, compact and sealed\n"
@@ -49,7 +67,7 @@ constexpr std::string_view kHelp =
     "  --top            a screen that is drawn anew every second\n"
     "  --json           lines of JSON, schema immure.watch/1\n"
     "\n"
-    "immure watch train and immure watch score learn what ordinary runs are:\n"
+    "immure watch train and immure watch score learn what ordinary work is:\n"
     "immure watch train --help.\n";
 
 template <class T>
@@ -135,6 +153,8 @@ Result<WatchWish> read_watch_wish(std::span<char* const> args) {
   wish.top = flags.has("--top");
   wish.trace = flags.value("--trace");
   wish.metrics = flags.value("--metrics");
+  wish.baseline = flags.value("--baseline");
+  wish.expect = flags.value("--expect");
   if (wish.top && wish.json)
     return fail(Code::kUsage, "--top is a screen, and --json is lines", {}, "leave out one of them");
   for (const Flags::Said& said : flags.said) {

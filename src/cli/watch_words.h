@@ -19,9 +19,10 @@ struct WatchWish {
   std::optional<int> pid;
   bool everything = false;
   watch::Level level = watch::Level::Security;
-  std::string source;   // "": the first that can be had
-  std::string trace;    // a file; "": none
-  std::string metrics;  // a file; "": none
+  std::string source;            // "": the first that can be had
+  std::string trace;             // a file; "": none
+  std::string metrics;           // a file; "": none
+  std::string baseline, expect;  // a baseline's file, a profile; "": none
   std::vector<respond::Reaction> reactions;
   uint32_t kinds = ~0U;          // bit(Kind) of the events that are shown
   std::optional<uint64_t> time;  // nanoseconds

@@ -76,6 +76,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {"watch-source", V, false, OptionGroup::Output, "NAME", "auto, notify, ebpf or ptrace", set::watch_source},
     {"watch-json", V, false, OptionGroup::Output, "FILE", "write each event as a line of JSON", set::watch_json, Holds::HostPath},
     {"watch-trace", V, false, OptionGroup::Output, "FILE", "write a trace of the events", set::watch_trace, Holds::HostPath},
+    {"watch-baseline", V, false, OptionGroup::Output, "FILE", "tell what is new against ordinary work", set::watch_baseline, Holds::HostPath},
     {"watch-events", F, false, OptionGroup::Output, "", "each event on standard error", set::watch_events},
     {"timings", F, false, OptionGroup::Output, "", "time of each phase", set::timings},
     {"quiet", F, false, OptionGroup::Output, "", "errors only (-q)", set::quiet},

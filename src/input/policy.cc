@@ -135,6 +135,8 @@ struct Collector {
     if (spec.watch.source != "auto") one("watch-source", Kind::Text, spec.watch.source, Field::WatchSource);
     if (!spec.watch.json.value.empty()) one("watch-json", Kind::Text, spec.watch.json.value, Field::WatchJson);
     if (!spec.watch.trace.value.empty()) one("watch-trace", Kind::Text, spec.watch.trace.value, Field::WatchTrace);
+    if (!spec.watch.baseline.value.empty())
+      one("watch-baseline", Kind::Text, spec.watch.baseline.value, Field::WatchBaseline);
     if (spec.watch.events) one("watch-events", Kind::Flag, "true", Field::WatchEvents);
   }
   void limit(const char* key, std::optional<uint64_t> Limits::*value, Field field,

@@ -57,6 +57,10 @@ Status watch_trace(Jail& jail, std::string_view value, OriginId origin) {
   return file_of(jail, "watch-trace", value, origin, Field::WatchTrace, jail.spec.watch.trace);
 }
 
+Status watch_baseline(Jail& jail, std::string_view value, OriginId origin) {
+  return file_of(jail, "watch-baseline", value, origin, Field::WatchBaseline, jail.spec.watch.baseline);
+}
+
 Status watch_events(Jail& jail, std::string_view value, OriginId) {
   auto on = truth("watch-events", value);
   if (!on) return tl::unexpected<Error>(std::move(on.error()));

@@ -10,6 +10,7 @@ namespace immure::learn {
 
 // Of the default jail: the host's programs, its own /proc and /dev, /tmp, a made-up /etc.
 bool given(std::string_view path);
+std::span<const std::string_view> given_places();
 // A link that the default jail has, such as /bin and /var/run: what is behind it is at its target.
 bool given_link(std::string_view path);
 // Why it is secret; null: it is not known to be.

@@ -92,6 +92,7 @@ struct WatchSpec {
   std::string level;       // "": not watched; "process", "security", "files", "all"
   std::string source = "auto";  // "notify", "ebpf", "ptrace"
   HostPath json, trace;    // where events are written; empty: nowhere
+  HostPath baseline;       // what ordinary work was seen to do; empty: nothing is known of it
   bool events = false;     // every event on stderr
   bool wanted() const { return !level.empty(); }
 };
@@ -114,9 +115,9 @@ struct WatchedCall {
 enum class Field : uint8_t {
   Name, Root, RootOverlay, Uid, Gid, IdRange, AsRoot, Caps, Seccomp, Connect, Bind, Memory, Pids, Cpus, CpuTime, FileSize,
   OpenFiles, WallTime, KillAfter, TmpSize, Net, Tty, Hostname, Cwd, ClockOffset, KeepEnv, RecordFiles,
-  Watch, WatchSource, WatchJson, WatchTrace, WatchEvents,
+  Watch, WatchSource, WatchJson, WatchTrace, WatchEvents, WatchBaseline,
 };
-inline constexpr int kFieldCount = static_cast<int>(Field::WatchEvents) + 1;
+inline constexpr int kFieldCount = static_cast<int>(Field::WatchBaseline) + 1;
 
 struct JailSpec {
   std::string name;                     // empty: generated

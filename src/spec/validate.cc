@@ -184,6 +184,7 @@ Status check_watch(const JailSpec& spec) {
       {!watch.json.value.empty(), {"--watch-json", Field::WatchJson}},
       {!watch.trace.value.empty(), {"--watch-trace", Field::WatchTrace}},
       {watch.events, {"--watch-events", Field::WatchEvents}},
+      {!watch.baseline.value.empty(), {"--watch-baseline", Field::WatchBaseline}},
   };
   for (const auto& [said, word] : words)
     if (said && !watch.wanted())

@@ -17,6 +17,8 @@ constexpr uint64_t kTick = 50'000'000;          // between drains of a source wi
 constexpr uint64_t kLook = 1'000'000'000;       // between looks for what lives when the roots have ended
 constexpr uint64_t kLastDrain = 2'000'000'000;  // how long sources may take to hand over the rest
 
+constexpr uint64_t kLongestLaunch = 5'000'000'000;
+
 uint64_t now() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -92,9 +94,19 @@ void Session::take(std::span<const uint8_t> record) {
       broken_ = std::move(given);
       return;
     }
-  for (size_t i = 0; i < watching_.size(); i++)
+  if (parts_.launching) parts_.launching = is_launch(event);
+  for (size_t i = 0; i < watching_.size() && !parts_.launching; i++)
     if (watching_[i] != nullptr && (parts_.detectors[i]->kinds & bit(event.kind)) != 0)
       watching_[i]->see(event, world_, *this);
+}
+
+// Where the exec may have been lost, or does not come, the launch is taken to be over: better one alert too
+// many.
+bool Session::is_launch(const Event& event) {
+  if (first_ == 0) first_ = event.time;
+  const bool runs =
+      event.action == Action::Exec && event.verdict != Verdict::Failed && event.verdict != Verdict::Denied;
+  return !runs && event.action != Action::Lost && event.time < first_ + kLongestLaunch;
 }
 
 void Session::add(Process process) {

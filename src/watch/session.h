@@ -58,8 +58,11 @@ class Session final : private Taker, private Alerts {
     std::vector<std::unique_ptr<Sink>> sinks;
     std::span<const Detector* const> detectors = {};
     const Expected* expected = nullptr;
-    World::Ask ask = nullptr;      // null: a trace is read again
-    std::vector<UniqueFd> roots;   // pidfds of what is watched; when all have ended, so does the watch
+    World::Ask ask = nullptr;     // null: a trace is read again
+    std::vector<UniqueFd> roots;  // pidfds of what is watched; when all have ended, so does the watch
+    // The target does not run its program yet: what is seen before the first exec that was done is the launch
+    // of the jail, which detectors are not asked about.
+    bool launching = false;
     uint64_t number = 0;           // of the last event before, of a watch that is taken up again
     int signals = -1;              // a signalfd: what ends the watch; not owned; -1: nothing does
     std::optional<uint64_t> time;  // how long at most, nanoseconds
@@ -77,6 +80,7 @@ class Session final : private Taker, private Alerts {
  private:
   void take(std::span<const uint8_t> record) override;
   void raise(Alert alert) override;
+  bool is_launch(const Event& event);
   Result<SessionEnd> go_on();
   Result<bool> drain();  // false: every source has ended
   Status flush();
@@ -93,9 +97,9 @@ class Session final : private Taker, private Alerts {
   World world_;
   AlertGate gate_;
   Totals totals_;
-  Status broken_;  // the first error of a sink
-  uint64_t number_ = 0, next_look_ = 0;
-  bool timed_ = false;  // some source has no descriptor
+  Status broken_;                                    // the first error of a sink
+  uint64_t number_ = 0, next_look_ = 0, first_ = 0;  // first_: time of the first event
+  bool timed_ = false;                               // some source has no descriptor
 };
 
 }  // namespace immure::watch

@@ -308,9 +308,9 @@ TEST(Rate, ABurstAgainstItsOwnPast) {
 
 TEST(New, IsWhatTheProfileDoesNotKnow) {
   Expected expected;
-  expected.reads = {"/usr/", "/etc/passwd"};
-  expected.writes = {"/var/log/"};
-  expected.executables = {"/usr/bin/cc"};
+  expected.reads.names = {"/usr/", "/etc/passwd"};
+  expected.writes.names = {"/var/log/"};
+  expected.executables.names = {"/usr/bin/cc"};
   expected.hosts = {"10.0.0.1:443", "10.0.0.2:*"};
   Trial paths("new-path", &expected);
   EXPECT_THAT(paths.see(made("openat").path("/usr/lib/x.so")), IsEmpty());

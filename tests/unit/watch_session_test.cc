@@ -114,6 +114,28 @@ TEST(WatchSession, EventsAreNumberedShownAndWeighed) {
   EXPECT_THAT(out.text(), Not(HasSubstr("\x1b")));
 }
 
+// What immure does to set a jail up is not the program's; but nothing is kept quiet that may be.
+TEST(WatchSession, TheLaunchIsNotWeighedAndTheProgramIs) {
+  MadeRecord exec = MadeRecord::call("execve", {1, 1}, 0).item(kItemPath, 0, "/bin/x");
+  MadeRecord refused = MadeRecord::call("execve", {1, 1}, -ENOENT).item(kItemPath, 0, "/bin/y");
+  exec.head().time = refused.head().time = 2'000'000'000;
+  MadeRecord lost(kStageLost);
+  lost.head().time = 2'000'000'000;
+  const auto alerts = [](std::vector<MadeRecord> records) {
+    Watched out;
+    Session::Parts parts = out.parts(source(std::move(records)));
+    parts.launching = true;
+    Session session(std::move(parts));
+    Result<SessionEnd> end = session.run();
+    return end ? end->totals.alerts : ~uint64_t{0};
+  };
+  EXPECT_EQ(alerts({chroot_at(1, "/launch")}), 0u);
+  EXPECT_EQ(alerts({chroot_at(1, "/launch"), refused, chroot_at(3, "/launch")}), 0u);
+  EXPECT_EQ(alerts({chroot_at(1, "/launch"), exec, chroot_at(3, "/program")}), 1u);
+  EXPECT_EQ(alerts({chroot_at(1, "/launch"), lost, chroot_at(3, "/program")}), 1u);
+  EXPECT_EQ(alerts({chroot_at(1, "/launch"), chroot_at(7, "/program")}), 1u);
+}
+
 TEST(WatchSession, LossIsToldInBothForms) {
   for (bool json : {false, true}) {
     Watched out;

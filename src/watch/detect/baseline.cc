@@ -13,11 +13,12 @@ constexpr uint64_t kSecond = 1'000'000'000;
 
 // Events in windows of a second against the mean and spread of the windows before, which both forget slowly.
 constexpr unsigned kWarm = 20;                                // windows with events before anything is told
-constexpr double kForget = 0.05, kSpread = 8, kLeast = 2000;  // at least so many in a second
+constexpr double kForget = 0.05, kSpread = 8, kLeast = 2000,  // at least so many in a second
+    kOfOrdinary = 4;
 
 class Rate : public Watching {
  public:
-  explicit Rate(const Expected* expected) : most_(expected != nullptr ? expected->most_events_a_second : 0) {}
+  explicit Rate(const Expected* expected) : expected_(expected) {}
   void see(const Event& event, const World& world, Alerts& alerts) override {
     if (event.action == Action::End) return of_.forget(event.pid);
     State& state = of_.of(event.pid);
@@ -26,13 +27,21 @@ class Rate : public Watching {
       return;
     }
     const double count = static_cast<double>(state.count);
-    const double limit = std::max({kLeast, most_ * 2, state.mean + kSpread * std::sqrt(state.variance)});
+    const double most = most_of(event, world);
+    const double limit = std::max({kLeast, most * 2, state.mean + kSpread * std::sqrt(state.variance)});
     if (state.windows >= kWarm && count > limit && count > 10 * state.mean && !state.told) {
       state.told = true;
       alerts.raise(alert_of(kRate, Severity::Low, "", event,
                             who(event, world) + " made " + std::to_string(state.count) +
                                 " watched calls in a second, where it made " +
                                 std::to_string(static_cast<uint64_t>(state.mean)) + " before"));
+    }
+    if (most > 0 && count > std::max(kLeast, kOfOrdinary * most) && !state.told) {
+      state.told = true;
+      alerts.raise(alert_of(kRate, Severity::Low, "", event,
+                            who(event, world) + " made " + std::to_string(state.count) +
+                                " watched calls in a second, where ordinary work made at most " +
+                                std::to_string(static_cast<uint64_t>(most))));
     }
     const double off = count - state.mean;
     if (state.windows == 0) {
@@ -54,7 +63,14 @@ class Rate : public Watching {
     unsigned windows = 0;
     bool told = false;
   };
-  double most_;
+  // What is known of its program; else of all.
+  double most_of(const Event& event, const World& world) const {
+    if (expected_ == nullptr) return 0;
+    const Process* process = world.find(event.pid);
+    const auto known = process != nullptr ? expected_->rates.find(process->program) : expected_->rates.end();
+    return known != expected_->rates.end() ? known->second : expected_->most_events_a_second;
+  }
+  const Expected* expected_;
   PerProcess<State> of_;
 };
 
@@ -68,13 +84,12 @@ class NewPath : public Watching {
  public:
   explicit NewPath(const Expected& expected) : expected_(expected) {}
   void see(const Event& event, const World& world, Alerts& alerts) override {
-    if (event.action != Action::Open && !writes(event)) return;
-    const std::string path = cleaned(event.resolved.empty() ? event.path : event.resolved);
-    if (path.empty() || path[0] != '/') return;
+    if ((event.action != Action::Open && !writes(event)) || !seen_at(expected_.level, event)) return;
     const bool write = writes(event);
-    if (Expected::covers(expected_.writes, path) || (!write && Expected::covers(expected_.reads, path)))
-      return;
-    if (!write && (stopped(event) || Expected::covers(expected_.executables, path))) return;
+    if (!write && stopped(event)) return;
+    const std::string path = expected_path(event);
+    if (path.empty() || expected_.writes.covers(path)) return;
+    if (!write && (expected_.reads.covers(path) || expected_.executables.covers(path))) return;
     if (!raised_.add(hash_of(path) << 1 | (write ? 1 : 0))) return;
     alerts.raise(alert_of(kNewPath, write ? Severity::Medium : Severity::Low, "", event,
                           who(event, world) + (write ? " writes '" : " reads '") + path.substr(0, 256) +
@@ -91,10 +106,9 @@ class NewHost : public Watching {
   explicit NewHost(const Expected& expected) : expected_(expected) {}
   void see(const Event& event, const World& world, Alerts& alerts) override {
     if (event.action != Action::Connect && event.action != Action::Send) return;
-    if (event.address.family == 0) return;
+    if (event.address.family == 0 || !seen_at(expected_.level, event)) return;
     const std::string host = text_of(event.address);
-    const std::string any_port = host.substr(0, host.rfind(':')) + ":*";
-    if (expected_.hosts.count(host) != 0 || expected_.hosts.count(any_port) != 0) return;
+    if (expected_.covers_host(host)) return;
     if (!raised_.add(hash_of(host))) return;
     alerts.raise(alert_of(
         kNewHost, Severity::Medium, "", event,
@@ -110,9 +124,10 @@ class NewProgram : public Watching {
  public:
   explicit NewProgram(const Expected& expected) : expected_(expected) {}
   void see(const Event& event, const World& world, Alerts& alerts) override {
-    if (event.action != Action::Exec || event.verdict != Verdict::Done) return;
-    const std::string path = cleaned(event.resolved.empty() ? event.path : event.resolved);
-    if (path.empty() || Expected::covers(expected_.executables, path) || !raised_.add(hash_of(path))) return;
+    // What nobody saw the end of is taken to have been done.
+    if (event.action != Action::Exec || stopped(event)) return;
+    const std::string path = expected_path(event);
+    if (path.empty() || expected_.executables.covers(path) || !raised_.add(hash_of(path))) return;
     alerts.raise(
         alert_of(kNewProgram, Severity::Medium, "", event,
                  who(event, world) + " runs '" + path.substr(0, 256) + "', which its profile does not know"));

@@ -22,5 +22,6 @@ extern const Detector kRate;           // baseline.cc
 extern const Detector kNewPath;        // baseline.cc
 extern const Detector kNewHost;        // baseline.cc
 extern const Detector kNewProgram;     // baseline.cc
+extern const Detector kRareSequence;   // sequences.cc
 
 }  // namespace immure::watch

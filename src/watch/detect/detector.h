@@ -73,6 +73,8 @@ struct Detector {
 };
 
 std::span<const Detector* const> detectors();
+// Those of them that say nothing without Expected.
+std::span<const Detector* const> baseline_detectors();
 const Detector* find_detector(std::string_view id);  // null: none
 // Whether a detector says of itself that it tells an attack of `immure prove`.
 bool names(const Detector& detector, std::string_view technique);

@@ -39,6 +39,10 @@ class PerProcess {
     order_.erase(found->second);
     index_.erase(found);
   }
+  void clear() {
+    index_.clear();
+    order_.clear();
+  }
   size_t size() const { return index_.size(); }
 
  private:

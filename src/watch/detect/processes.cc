@@ -196,7 +196,7 @@ constexpr Step kProcessFileSteps[] = {
     file("proc-mem", kMedium, Use::Any, "/proc/#/mem /proc/#/task/#/mem", "opens the memory of a process"),
     file("proc-mem-write", kLow, Use::Write, "/proc/self/mem /proc/thread-self/mem",
          "opens its own memory as a file, to write"),
-    file("proc-first-environ", kMedium, Use::Any, "/proc/1/environ", "reads the first process's environment"),
+    file("proc-first-environ", kLow, Use::Any, "/proc/1/environ", "reads the first process's environment"),
     file("proc-environ", kLow, Use::Any, "/proc/#/environ", "reads the environment of a process"),
     file("proc-first-root", kMedium, Use::Any, "/proc/1/root /proc/1/root/*",
          "goes through the first process's root"),

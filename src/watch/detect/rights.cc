@@ -30,7 +30,7 @@ bool first_is_root(const Event& event) { return static_cast<uint32_t>(event.args
 constexpr Step kIdentitySteps[] = {
     calls("become-user", kMedium, "setresuid setresuid32", "asks to become user 0 and may not",
           [](const Event& e) { return stopped(e) && to_root(e); }),
-    calls("become-user", kMedium, "setuid setuid32 setreuid setreuid32", "asks to become user 0 and may not",
+    calls("become-user", kLow, "setuid setuid32 setreuid setreuid32", "asks to become user 0 and may not",
           [](const Event& e) { return stopped(e) && first_is_root(e); }),
     calls("become-user", kNotice, "setuid setuid32 setresuid setresuid32 setreuid setreuid32",
           "changes its user"),

@@ -14,7 +14,7 @@ constexpr std::span<const StepDetector> (*kGroups[])() = {
 constexpr const Detector* kChains[] = {
     &kChangeRoot,  &kWalkUp,    &kDescriptors,   &kDeniedSeries, &kManyFacts,  &kScans,
     &kManyObjects, &kForkStorm, &kPrivilegeGain, &kServerShell,  &kMassChange, &kForgedTimes,
-    &kMining,      &kRate,      &kNewPath,       &kNewHost,      &kNewProgram};
+    &kMining,      &kRate,      &kNewPath,       &kNewHost,      &kNewProgram, &kRareSequence};
 
 }  // namespace
 
@@ -27,6 +27,11 @@ std::span<const Detector* const> detectors() {
       for (const StepDetector& one : group()) all.push_back(one.detector);
     return all;
   }();
+  return kAll;
+}
+
+std::span<const Detector* const> baseline_detectors() {
+  static constexpr const Detector* kAll[] = {&kNewPath, &kNewHost, &kNewProgram, &kRareSequence};
   return kAll;
 }
 

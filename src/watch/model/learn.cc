@@ -206,10 +206,11 @@ Model learned(std::span<const One* const> traces) {
   return model;
 }
 
-double score_of(const Model& model, const CallTrace& trace) {
+double score_of(const Model& model, const CallTrace& trace, std::vector<float>* windows) {
   Gauge gauge(model);
-  for (uint16_t call : trace) gauge.see(call);
-  gauge.end();
+  for (uint16_t call : trace)
+    if (gauge.see(call) && windows != nullptr) windows->push_back(gauge.window().score);
+  if (gauge.end() && windows != nullptr) windows->push_back(gauge.window().score);
   return gauge.score();
 }
 
@@ -222,7 +223,7 @@ double threshold_of(std::vector<double> scores, double share) {
 
 }  // namespace
 
-Result<Model> learn(std::span<const CallTrace> traces, double false_alarms) {
+Result<Model> learn(std::span<const CallTrace> traces, double false_alarms, std::vector<float>* windows) {
   std::vector<One> all;
   uint64_t calls = 0;
   for (const CallTrace& trace : traces) {
@@ -253,7 +254,7 @@ Result<Model> learn(std::span<const CallTrace> traces, double false_alarms) {
       if (one.fold != fold) others.push_back(&one);
     Model without = learned(others);
     for (const One& one : all)
-      if (one.fold == fold) scores.push_back(score_of(without, *one.calls));
+      if (one.fold == fold) scores.push_back(score_of(without, *one.calls, windows));
   }
   std::vector<const One*> every;
   for (const One& one : all) every.push_back(&one);

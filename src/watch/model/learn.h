@@ -20,6 +20,8 @@ constexpr uint64_t kMostLearnedCalls = uint64_t{1} << 24;
 // traces into the same one. IMM-E002 when there are fewer than kLeastTraces different ones, or too many
 // calls.
 constexpr size_t kLeastTraces = 10;
-Result<Model> learn(std::span<const CallTrace> traces, double false_alarms);
+// `windows`: gets the score of each window of each trace, by the model that was learned without it.
+Result<Model> learn(std::span<const CallTrace> traces, double false_alarms,
+                    std::vector<float>* windows = nullptr);
 
 }  // namespace immure::watch

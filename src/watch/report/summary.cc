@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "watch/decode.h"
+#include "watch/session.h"
 
 namespace immure::watch {
 namespace {
@@ -59,8 +60,50 @@ bool is_written(const Event& event) {
          (event.action == Action::Open && ((event.flags & kWrites) != 0 || (event.flags & kMakes) != 0));
 }
 
+TracedAlert traced(const Alert& alert) {
+  return {alert.detector->id, alert.severity,  alert.time, alert.pid,   alert.stopped,
+          alert.repeats,      alert.technique, alert.why,  alert.events};
+}
+
+// What detectors of new things say of a trace.
+class Weighing : private Alerts {
+ public:
+  explicit Weighing(const Expected* expected) {
+    if (expected == nullptr) return;
+    for (const Detector* detector : baseline_detectors())
+      watching_.emplace_back(detector, detector->start(expected));
+  }
+  // Whether an alert of the trace is one that is made anew.
+  bool replaces(const TracedAlert& alert) const {
+    return std::any_of(watching_.begin(), watching_.end(),
+                       [&](const auto& one) { return alert.detector == one.first->id; });
+  }
+  std::vector<TracedAlert> see(const Event& event, const World& world) {
+    raised_.clear();
+    world_ = &world;
+    for (auto& [detector, watching] : watching_)
+      if ((detector->kinds & bit(event.kind)) != 0) watching->see(event, world, *this);
+    return std::move(raised_);
+  }
+  std::vector<TracedAlert> rest() {
+    std::vector<TracedAlert> all;
+    for (const Alert& alert : gate_.rest()) all.push_back(traced(alert));
+    return all;
+  }
+
+ private:
+  void raise(Alert alert) override {
+    if (gate_.lets_through(alert, *world_)) raised_.push_back(traced(alert));
+  }
+  std::vector<std::pair<const Detector*, std::unique_ptr<Watching>>> watching_;
+  std::vector<TracedAlert> raised_;
+  const World* world_ = nullptr;
+  AlertGate gate_;
+};
+
 class Summing {
  public:
+  explicit Summing(const Expected* expected) : weighing_(expected) {}
   void take(const Event& event) {
     ++summary.events;
     if (summary.first == 0) summary.first = event.time;
@@ -75,8 +118,12 @@ class Summing {
     if (!event.path.empty()) take_file(event);
     if (event.kind == Kind::Network && event.address.family != 0) take_host(event);
     if (const std::string name = call_name(event); !name.empty()) take_call(event, name, count);
+    for (const TracedAlert& alert : weighing_.see(event, world_)) keep(alert);
   }
   void take(const TracedAlert& alert) {
+    if (!weighing_.replaces(alert)) keep(alert);
+  }
+  void keep(const TracedAlert& alert) {
     if (ProcessUse* use = process_of(alert.pid)) ++use->alerts;
     if (summary.alerts.size() < Summary::kMostAlerts)
       summary.alerts.push_back(alert);
@@ -89,6 +136,7 @@ class Summing {
   }
 
   void finish() {
+    for (const TracedAlert& alert : weighing_.rest()) keep(alert);
     for (ProcessUse& use : processes_.rows)
       if (const Process* known = world_.find(use.process.pid)) use.process = *known;
     summary.processes = std::move(processes_.rows);
@@ -157,6 +205,7 @@ class Summing {
   }
 
   World world_;
+  Weighing weighing_;
   Table<ProcessUse> processes_{Summary::kMostProcesses};
   Table<FileUse> files_{Summary::kMostFiles};
   Table<HostUse> hosts_{Summary::kMostHosts};
@@ -174,8 +223,8 @@ void Tally::add(Verdict verdict) {
   }
 }
 
-Result<Summary> summarise(TraceReader& reader) {
-  Summing summing;
+Result<Summary> summarise(TraceReader& reader, const Expected* expected) {
+  Summing summing(expected);
   TraceEntry entry;
   for (;;) {
     auto more = reader.next(entry);

@@ -98,8 +98,10 @@ struct Summary {
   uint64_t without_room = 0;        // files, hosts, calls, processes and alerts that are not in the lists
 };
 
-// Reads all that there is.
-Result<Summary> summarise(TraceReader& reader);
+// Reads all that there is. With `expected`, the detectors that compare with it (baseline_detectors()) weigh
+// the events as they would have in a watch, and their alerts stand in place of those of theirs that the trace
+// has.
+Result<Summary> summarise(TraceReader& reader, const Expected* expected = nullptr);
 
 // "2026-11-22 21:40:03 UTC" of a time of the trace.
 std::string wall_text(const TraceHead& head, uint64_t monotonic);

@@ -89,7 +89,7 @@ class CallRing {
   ~CallRing();
 
   // `bytes`: a power of two, at least kLeast. kSystem when memory or descriptors are short.
-  static constexpr size_t kLeast = 4 * kMostRecord;
+  static constexpr size_t kLeast = size_t{4} * kMostRecord;
   static Result<CallRing> make(const CaptureTable& table, size_t bytes = kBytes);
   // The same ring in another process. kSystem for descriptors that are no ring of this version.
   static Result<CallRing> open(UniqueFd memory, UniqueFd written, UniqueFd room);

@@ -62,7 +62,7 @@ const Shape* shape_of(const seccomp_data& call) {
 // ---------------------------------------------------------------------------------------
 
 long read_memory(uint32_t thread, uint64_t from, void* to, size_t size) {
-  iovec local{to, size}, remote{reinterpret_cast<void*>(from), size};
+  iovec local{to, size}, remote{reinterpret_cast<void*>(from), size};  // NOLINT(performance-no-int-to-ptr): of the other process
   return sys::call(__NR_process_vm_readv, thread, sys::arg(&local), 1, sys::arg(&remote), 1, 0);
 }
 

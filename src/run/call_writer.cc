@@ -36,7 +36,7 @@ long read_memory(uint32_t thread, std::span<const iovec> to, std::span<const iov
                    sys::arg(from.data()), static_cast<long>(from.size()), 0);
 }
 long read_memory(uint32_t thread, uint64_t from, void* to, size_t size) {
-  const iovec local{to, size}, remote{reinterpret_cast<void*>(from), size};
+  const iovec local{to, size}, remote{reinterpret_cast<void*>(from), size};  // NOLINT(performance-no-int-to-ptr): of the other process
   return read_memory(thread, std::span(&local, 1), std::span(&remote, 1));
 }
 
@@ -122,7 +122,7 @@ struct CallWriter::Place {
     const size_t room = std::min<size_t>(kMostRecord - head.size - sizeof(CallItem), kMostItemBytes);
     if (length > room) state = kItemCut;
     length = std::min(length, room);
-    const CallItem item{kind, argument, state, 0, static_cast<uint32_t>(length)};
+    const CallItem item{kind, argument, static_cast<uint8_t>(state), 0, static_cast<uint32_t>(length)};
     std::memcpy(at + head.size, &item, sizeof item);
     if (bytes != nullptr) std::memcpy(at + head.size + sizeof item, bytes, length);
     const size_t padded = (length + 7) & ~size_t{7};
@@ -243,7 +243,8 @@ void CallWriter::take_items(Place& place, const CaptureRow& row, const seccomp_n
     const size_t part = buffers.got[i] = at_first(row.item[i], call.data);
     if (part == 0) continue;
     to[count] = {buffers.item[i].data(), part};
-    from[count++] = {reinterpret_cast<void*>(call.data.args[row.item[i].argument]), part};
+    const uint64_t address = call.data.args[row.item[i].argument];
+    from[count++] = {reinterpret_cast<void*>(address), part};  // NOLINT(performance-no-int-to-ptr): of the other process
     wanted += part;
   }
   if (count == 0) return;
@@ -325,7 +326,7 @@ void CallWriter::take_words(Place& place, const CaptureItem& item, size_t i, con
     if (ended) break;
     const size_t part = to_page_end(pointer, kWordAtOnce);
     to[count] = {buffers.many[count].data(), part};
-    from[count] = {reinterpret_cast<void*>(pointer), part};
+    from[count] = {reinterpret_cast<void*>(pointer), part};  // NOLINT(performance-no-int-to-ptr): of the other process
     wanted += part;
   }
   const bool all =

@@ -26,8 +26,8 @@ bool copy(const char* path, int to) {
   int from = open(path, O_RDONLY | O_CLOEXEC);
   if (from < 0) return false;
   ssize_t n;
-  while ((n = read(from, block, sizeof block)) > 0)
-    if (write(to, block, static_cast<size_t>(n)) != n) n = -1;
+  while ((n = read(from, block, sizeof block)) > 0 && write(to, block, static_cast<size_t>(n)) == n) {
+  }
   close(from);
   return n == 0;
 }

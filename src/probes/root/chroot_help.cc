@@ -75,7 +75,7 @@ Attempt moved_away(const Yard& yard, const Probe&) {
   // One byte alone is the sign; a whole attempt says that it came no further.
   pollfd more{told[0], POLLIN, 0};
   bool stands = n == 1 && poll(&more, 1, 50) == 0;
-  if (stands && rename(below, aside) == 0) n = write(ends[1], "g", 1);
+  if (stands && (rename(below, aside) != 0 || write(ends[1], "g", 1) != 1)) kill(child, SIGKILL);   // it would wait
   Attempt attempt = stopped("rename");
   ssize_t have = stands ? 0 : 1;
   if (!stands) *reinterpret_cast<char*>(&attempt) = first[0];

@@ -95,7 +95,7 @@ size_t read_memory(int32_t tid, uint64_t address, void* into, size_t length) {
   size_t parts = 0, done = 0;
   while (done < length && parts < std::size(remote)) {
     const size_t step = std::min<size_t>(length - done, kPage - ((address + done) & (kPage - 1)));
-    remote[parts++] = {reinterpret_cast<void*>(address + done), step};
+    remote[parts++] = {reinterpret_cast<void*>(address + done), step};  // NOLINT(performance-no-int-to-ptr): of the other process
     done += step;
   }
   const ssize_t got = process_vm_readv(tid, &local, 1, remote, parts, 0);

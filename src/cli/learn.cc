@@ -1,5 +1,6 @@
 #include "cli/learn.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include "cli/learn_words.h"
 #include "cli/report_files.h"
 #include "input/profile_files.h"
+#include "learn/event_lines.h"
 #include "learn/observe.h"
 #include "watch/decode.h"
 #include "watch/trace/reader.h"
@@ -36,9 +38,32 @@ std::vector<std::string> words_between_ends(const std::string& text) {
   return words;
 }
 
+// Packed records tell what was run; lines do not.
+Status from_lines(UniqueFd lines, const std::string& file, Needs& needs) {
+  Needs one;
+  learn::Observer observer(one, {});
+  learn::EventLines events(std::move(lines), file);
+  for (;;) {
+    auto more = events.next();
+    if (!more) return tl::unexpected<Error>(std::move(more.error()));
+    if (!*more) break;
+    observer.see(events.event());
+  }
+  if (one.events == 0)
+    return fail(Code::kBadValue, quoted(file) + " has no event to learn from", {},
+                "write them with immure watch --json or --watch-json");
+  needs.merge(one);
+  return {};
+}
+
 // A trace is a run; a part of one that was rotated is taken for one of its own.
 Status from_trace(const std::string& file, Needs& needs) {
-  auto reader = watch::TraceReader::open(file);
+  UniqueFd opened(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened)
+    return fail(Code::kMissingSource, "the trace " + quoted(file) + " cannot be read", {},
+                "immure watch --trace FILE writes one", {}, errno);
+  if (learn::begins_as_json(opened.get())) return from_lines(std::move(opened), file, needs);
+  auto reader = watch::TraceReader::read(std::move(opened), file);
   if (!reader) return tl::unexpected<Error>(std::move(reader.error()));
   Needs one;
   one.command = words_between_ends((*reader)->head().command);

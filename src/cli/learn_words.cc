@@ -226,7 +226,7 @@ std::string learn_help() {
          "  --runs N            run it so often, and take all of it together (1)\n"
          "  --net               with the network of this host\n"
          "  --source NAME       what sees: ebpf or ptrace; else the best there is\n"
-         "  --from TRACE        a trace of immure watch\n"
+         "  --from TRACE        a trace of immure watch, or lines of its --json\n"
          "  --merge FILE        what was learned before (--save)\n"
          "  --save FILE         keep what was learned, with its evidence\n"
          "What is written\n"

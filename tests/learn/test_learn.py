@@ -250,6 +250,49 @@ class Targets(Here):
                          ["config.json", "sh.conf", "sh.toml"])
 
 
+class FromAWatch(Here):
+    """What a watch wrote is learned from: packed or as lines, it is the same."""
+
+    SCRIPT = "cd /tmp; echo a > made; cat < made; mv made moved; ln -s moved link; ls . >/dev/null; chown 1:1 moved; cat /nowhere; true"
+
+    def watched(self):
+        lines, trace = (os.path.join(self.folder, name) for name in ("w.jsonl", "w.trace"))
+        status, _, err = immure("run", "--no-tty", "--watch=files", "--watch-source", "notify", "--watch-json", lines,
+                                "--watch-trace", trace, "--", "sh", "-c", self.SCRIPT, folder=self.folder)
+        self.assertEqual(status, 0, err)
+        return lines, trace
+
+    def needs(self, source, stdin=subprocess.DEVNULL):
+        saved = os.path.join(self.folder, "needs.json")
+        done = subprocess.run([IMMURE, "learn", "-q", "--from", source, "--save", saved], stdin=stdin, capture_output=True,
+                              text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(saved, encoding="utf-8") as file:
+            return json.load(file)
+
+    def test_lines_and_a_trace_say_the_same(self):
+        lines, trace = self.watched()
+        packed, read = self.needs(trace), self.needs(lines)
+        self.assertIn("/tmp/moved", [item.get("key") for item in read["items"]])
+        for of_one in ("command",):  # lines do not tell it
+            packed.pop(of_one), read.pop(of_one)
+        self.assertEqual(packed, read)
+
+    def test_lines_come_from_a_pipe(self):
+        lines, _ = self.watched()
+        with subprocess.Popen(["cat", lines], stdout=subprocess.PIPE) as cat:
+            self.assertEqual(self.needs("/dev/stdin", cat.stdout), self.needs(lines))
+
+    def test_a_line_that_is_none_is_an_error(self):
+        lines, _ = self.watched()
+        with open(lines, "a", encoding="utf-8") as file:
+            file.write("{\"type\": \"event\"}\n")
+        status, out, err = immure("learn", "--from", lines)
+        self.assertEqual(status, 125, out + err)
+        self.assertIn("is none of immure watch", err)
+        self.assertEqual(out, "")
+
+
 class Smaller(Here):
     PROFILE = 'ro-bind = ["HERE/needed", "HERE/idle"]\nallow-syscall = ["io_setup"]\n[env]\nA = "1"\nB = "2"\n'
 

@@ -61,7 +61,7 @@ constexpr Verb kVerbs[] = {
      "JAIL|--pid N|--all [OPTION]…",
      "see what jails and others do",
      "--pid --all --level --source --only --for --top --trace --metrics --on --json --alerts --sources --list --explain "
-     "--help",
+     "--baseline --expect --help",
      Completes::Jails,
      watch_verb,
      {},

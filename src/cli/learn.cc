@@ -163,19 +163,19 @@ std::string file_name(const learn::Emitter& one, const learn::Rights& rights) {
   return name;
 }
 
-Status write_all(const LearnWords& words, const learn::Rights& rights) {
+Status write_all(const LearnWords& words, const learn::Rights& rights, NamedPlace& output) {
   std::vector<const learn::Emitter*> chosen = words.emit;
   if (chosen.empty()) chosen.push_back(learn::find_emitter("toml"));
   bool folder = chosen.size() > 1;
-  if (folder && mkdir(words.output.c_str(), 0755) != 0 && errno != EEXIST)
-    return fail(Code::kSystem, "the folder " + quoted(words.output) + " cannot be made", {}, {}, {}, errno);
   for (const learn::Emitter* one : chosen) {
-    std::string text = one->text(rights),
-                place = folder ? words.output + "/" + file_name(*one, rights) : words.output;
+    std::string text = one->text(rights), name = file_name(*one, rights);
+    std::string place = folder ? words.output + "/" + name : words.output;
     if (place.empty())
       IMMURE_TRY(say(text));
+    else if (folder)
+      IMMURE_TRY(output.write_inside(name, text));
     else
-      IMMURE_TRY(write_named(place, text));
+      IMMURE_TRY(output.write(text));
     std::string told =
         place.empty() ? std::string() : "immure: " + std::string(one->shown) + ": " + printable(place) + "\n";
     for (const std::string& lack : one->lacks(rights)) told += "  it cannot say: " + printable(lack) + "\n";
@@ -205,6 +205,10 @@ Result<int> learn_verb(const Invocation& call) {
     IMMURE_TRY(words->help ? say(learn_help()) : list());
     return 0;
   }
+  auto output = NamedPlace::of(words->output.empty() ? "." : words->output);
+  if (!output) return tl::unexpected<Error>(std::move(output.error()));
+  auto save = NamedPlace::of(words->save.empty() ? "." : words->save);
+  if (!save) return tl::unexpected<Error>(std::move(save.error()));
   Needs needs;
   LearnJail jail;
   for (const std::string& file : words->merge) IMMURE_TRY(from_saved(file, needs));
@@ -218,7 +222,7 @@ Result<int> learn_verb(const Invocation& call) {
     if (!ended) return ended;
     status = *ended;
   }
-  if (!words->save.empty()) IMMURE_TRY(write_named(words->save, learn::needs_json(needs)));
+  if (!words->save.empty()) IMMURE_TRY(save->write(learn::needs_json(needs)));
   if (words->show) IMMURE_TRY(say(needs_text(needs)));
   if (!words->tighten.empty()) return compare(*words, needs);
   std::vector<std::string> layers = jail.layers;
@@ -227,7 +231,7 @@ Result<int> learn_verb(const Invocation& call) {
       needs, {look_at_host, jail.own_root, jail.own, jail.granted, std::move(layers), words->keep_writes});
   hint(*words, summary_text(needs, rights));
   bool only_kept = words->emit.empty() && words->output.empty() && (words->show || !words->save.empty());
-  if (!only_kept) IMMURE_TRY(write_all(*words, rights));
+  if (!only_kept) IMMURE_TRY(write_all(*words, rights, *output));
   return status;
 }
 

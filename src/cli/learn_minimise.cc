@@ -153,6 +153,8 @@ Result<int> learn_minimise(std::span<char* const> args) {
   }
   Rights rights;
   IMMURE_TRY(rights.read(*words));
+  auto output = NamedPlace::of(words->output.empty() ? "." : words->output);
+  if (!output) return tl::unexpected<Error>(std::move(output.error()));
   std::map<std::vector<bool>, bool> known;  // a trial is not made twice
   auto passes = [&](const std::vector<bool>& kept) -> Result<bool> {
     if (auto found = known.find(kept); found != known.end()) return found->second;
@@ -169,7 +171,7 @@ Result<int> learn_minimise(std::span<char* const> args) {
   if (words->output.empty())
     IMMURE_TRY(say(*text));
   else
-    IMMURE_TRY(write_named(words->output, *text));
+    IMMURE_TRY(output->write(*text));
   auto left = static_cast<uint64_t>(std::count(found->kept.begin(), found->kept.end(), true));
   if (!words->quiet) {
     IMMURE_TRY(write_fd(2,

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "base/fd.h"
@@ -85,6 +87,68 @@ Status write_named(const std::string& path, std::string_view text) {
   UniqueFd fd(open(real->c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
   if (!fd) return fail(Code::kSystem, "cannot open " + quoted(path), {}, {}, {}, errno);
   return write_fd(fd.get(), text, path);
+}
+
+namespace {
+
+Result<std::string> whole_path(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  auto real = real_path(path);
+  if (!real) return real;
+  const std::unique_ptr<char, decltype(&std::free)> folder(realpath(folder_of(*real).c_str(), nullptr),
+                                                           &std::free);
+  if (!folder) return fail(Code::kSystem, "cannot write " + quoted(path), "its folder", {}, {}, errno);
+  return std::string(folder.get()) + "/" + real->substr(real->rfind('/') + 1);
+}
+
+bool is_there(const std::string& path) {
+  struct stat there {};
+  return lstat(path.c_str(), &there) == 0;
+}
+
+Error made_meanwhile(const std::string& path) {
+  return Error{Code::kSystem,
+               0,
+               "cannot write " + quoted(path),
+               "what is there was not there, or elsewhere, before the program ran",
+               "look at it, and name a file in a folder that the program cannot write in",
+               {}};
+}
+
+}  // namespace
+
+Result<NamedPlace> NamedPlace::of(const std::string& path) {
+  auto whole = whole_path(path);
+  if (!whole) return tl::unexpected<Error>(std::move(whole.error()));
+  NamedPlace place;
+  place.path_ = path;
+  place.leads_to_ = std::move(*whole);
+  place.was_there_ = is_there(place.leads_to_);
+  return place;
+}
+
+Status NamedPlace::is_as_it_was() const {
+  auto whole = whole_path(path_);
+  if (!whole || *whole != leads_to_ || is_there(leads_to_) != was_there_)
+    return tl::unexpected<Error>(made_meanwhile(path_));
+  return {};
+}
+
+Status NamedPlace::write(std::string_view text) const {
+  IMMURE_TRY(is_as_it_was());
+  return write_named(leads_to_, text);
+}
+
+Status NamedPlace::write_inside(const std::string& name, std::string_view text) {
+  IMMURE_TRY(is_as_it_was());
+  if (!was_there_ && mkdir(leads_to_.c_str(), 0755) != 0)
+    return fail(Code::kSystem, "the folder " + quoted(path_) + " cannot be made", {}, {}, {}, errno);
+  was_there_ = true;
+  const std::string file = leads_to_ + "/" + name;
+  struct stat there {};
+  if (lstat(file.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
+    return tl::unexpected<Error>(made_meanwhile(file));
+  return write_file_atomic(file, text, mode_of_new_files());
 }
 
 Status check_outputs(const ReportFiles& asked) {

@@ -28,6 +28,22 @@ Status check_report_files(const ReportFiles& files);
 Status write_named(const std::string& path, std::string_view text);
 // The same, where "-" is standard output. Nothing for an empty name.
 Status write_report(const std::string& file, std::string_view text);
+// A name that a person gave, of what is written after a program has run that may have been able to write in
+// its folder: it has to lead where it led before, and what was not there before is not replaced.
+class NamedPlace {
+ public:
+  static Result<NamedPlace> of(const std::string& path);
+  // As write_named(). kSystem when something else is there by now.
+  Status write(std::string_view text) const;
+  // The place is a folder, which is made where it is missing; a link in it is not followed.
+  Status write_inside(const std::string& name, std::string_view text);
+
+ private:
+  Status is_as_it_was() const;
+
+  std::string path_, leads_to_;
+  bool was_there_ = false;
+};
 // What a person reads: beside a document it goes to standard error.
 Status tell(const ReportFiles& files, std::string_view text);
 

@@ -167,6 +167,40 @@ class WhatIsGranted(Here):
         self.assertRegex(out, r'\nbind = \[\n  "[^"]*/out"')
 
 
+class Places(Here):
+    """S31: who is learned about and may write where the profile goes does not choose what is written over."""
+
+    def minimise(self, script, *words):
+        os.mkdir(os.path.join(self.folder, "out"), 0o777)
+        os.chmod(os.path.join(self.folder, "out"), 0o777)
+        self.put("victim", "mine\n")
+        with open(os.path.join(self.folder, "p.toml"), "w", encoding="utf-8") as file:
+            file.write(f'bind = ["{self.folder}/out"]\n')
+        done = immure("learn", "minimise", "p.toml", *words, "--smoke", "sh", "-c", script, folder=self.folder)
+        with open(os.path.join(self.folder, "victim"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "mine\n")
+        return done
+
+    def test_a_link_that_it_made_is_not_followed(self):
+        script = f"test -e {self.folder}/out/made || ln -s ../victim {self.folder}/out/made"
+        status, _, err = self.minimise(script, "-o", "out/made")
+        self.assertNotEqual(status, 0, err)
+        self.assertIn("before the program ran", err)
+        self.assertTrue(os.path.islink(os.path.join(self.folder, "out/made")))
+
+    def test_a_file_that_it_made_is_not_replaced(self):
+        status, _, err = self.minimise(f"echo theirs > {self.folder}/out/made", "-o", "out/made")
+        self.assertNotEqual(status, 0, err)
+        self.assertIn("before the program ran", err)
+
+    def test_what_was_there_is_replaced(self):
+        self.put("result", "old\n")
+        status, _, err = self.minimise(f"test -w {self.folder}/out", "-o", "result")
+        self.assertEqual(status, 0, err)
+        with open(os.path.join(self.folder, "result"), encoding="utf-8") as file:
+            self.assertIn("bind", file.read())
+
+
 class Targets(Here):
     """U14: each text is taken by the tool that it is for."""
 

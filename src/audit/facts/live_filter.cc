@@ -48,7 +48,7 @@ int wait_for_stop(int tid) {
     if (got == tid || (got < 0 && errno == ECHILD)) return -2;
     clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t passed = (now.tv_sec - start.tv_sec) * 1'000'000'000 + now.tv_nsec - start.tv_nsec;
-    if (passed > 100'000'000) return -1;
+    if (passed > 500'000'000) return -1;
     timespec pause{0, 10'000};
     nanosleep(&pause, nullptr);
   }
@@ -83,7 +83,7 @@ FilterStack read_one(const FilterRequest& request) {
   bool same = alive(request.proc);
   trace(kInterrupt, request.tid);
   int signal = wait_for_stop(request.tid);
-  if (signal == -1) stack.unknown = "it did not stop within 100 ms";
+  if (signal == -1) stack.unknown = "it did not stop within 500 ms";
   if (signal == -2) stack.unknown = "it has ended meanwhile";
   if (signal < 0) return stack;
   if (same) stack.unknown = take(request.tid, stack);

@@ -217,15 +217,31 @@ Result<SessionEnd> Session::go_on() {
   }
 }
 
-Status Session::finish() {
+// A tracer may still be at what the last one did when that one is seen to have ended, and records of two ways
+// are held until they are known to be in order.
+bool Session::waits_for_the_rest(SessionEnd::Why why, int idle) const {
+  constexpr int kSettled = 3;
+  bool ends = false;
+  for (size_t i = 0; i < parts_.sources.size(); i++)
+    ends |= !ended_[i] && parts_.sources[i]->ends_with_target();
+  return ends && (why == SessionEnd::Why::TargetEnded || idle < kSettled);
+}
+
+Status Session::finish(SessionEnd::Why why) {
   // What was written before the end belongs to the watch: sources hand over what they have, for a bounded
   // time.
   const uint64_t until = now() + kLastDrain;
-  for (uint64_t before = ~uint64_t{0}; before != totals_.events && now() < until;) {
-    before = totals_.events;
+  int idle = 0;
+  do {
+    const uint64_t before = totals_.events;
     Result<bool> more = drain();
     if (!more) return tl::unexpected<Error>(std::move(more.error()));
-  }
+    idle = totals_.events != before ? 0 : idle + 1;
+    if (idle == 0) continue;
+    if (!*more || !waits_for_the_rest(why, idle)) break;
+    const timespec nap{0, 1'000'000};
+    nanosleep(&nap, nullptr);
+  } while (now() < until);
   for (Alert& alert : gate_.rest()) IMMURE_TRY(give(alert));
   totals_.kept_back = gate_.kept_back();
   for (const auto& source : parts_.sources) totals_.lost += source->lost();
@@ -235,7 +251,7 @@ Status Session::finish() {
 
 Result<SessionEnd> Session::run() {
   Result<SessionEnd> end = go_on();
-  Status finished = end ? finish() : Status();
+  Status finished = end ? finish(end->why) : Status();
   Status flushed = flush();
   if (!end) return end;
   IMMURE_TRY(std::move(finished));

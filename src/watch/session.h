@@ -86,7 +86,8 @@ class Session final : private Taker, private Alerts {
   Status flush();
   Status give(const Alert& alert);
   void tell_of(const Process& process);
-  Status finish();
+  Status finish(SessionEnd::Why why);
+  bool waits_for_the_rest(SessionEnd::Why why, int idle) const;
   Result<bool> wait(uint64_t until, SessionEnd& end);  // false: it is over
   void look_at_roots(std::span<const short> events);
   bool somebody_lives();

@@ -40,6 +40,9 @@ class Source {
   virtual int descriptor() const = 0;
   // Hands over what there is, and never waits. False: it has ended.
   virtual Result<bool> drain(Taker& taker) = 0;
+  // Whether drain() says that it has ended when nobody is left who is watched: then what they did last is
+  // waited for.
+  virtual bool ends_with_target() const { return false; }
   // Records that were not kept since the start. They are also told in the stream (kStageLost), where known
   // when.
   virtual uint64_t lost() const = 0;

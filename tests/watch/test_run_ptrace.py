@@ -67,6 +67,7 @@ class Joined(OfARun):
         for _ in range(40):
             self.assertEqual(self.fresh("true").returncode, 0)
             self.assertTrue(self.events(action="exec", verdict="done"))
+            self.assertEqual([event["end"] for event in self.events(action="end")], ["status 0"])
 
     def test_results_and_ends(self):
         self.run_watched("cat", "/etc/passwd", "/nowhere", level="files")

@@ -22,6 +22,7 @@ class JoinedSource final : public Source {
   std::string_view name() const override { return tracer_->name(); }
   int descriptor() const override { return all_.get(); }
   Result<bool> drain(Taker& taker) override;
+  bool ends_with_target() const override { return true; }
   uint64_t lost() const override { return ring_->lost() + tracer_->lost(); }
 
  private:

@@ -49,6 +49,7 @@ class PtraceSource final : public Source {
   std::string_view name() const override { return "ptrace"; }
   int descriptor() const override { return queue_.descriptor(); }
   Result<bool> drain(Taker& taker) override { return queue_.drain(taker); }
+  bool ends_with_target() const override { return true; }
   uint64_t lost() const override { return 0; }  // who would lose waits
 
  private:

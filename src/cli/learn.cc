@@ -205,9 +205,9 @@ Result<int> learn_verb(const Invocation& call) {
     IMMURE_TRY(words->help ? say(learn_help()) : list());
     return 0;
   }
-  auto output = NamedPlace::of(words->output.empty() ? "." : words->output);
+  auto output = NamedPlace::of(words->output);
   if (!output) return tl::unexpected<Error>(std::move(output.error()));
-  auto save = NamedPlace::of(words->save.empty() ? "." : words->save);
+  auto save = NamedPlace::of(words->save);
   if (!save) return tl::unexpected<Error>(std::move(save.error()));
   Needs needs;
   LearnJail jail;

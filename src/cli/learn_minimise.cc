@@ -153,7 +153,7 @@ Result<int> learn_minimise(std::span<char* const> args) {
   }
   Rights rights;
   IMMURE_TRY(rights.read(*words));
-  auto output = NamedPlace::of(words->output.empty() ? "." : words->output);
+  auto output = NamedPlace::of(words->output);
   if (!output) return tl::unexpected<Error>(std::move(output.error()));
   std::map<std::vector<bool>, bool> known;  // a trial is not made twice
   auto passes = [&](const std::vector<bool>& kept) -> Result<bool> {

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace immure::cli {
@@ -34,26 +35,11 @@ bool number_at(const Json& object, const char* key, uint64_t& value) {
   return true;
 }
 
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-// Empty: not a whole number of bytes.
-std::string from_hex(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i + 1 < text.size(); i += 2) {
-    int high = digit(text[i]), low = digit(text[i + 1]);
-    if (high < 0 || low < 0) return {};
-    out += static_cast<char>(high << 4 | low);
-  }
-  return text.size() % 2 == 0 ? out : std::string();
-}
-
 bool parse_file(std::string_view line, RecordedFile& file) {
   const Json object = Json::parse(line, nullptr, false);
   if (!object.is_object()) return false;
-  file.path = object.contains("path_hex") ? from_hex(text_at(object, "path_hex")) : text_at(object, "path");
+  file.path = object.contains("path_hex") ? from_hex(text_at(object, "path_hex")).value_or("")
+                                          : text_at(object, "path");
   if (!file.path.starts_with('/') || file.path.find('\0') != std::string::npos) return false;
   auto uses = object.find("for");
   if (uses == object.end() || !uses->is_array()) return false;

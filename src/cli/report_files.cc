@@ -97,7 +97,9 @@ Result<std::string> whole_path(std::string path) {
   if (!real) return real;
   const std::unique_ptr<char, decltype(&std::free)> folder(realpath(folder_of(*real).c_str(), nullptr),
                                                            &std::free);
-  if (!folder) return fail(Code::kSystem, "cannot write " + quoted(path), "its folder", {}, {}, errno);
+  if (!folder)
+    return fail(Code::kSystem, "cannot write " + quoted(path), "its folder is not to be had",
+                "make the folder, or name a file in another one", {}, errno);
   return std::string(folder.get()) + "/" + real->substr(real->rfind('/') + 1);
 }
 
@@ -118,9 +120,10 @@ Error made_meanwhile(const std::string& path) {
 }  // namespace
 
 Result<NamedPlace> NamedPlace::of(const std::string& path) {
+  NamedPlace place;
+  if (path.empty()) return place;
   auto whole = whole_path(path);
   if (!whole) return tl::unexpected<Error>(std::move(whole.error()));
-  NamedPlace place;
   place.path_ = path;
   place.leads_to_ = std::move(*whole);
   place.was_there_ = is_there(place.leads_to_);

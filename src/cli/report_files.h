@@ -32,6 +32,7 @@ Status write_report(const std::string& file, std::string_view text);
 // its folder: it has to lead where it led before, and what was not there before is not replaced.
 class NamedPlace {
  public:
+  // An empty name is that of nothing, which is not written.
   static Result<NamedPlace> of(const std::string& path);
   // As write_named(). kSystem when something else is there by now.
   Status write(std::string_view text) const;

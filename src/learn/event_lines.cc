@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "watch/address.h"
 
@@ -27,20 +28,6 @@ using watch::Event;
 constexpr std::string_view kSchema = "immure.watch/1";
 constexpr size_t kMostLine = 1 << 20;  // bytes; the longest record, written as digits and escapes, is shorter
 constexpr size_t kBlock = 1 << 16;
-
-std::optional<std::string> from_hex(std::string_view text) {
-  auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string out;
-  for (size_t i = 0; i < text.size(); i += 2) {
-    const int high = digit(text[i]), low = digit(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high << 4 | low);
-  }
-  return out;
-}
 
 std::optional<uint64_t> of_hex(const Json& from) {
   if (!from.is_string()) return std::nullopt;

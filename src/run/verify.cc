@@ -297,16 +297,16 @@ std::vector<Identity> given(const Plan& plan, const std::string& proc) {
   return list;
 }
 
-bool is_given(const std::vector<Identity>& list, const std::string& link) {
+bool is_given(const std::vector<Identity>& list, int file) {
   struct stat st {};
-  if (stat(link.c_str(), &st) != 0) return true;   // closed meanwhile
+  if (fstat(file, &st) != 0) return false;
   return std::any_of(list.begin(), list.end(),
                      [&](const Identity& own) { return own.device == st.st_dev && own.inode == st.st_ino; });
 }
 
-bool names_a_file(int dir, const char* entry) {
+bool names_a_file(const std::string& link) {
   char target[8] = {};
-  long n = sys::call(__NR_readlinkat, dir, sys::arg(entry), sys::arg(target), sizeof target);
+  long n = sys::call(__NR_readlinkat, AT_FDCWD, sys::arg(link.c_str()), sys::arg(target), sizeof target);
   return n > 0 && target[0] == '/';
 }
 
@@ -317,11 +317,17 @@ std::vector<uint64_t> mount_ids(std::string_view mountinfo) {
   return ids;
 }
 
-bool is_on_another_mount(const std::string& proc, const char* name, const std::vector<uint64_t>& ids) {
-  auto text = read_proc(proc + "/fdinfo/" + name);
-  if (!text) return false;   // closed meanwhile
-  auto id = parse_fdinfo(*text).mount_id;
-  return id >= 0 && std::find(ids.begin(), ids.end(), static_cast<uint64_t>(id)) == ids.end();
+// What the number stands for may change at any time, as a shell changes it for one command. So it is held, and all that is
+// asked is asked of the same thing. One that is gone leads nowhere; one that cannot be looked at is no proof.
+bool leads_outside(int dir, const char* name, const std::vector<Identity>& own, const std::vector<uint64_t>& ids) {
+  const long opened = sys::open(dir, name, O_PATH | O_CLOEXEC);
+  if (opened < 0) return opened != -ENOENT && opened != -ESRCH && opened != -EACCES;   // EACCES: it made itself unreadable
+  UniqueFd file(static_cast<int>(opened));
+  const std::string number = num(static_cast<uint64_t>(file.get()));
+  if (!names_a_file("/proc/self/fd/" + number) || is_given(own, file.get())) return false;
+  auto text = read_proc("/proc/self/fdinfo/" + number);
+  auto id = text ? parse_fdinfo(*text).mount_id : -1;
+  return id < 0 || std::find(ids.begin(), ids.end(), static_cast<uint64_t>(id)) == ids.end();
 }
 
 }  // namespace
@@ -342,11 +348,7 @@ Status verify_descriptors(const Plan& plan, int pid) {
       std::memcpy(&size, buffer + at + 16, sizeof size);
       const char* name = buffer + at + 19;   // linux_dirent64: inode, offset, size, type, name
       at += size;
-      // A shell may take another file for it, and the one it was given back, between two looks.
-      bool outside = parse_u64(name).has_value();
-      for (int look = 0; look < 3 && outside; look++)
-        outside = names_a_file(dir.get(), name) && !is_given(own, proc + "/fd/" + name) && is_on_another_mount(proc, name, ids);
-      if (outside)
+      if (parse_u64(name) && leads_outside(dir.get(), name, own, ids))
         return differs(Layer::Fds, "no descriptor that leads outside", "descriptor " + std::string(name));
     }
   }

@@ -142,7 +142,8 @@ def add_python(image, tests):
     for name in os.listdir(tests):
         if name.endswith((".py", ".txt")):
             image.file(f"{tests}/{name}", f"opt/immure/{os.path.basename(tests)}/{name}", 0o644)
-    image.file(f"{os.path.dirname(HERE)}/support/tap_of.py", "opt/immure/tap_of.py", 0o644)
+    for name in ("tap_of.py", "processes.py"):
+        image.file(f"{os.path.dirname(HERE)}/support/{name}", f"opt/immure/{name}", 0o644)
 
 
 def module_file(modules, name):

@@ -2,14 +2,14 @@
 import time
 
 
-def until(question, seconds=20):
+def until(question, seconds=20, what="it did not come to be"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         answer = question()
         if answer:
             return answer
         time.sleep(0.01)
-    raise AssertionError("it did not come to be")
+    raise AssertionError(what)
 
 
 def children(pid):

@@ -20,7 +20,7 @@ namespace {
 
 TEST(OwnerMap, ItsKeeperSharesNoMemoryAndHoldsNothing) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, whose maps need no word about groups";
-  if (syscall(SYS_kcmp, getpid(), getpid(), KCMP_VM, 0, 0) != 0) GTEST_SKIP() << "this kernel has no kcmp(2)";
+  if (syscall(SYS_kcmp, getpid(), getpid(), KCMP_VM, 0, 0) != 0) GTEST_SKIP() << "needs kcmp(2): a kernel with CONFIG_KCMP";
   const pid_t maker = fork();
   if (maker == 0) {
     for (;;) {

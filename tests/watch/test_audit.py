@@ -88,7 +88,7 @@ def rule(where, action, fields, key="", calls=()):
 def only_where_nothing_is_lost(case):
     with open("/proc/cmdline", encoding="ascii") as file:
         if "immure.expendable" not in file.read():
-            case.skipTest("only in a machine that is thrown away")
+            case.skipTest("needs a machine that is thrown away, for audit is the whole machine's; tests/kernels boots one")
 
 
 def uid_of(pid):
@@ -101,7 +101,7 @@ class Audit(Case):
         super().setUp()
         why = available().get("audit", "this build does not have it")
         if why:
-            self.skipTest(why)
+            self.skipTest(f"needs the kernel's audit, switched on: {why}; tests/kernels boots a machine that has it")
         only_where_nothing_is_lost(self)
         self.kernel = Kernel()
         self.addCleanup(self.kernel.close)

@@ -9,6 +9,8 @@ import tempfile
 import time
 import unittest
 
+from processes import until
+
 IMMURE = os.environ.get("IMMURE", "immure")
 ROOT = os.geteuid() == 0
 
@@ -21,16 +23,6 @@ def call(nr, *args):
     return libc.syscall(ctypes.c_long(nr), *[ctypes.c_long(a) if isinstance(a, int) else a for a in args])
 sys.stdin.readline()
 """
-
-
-def until(question, seconds=20, what="it did not come to be"):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(0.01)
-    raise AssertionError(what)
 
 
 def status_of(pid, field):

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "audit/mend/journal.h"
+#include "base/hex.h"
 #include "base/path.h"
 #include "base/text.h"
 
@@ -13,20 +14,6 @@ using Json = nlohmann::json;
 
 constexpr size_t kLongestLine = 1u << 20, kMostPlaces = 1u << 16, kMostSteps = 1u << 22;
 constexpr uint32_t kKinds[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK};
-
-std::optional<std::string> from_hex(std::string_view text) {
-  auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  for (size_t at = 0; at < text.size(); at += 2) {
-    const int high = digit(text[at]), low = digit(text[at + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes += static_cast<char>(high << 4 | low);
-  }
-  return bytes;
-}
 
 // One line, read field by field. What is missing or of another kind makes it wrong; what is not known is
 // passed over.

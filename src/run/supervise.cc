@@ -274,6 +274,13 @@ void Loop::sample() {
   if (plan_.cpu_time_limit_ns != 0 && *cpu > plan_.cpu_time_limit_ns) kill_tree(EndedBy::CpuTime);
 }
 
+// Not at regular times: else a program whose use swings in step with the looks is seen at its least each time,
+// by accident or by trial. The clock's last digits are nothing that the program can know.
+uint64_t next_wait(uint64_t now) {
+  constexpr uint64_t kLeast = kSampleEvery / 2;
+  return kLeast + (now * 0x9e3779b97f4a7c15U >> 32) % (kSampleEvery - kLeast);
+}
+
 void Loop::on_time() {
   uint64_t now = now_ns();
   if (now >= alive_at_) {
@@ -294,7 +301,7 @@ void Loop::on_time() {
   }
   if (now >= kill_deadline_) kill_tree(EndedBy::Supervisor);
   if (sampling_ && now >= next_sample_) {
-    next_sample_ = now + kSampleEvery;
+    next_sample_ = now + next_wait(now);
     sample();
     next_sample_ = std::max(next_sample_, now_ns() + 2 * std::exchange(looked_for_, 0));
   }

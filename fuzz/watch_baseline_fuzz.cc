@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto put = [&](uint64_t value, unsigned count) {
     for (unsigned i = 0; i < count; ++i) sealed += static_cast<char>(value >> (8 * i) & 0xff);
   };
-  put(1, 4);
+  put(kBaselineVersion, 4);
   put(size, 8);
   const immure::Digest digest = immure::sha256(bytes);
   sealed.append(reinterpret_cast<const char*>(digest.data()), digest.size());

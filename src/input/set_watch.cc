@@ -9,7 +9,7 @@
 namespace immure::set {
 namespace {
 
-constexpr auto kLevels = std::to_array<std::string_view>({"process", "security", "files", "all"});
+constexpr auto kLevels = std::to_array<std::string_view>({"process", "security", "opens", "files", "all"});
 constexpr auto kSources = std::to_array<std::string_view>({"auto", "notify", "ebpf", "ptrace"});
 
 Status one_of(std::string_view option, std::string_view value, std::span<const std::string_view> words) {

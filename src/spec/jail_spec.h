@@ -89,7 +89,7 @@ struct Limits {
 
 // What of the jail's calls somebody outside is told (--watch).
 struct WatchSpec {
-  std::string level;       // "": not watched; "process", "security", "files", "all"
+  std::string level;       // "": not watched; "process", "security", "opens", "files", "all"
   std::string source = "auto";  // "notify", "ebpf", "ptrace"
   HostPath json, trace;    // where events are written; empty: nowhere
   HostPath baseline;       // what ordinary work was seen to do; empty: nothing is known of it

@@ -16,7 +16,8 @@ enum class Level : uint8_t {
   Process,   // programs that start, and processes
   Security,  // and what reaches for rights, mounts, namespaces, the kernel, other processes, the network;
              // failures of the filter
-  Files,     // and every path
+  Opens,     // and files that are opened, made, changed, renamed or removed, by their paths
+  Files,     // and every other path: what is only looked at
   All,       // and every other call by its number
 };
 inline constexpr int kLevelCount = static_cast<int>(Level::All) + 1;

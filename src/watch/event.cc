@@ -33,7 +33,7 @@ constexpr const char* kActions[kActionCount] = {
 
 constexpr const char* kVerdicts[] = {"unknown", "done", "failed", "denied"};
 constexpr const char* kCertainties[] = {"settled", "read", "racy"};
-constexpr const char* kLevels[kLevelCount] = {"process", "security", "files", "all"};
+constexpr const char* kLevels[kLevelCount] = {"process", "security", "opens", "files", "all"};
 constexpr const char* kSeverities[] = {"notice", "low", "medium", "high", "critical"};
 
 }  // namespace

@@ -55,7 +55,7 @@ TEST(CliWatch, RefusesWithTheNearestRightWord) {
       {{"--pid", "-5"}, "is no process"},
       {{"--pid", "99999999999"}, "is no process"},
       {{"a", "--level", "securty"}, "did you mean security?"},
-      {{"a", "--level", "zzz"}, "process, security, files, all"},
+      {{"a", "--level", "zzz"}, "process, security, opens, files, all"},
       {{"a", "--only", "file,netwrk"}, "did you mean network?"},
       {{"a", "--only", ""}, "is no kind"},
       {{"a", "--for", "soon"}, "is no time"},

@@ -72,7 +72,7 @@ std::string sealed(std::string body) {
   const auto put = [&](uint64_t value, unsigned count) {
     for (unsigned i = 0; i < count; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
   };
-  put(1, 4);
+  put(kBaselineVersion, 4);
   put(body.size(), 8);
   const Digest digest = sha256(body);
   out.append(reinterpret_cast<const char*>(digest.data()), digest.size());
@@ -111,8 +111,8 @@ TEST(BaselineFile, DamageIsSeenWhereverItIs) {
 TEST(BaselineFile, SaysWhatIsWrongWithAForeignOne) {
   EXPECT_THAT(read_baseline("immure model\nabc", "x").error().why, HasSubstr("does not begin"));
   std::string later = *baseline_bytes(made_up());
-  later[kBaselineMagic.size()] = 2;
-  EXPECT_THAT(read_baseline(later, "x").error().why, HasSubstr("version 2"));
+  later[kBaselineMagic.size()] = 9;
+  EXPECT_THAT(read_baseline(later, "x").error().why, HasSubstr("version 9"));
 }
 
 // Its digest fits, and its parts do not.

@@ -102,6 +102,22 @@ TEST(WatchCalls, ArgumentsDecideWhereTheRowSaysSo) {
   EXPECT_TRUE(watched(nullptr, Level::All, {}));
 }
 
+TEST(WatchCalls, OpensAreFilesThatAreUsedAndFilesThoseThatAreLookedAtToo) {
+  std::set<std::string> opens, files;
+  for (const CallRow& row : call_rows()) {
+    if (row.level == Level::Opens) opens.insert(row.name);
+    if (row.level == Level::Files) files.insert(row.name);
+    EXPECT_FALSE(row.action == Action::Look && row.level == Level::Opens) << row.name;
+  }
+  for (const char* name : {"open", "openat", "creat", "unlink", "renameat2", "truncate", "fchmodat", "symlink"})
+    EXPECT_TRUE(opens.count(name)) << name;
+  for (const char* name : {"stat", "access", "readlinkat", "statfs"}) EXPECT_TRUE(files.count(name)) << name;
+  // A look at a named file, and a library that is mapped.
+  EXPECT_FALSE(watched(row_of(k64, 262), Level::Opens, {3, 4096, 4096, 0, 0, 0}));
+  EXPECT_TRUE(watched(row_of(k64, 262), Level::Files, {3, 4096, 4096, 0, 0, 0}));
+  EXPECT_FALSE(watched(row_of(k64, 9), Level::Opens, {0, 4096, 5, 2, 3, 0}));
+}
+
 TEST(WatchCalls, EachLevelHasAllOfThoseBefore) {
   size_t before = 0;
   for (int level = 0; level < kLevelCount; level++) {

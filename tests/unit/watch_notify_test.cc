@@ -22,7 +22,7 @@ CallRing ring_of(const CaptureTable& table) {
 
 TEST(WatchNotify, TableSaysWhatIsWatched) {
   std::mt19937_64 dice(5);
-  for (Level level : {Level::Process, Level::Security, Level::Files}) {
+  for (Level level : {Level::Process, Level::Security, Level::Opens, Level::Files}) {
     const CallRing ring = ring_of(capture_table(level, CallsGo::ToTracer));
     for (uint32_t arch : {uint32_t{AUDIT_ARCH_X86_64}, uint32_t{AUDIT_ARCH_I386}})
       for (uint32_t nr = 0; nr < 600; nr++)

@@ -10,7 +10,6 @@
 namespace immure::watch {
 namespace {
 
-constexpr uint32_t kVersion = 1;
 constexpr size_t kHead = kBaselineMagic.size() + 4 + 8 + 32;
 constexpr std::string_view kHow =
     "make it again with immure watch train, from traces of immure watch --trace";
@@ -139,7 +138,7 @@ Result<std::string> baseline_bytes(const Baseline& baseline) {
         "it has " + num(body.size() >> 20) + " MiB, and " + num(kMostBaselineBytes >> 20) + " are the most",
         "learn from fewer traces, or from those of one service at a time");
   std::string out(kBaselineMagic);
-  put(out, kVersion);
+  put(out, kBaselineVersion);
   put(out, static_cast<uint64_t>(body.size()));
   const Digest digest = sha256(body);
   out.append(reinterpret_cast<const char*>(digest.data()), digest.size());
@@ -154,9 +153,9 @@ Result<Baseline> read_baseline(std::string_view bytes, std::string_view shown_as
   Bytes head(bytes.substr(kBaselineMagic.size()));
   const auto version = head.take<uint32_t>();
   const auto length = head.take<uint64_t>();
-  if (version != kVersion)
+  if (version != kBaselineVersion)
     return fail(Code::kBadValue, name + " is a baseline of another version",
-                "it has version " + num(version) + ", and this immure reads " + num(kVersion), how);
+                "it has version " + num(version) + ", and this immure reads " + num(kBaselineVersion), how);
   const std::string_view body = bytes.substr(kHead);
   if (body.size() != length)
     return fail(Code::kBadValue, name + " is damaged",

@@ -14,6 +14,7 @@
 namespace immure::watch {
 
 inline constexpr std::string_view kBaselineMagic = "immure baseline\n";
+inline constexpr uint32_t kBaselineVersion = 2;
 inline constexpr size_t kMostBaselineBytes = size_t{64} << 20;
 inline constexpr size_t kMostBaselineName = 4096;
 

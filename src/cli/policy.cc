@@ -1,6 +1,7 @@
 #include "cli/policy.h"
 
 #include "base/text.h"
+#include "cli/policy_ask.h"
 #include "input/policy.h"
 #include "input/profile_files.h"
 #include "input/shipped_profiles.h"
@@ -58,16 +59,22 @@ Result<int> list(const Flags& flags) {
 }  // namespace
 
 Result<int> policy(const Invocation& call) {
+  if (!call.args.empty() && std::string_view(call.args[0]) == "ask") {
+    Invocation rest = call;
+    rest.args = call.args.subspan(1);
+    rest.first_index++;
+    return policy_ask(rest);
+  }
   static constexpr Flags::Known kFlags[] = {{"--resolved"}, {"--why"}, {"--json"}, {"--names"}};
   Flags flags{kFlags, "policy"};
   IMMURE_TRY(flags.parse(call.args));
   std::string_view action = flags.words.empty() ? std::string_view() : flags.words[0];
   if (action == "show") return show(flags);
   if (action == "list") return list(flags);
-  static constexpr std::string_view kActions[] = {"show", "list"};
+  static constexpr std::string_view kActions[] = {"show", "list", "ask"};
   std::string_view near = nearest(action, kActions);
   return fail(Code::kUsage, action.empty() ? "policy needs to know what to do" : "policy does not know " + quoted(action),
-              {}, near.empty() ? "immure policy show NAME, or immure policy list" : "did you mean " + std::string(near) + "?");
+              {}, near.empty() ? "immure policy show NAME, immure policy list, or immure policy ask CMD" : "did you mean " + std::string(near) + "?");
 }
 
 }  // namespace immure::cli

@@ -50,34 +50,37 @@ int above_the_programs(const Jail& jail) {
   return highest + 1;
 }
 
-Result<int> hand_over(const Wanted& wanted, char** environment) {
+}  // namespace
+
+Result<HandedOver> handed_over(const Wanted& wanted) {
   auto program = own_program("immure");
   if (!program) return tl::unexpected<Error>(std::move(program.error()));
-  int least = above_the_programs(wanted.jail);
-  auto words = sealed("immure-words", encode(wanted.words), least);
-  if (!words) return tl::unexpected<Error>(std::move(words.error()));
-  std::vector<std::string> arguments = {*program, "run", "--words-fd=" + num_signed(words->get())};
-  UniqueFd filter;
-  if (!wanted.jail.spec.seccomp_program.empty()) {
-    auto memory = sealed("immure-filter", wanted.jail.spec.seccomp_program, least);
+  HandedOver handed;
+  handed.least = above_the_programs(wanted.jail);
+  auto give = [&](const char* name, std::string_view text, const char* word) -> Status {
+    auto memory = sealed(name, text, handed.least);
     if (!memory) return tl::unexpected<Error>(std::move(memory.error()));
-    filter = std::move(*memory);
-    arguments.push_back("--seccomp-fd=" + num_signed(filter.get()));
-  }
-  auto watched = begin_watch(wanted.jail.spec, least);
-  if (!watched) return tl::unexpected<Error>(std::move(watched.error()));
-  if (!watched->word.empty()) arguments.push_back(watched->word);
-  arguments.emplace_back("--");
-  arguments.insert(arguments.end(), wanted.parsed.command.begin(), wanted.parsed.command.end());
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  execve(program->c_str(), argv.data(), environment);
-  return fail(Code::kSystem, "the start binary " + quoted(*program) + " cannot be started", {}, {}, {},
-              errno);
+    handed.words.push_back(word + num_signed(memory->get()));
+    handed.fds.push_back(std::move(*memory));
+    return {};
+  };
+  handed.words = {*program, "run"};
+  IMMURE_TRY(give("immure-words", encode(wanted.words), "--words-fd="));
+  const std::string& filter = wanted.jail.spec.seccomp_program;
+  if (!filter.empty()) IMMURE_TRY(give("immure-filter", filter, "--seccomp-fd="));
+  return handed;
 }
 
-}  // namespace
+Error become(const HandedOver& handed, const std::vector<std::string>& command, char** environment) {
+  std::vector<std::string> words = handed.words;
+  words.emplace_back("--");
+  words.insert(words.end(), command.begin(), command.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execve(argv[0], argv.data(), environment);
+  return Error{Code::kSystem, errno, "the start binary " + quoted(words[0]) + " cannot be started", {}, {}, {}};
+}
 
 Result<int> run(const Invocation& call) {
   auto parsed = parse_arguments(call.args, call.first_index);
@@ -99,7 +102,12 @@ Result<int> run(const Invocation& call) {
     if (auto moved = run::enter_systemd_scope();
         !moved && wanted->jail.spec.need_of(Layer::Cgroup) == Need::Require)
       return tl::unexpected<Error>(moved.error());
-  return hand_over(*wanted, call.environment);
+  auto handed = handed_over(*wanted);
+  if (!handed) return tl::unexpected<Error>(std::move(handed.error()));
+  auto watched = begin_watch(wanted->jail.spec, handed->least);
+  if (!watched) return tl::unexpected<Error>(std::move(watched.error()));
+  if (!watched->word.empty()) handed->words.push_back(watched->word);
+  return tl::unexpected<Error>(become(*handed, wanted->parsed.command, call.environment));
 }
 
 }  // namespace immure::cli

@@ -93,6 +93,7 @@ int run_verb(int argc, char** argv, char** environment) {
   char* end = argv[argc - 1] + std::strlen(argv[argc - 1]);
   for (char** entry = environment; *entry != nullptr; entry++) end = *entry + std::strlen(*entry);
   caller.own_arguments_size = static_cast<uint64_t>(end - argv[0]);
+  caller.ask_fd = parsed->words_fd >= 0 ? parsed->ask_fd : -1;
   const auto& fds = parsed->watch_fds;
   caller.watch = {fds[0], fds[1], fds[2], fds[3]};
   if (jail.spec.watch.wanted() && !caller.watch.given()) return become_full(argv, environment);

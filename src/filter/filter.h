@@ -149,6 +149,17 @@ std::vector<SentCall> calls_for_files();
 // recorded"; `instead`: what takes the word back: "--record-files".
 Status check_reading(const Policy& policy, std::string_view wanted, std::string_view instead);
 
+// Asking: a denied call may wait until the user has said whether it goes on.
+struct Askable {
+  std::string_view call;  // a name or a @set
+  const char* gives;      // what who lets it through gives away
+};
+std::span<const Askable> askable_calls();
+// Null: the user is not asked, and the call stays denied, since nothing but the filter would hold it.
+const Askable* askable(std::string_view call, const uint64_t (&args)[6]);
+// The last rule that names the call, or a set that it is in, denies it: somebody has decided already.
+bool is_denied_by_name(const Options& options, std::string_view call);
+
 // A balanced tree over ranges of numbers; equal neighbours are one leaf. Never more than BPF_MAXINSNS: kFilter,
 // also for a policy that is not well-formed (calls out of order, an argument's index above 5).
 Result<std::vector<sock_filter>> compile(const Policy& policy);

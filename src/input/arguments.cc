@@ -7,7 +7,7 @@ namespace immure {
 namespace {
 
 // Between immure's own two programs; nobody types them.
-constexpr std::string_view kWordsFd = "words-fd", kSeccompFd = "seccomp-fd", kWatchFds = "watch-fds";
+constexpr std::string_view kWordsFd = "words-fd", kSeccompFd = "seccomp-fd", kWatchFds = "watch-fds", kAskFd = "ask-fd";
 
 struct Reader {
   std::span<char* const> arguments;
@@ -100,6 +100,7 @@ Status take_option(Reader& in) {
                                   : short_option(argument);
   if (is_long && name == kWordsFd) return take_descriptor(in, name, equals, in.parsed.words_fd);
   if (is_long && name == kSeccompFd) return take_descriptor(in, name, equals, in.parsed.seccomp_fd);
+  if (is_long && name == kAskFd) return take_descriptor(in, name, equals, in.parsed.ask_fd);
   if (is_long && name == kWatchFds) return take_descriptors(in, name, equals);
   const Option* option = find_option(name);
   if (option == nullptr) return unknown(in, argument.substr(0, equals), is_long ? name : argument.substr(1));

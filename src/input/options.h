@@ -68,6 +68,7 @@ struct Parsed {
   std::vector<std::string> profiles;    // --profile, in order
   int words_fd = -1;                    // words that immure-full has already read from files
   int seccomp_fd = -1;                  // the filter that it has compiled
+  int ask_fd = -1;                      // its way to who is asked about denied calls (run/asker.h)
   std::array<int, 4> watch_fds = {-1, -1, -1, -1};  // what it shares with a watcher (run/watcher.h)
   bool help = false, dry_run = false, build = false;
 };

@@ -6,11 +6,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "filter/filter.h"
 #include "plan/step.h"
 #include "spec/layers.h"
 
@@ -105,6 +107,10 @@ struct Plan {
   bool told_of_calls() const { return records_files || watches; }
   // What the program may do, without what only tells the supervisor of it.
   const std::vector<sock_filter>& wall() const { return sends() ? unrecorded : filters[0]; }
+
+  // The default policy's options that the program's filter was made of, where somebody may be asked about what it denies
+  // (plan/asking.h).
+  std::optional<filter::Options> asks;
 
   std::vector<uint32_t> argv, env, candidates;    // arena offsets; candidates: paths that execve tries in turn
   std::vector<int> kept_fds;     // descriptors above 2 that the program gets, as it sees them

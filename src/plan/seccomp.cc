@@ -114,7 +114,7 @@ Result<std::vector<sock_filter>> sending_filter(Builder& b, filter::Policy polic
 
 Result<std::vector<sock_filter>> program_filter(Builder& b) {
   bool shares = has_shared_folder(b), no_memfd = !b.sets_memfd_noexec();
-  if (is_default(b.spec) && !tells(b)) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
+  if (is_default(b.spec) && !tells(b) && !b.spec.asks) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
   filter::Options options;
   options.listener = b.plan.listener;
   options.no_set_id = shares;
@@ -127,7 +127,7 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
   options.no_datagrams = options.no_fast_open && b.spec.landlock.connect.empty();
   for (const SyscallRule& rule : b.spec.syscalls) options.rules.push_back({rule.name, rule.allow});
   auto policy = filter::default_policy(options);
-  if (!policy && options.listener && !tells(b)) {
+  if (!policy && options.listener && !tells(b) && !b.spec.asks) {
     // A rule denies what sending the listener takes: the filter holds without one, denied calls are not counted.
     options.listener = b.plan.listener = false;
     policy = filter::default_policy(options);
@@ -137,6 +137,7 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
     if (error.origin.empty() && !b.spec.syscalls.empty()) error.origin = b.spec.origin_text(b.spec.syscalls.back().origin);
     return tl::unexpected<Error>(std::move(error));
   }
+  if (b.spec.asks) b.plan.asks = std::move(options);
   return tells(b) ? sending_filter(b, std::move(*policy)) : filter::compile(*policy);
 }
 
@@ -170,6 +171,10 @@ Status plan_seccomp(Builder& b) {
     return fail(Code::kLayer, "the jail cannot be watched at its filter here",
                 "this kernel tells nobody of calls (seccomp notification)", "choose another --watch-source",
                 b.spec.origin_text(b.spec.set_by_word(Field::Watch)));
+  if (b.spec.asks && !b.plan.listener)
+    return fail(Code::kLayer, "nobody can be asked about denied calls here",
+                own ? "the jail has another filter than that of immure" : "this kernel tells nobody of calls (seccomp notification)",
+                own ? "leave --seccomp out" : "immure run runs the program without questions");
   if (b.spec.seccomp == "strict") {
     auto program = filter::compile(filter::strict_policy(-1));
     if (!program) return tl::unexpected<Error>(program.error());

@@ -50,19 +50,36 @@ bool Denied::serve() {
     Notification call{};  // the kernel refuses one that is not zeroed
     long r = sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_RECV), sys::arg(&call));
     if (r < 0) continue;  // ENOENT: killed while it waited
-    seccomp_notif_resp answer{call.known.id, 0, -EPERM, 0};
-    const bool allowed = plan_ != nullptr && lets_through(*plan_, call.known.data);
+    bool allowed = plan_ != nullptr && lets_through(*plan_, call.known.data);
     if (writer_ != nullptr) writer_->see(listener_, call.known, !allowed);
-    if (allowed) {
-      if (opened_ != nullptr) opened_->see(listener_, call.known);
-      answer = {call.known.id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE};
-    } else {
+    if (allowed && opened_ != nullptr) opened_->see(listener_, call.known);
+    if (!allowed && asker_ != nullptr) {
+      const Asker::Says says = asker_->ask(call.known);
+      if (says == Asker::Says::Waits) continue;
+      allowed = says == Asker::Says::GoesOn;
+    }
+    if (!allowed) {
       uint64_t args[6];
       for (int i = 0; i < 6; i++) args[i] = call.known.data.args[i];
       record(call.known.data.arch, static_cast<uint32_t>(call.known.data.nr), args, call.known.pid);
     }
-    r = sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_SEND), sys::arg(&answer));
-    if (r < 0 && r != -ENOENT) return false;   // ENOENT: killed meanwhile
+    if (!answer(call.known.id, allowed)) return false;
+  }
+  return asker_ == nullptr || serve_answered();
+}
+
+bool Denied::answer(uint64_t id, bool goes_on) {
+  seccomp_notif_resp answer{id, 0, -EPERM, 0};
+  if (goes_on) answer = {id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+  const long r = sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_SEND), sys::arg(&answer));
+  return r >= 0 || r == -ENOENT;   // ENOENT: killed meanwhile
+}
+
+bool Denied::serve_answered() {
+  while (auto one = asker_->next_answered()) {
+    const AskMessage& call = one->question;
+    if (!one->goes_on) record(call.arch, call.nr, call.args, static_cast<uint32_t>(call.pid));
+    if (!answer(call.id, one->goes_on)) return false;
   }
   return true;
 }

@@ -1,7 +1,7 @@
 // Denied system calls: the filter sends them here (seccomp user notification), they are counted by name, and
 // come back to the program as EPERM. Calls that the filter allows never come here and cost nothing. None that the
-// filter denies is ever let through: it stays denied, whatever memory says later. When the supervisor has gone, the
-// kernel answers with ENOSYS by itself.
+// filter denies is let through, but those that the user is asked about and lets through (run/asker.h). When the
+// supervisor has gone, the kernel answers with ENOSYS by itself.
 //
 // A filter that sends (plan/recording.h) lets allowed calls come here as well. Registers cannot change while a call waits,
 // so each is weighed by them once more, as the filter would have that does not send; what that one allows, and
@@ -17,6 +17,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "run/asker.h"
 #include "run/call_writer.h"
 #include "run/opened.h"
 
@@ -47,6 +48,8 @@ class Denied {
   // With a plan that sends: what it lets through is written down, by each of the two that is there. All outlive this.
   Denied(const Plan& plan, Opened* opened, CallWriter* writer) : plan_(&plan), opened_(opened), writer_(writer) {}
   void listen(int listener);
+  // Who is asked about what the filter denied, and outlives this.
+  void ask_with(Asker& asker) { asker_ = &asker; }
 
   // Readable: serve() has something to do. That is the listener, but while a writer's ring is full: then what waits goes
   // on waiting.
@@ -54,6 +57,8 @@ class Denied {
   bool is_listener() const { return !full_; }
   // Answers what waits, at most kPerServe; never waits itself. False: a call could not be answered, and waits for ever.
   bool serve();
+  // Answers what has waited for an answer. False: as serve().
+  bool serve_answered();
   // One call, as serve() records it.
   void record(uint32_t arch, uint32_t number, const uint64_t (&args)[6], uint32_t pid);
 
@@ -68,10 +73,12 @@ class Denied {
   std::string json() const;
 
  private:
+  bool answer(uint64_t id, bool goes_on);
   int listener_ = -1;
   const Plan* plan_ = nullptr;
   Opened* opened_ = nullptr;
   CallWriter* writer_ = nullptr;
+  Asker* asker_ = nullptr;
   bool full_ = false;
   std::array<DeniedCall, kKinds> rows_{};
   size_t used_ = 0;

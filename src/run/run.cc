@@ -81,6 +81,7 @@ class Run {
   std::optional<Opened> opened_;         // with --record-files
   std::optional<RecordFile> record_;
   std::optional<Watcher> watcher_;       // with --watch
+  std::optional<Asker> asker_;           // of policy ask
   std::string state_dir_, state_file_, temporary_, root_manifest_;
   bool named_ = false;
 };
@@ -231,6 +232,8 @@ void Run::tell(const Outcome& outcome, const Timings& timings) {
   } else if (!options_.quiet) {
     if (options_.timings) say(timings_text(plan_, timings));
     if (denied_ && denied_->total() != 0) say("immure: " + denied_->summary() + "\n");
+    if (asker_ && asker_->unasked() != 0)
+      say("immure: " + num(asker_->unasked()) + " calls were denied without a question, since there were too many\n");
     if (opened != nullptr && (options_.verbose || opened->unread() + opened->beyond() != 0))
       say("immure: " + recorded_text(*opened) + "\n");
     say(death(outcome) + appeared_text(made));
@@ -284,6 +287,10 @@ Result<Outcome> Run::attend(Launched& jail, int signals) {
   if (opened_) opened_->started();
   if (watcher_) watcher_->started();
   if (!plan_.told_of_calls() && jail.listener) denied_.emplace(jail.listener.get());
+  if (asker_ && denied_) {
+    asker_->begin(jail.listener.get(), plan_);
+    denied_->ask_with(*asker_);
+  }
   IMMURE_TRY(verify_started(jail));
   struct Alive {
     Run& run;
@@ -297,6 +304,7 @@ Result<Outcome> Run::attend(Launched& jail, int signals) {
   how.context = &alive;
   if (status_.wanted()) how.alive_after_ns = 0;
   how.watcher = watcher_ ? &*watcher_ : nullptr;
+  how.asker = asker_ ? &*asker_ : nullptr;
   if (watcher_) watcher_->runs(running_pid(jail));
   how.usage = options_.json || options_.verbose;
   return supervise(plan_, jail, signals, terminal ? &*terminal : nullptr, denied_ ? &*denied_ : nullptr, how);
@@ -335,6 +343,12 @@ int Run::run() {
     auto watcher = Watcher::open(caller_.watch, spec_);
     if (!watcher) return refuse(watcher.error(), "setup");
     watcher_.emplace(std::move(*watcher));
+  }
+  if (caller_.ask_fd >= 0) {
+    auto asker = Asker::open(caller_.ask_fd);
+    if (!asker) return refuse(asker.error(), "setup");
+    asker_.emplace(std::move(*asker));
+    spec_.asks = true;
   }
   umask(0);   // modes are meant as they are written; the program gets its own umask
   host_ = Host::observe();

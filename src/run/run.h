@@ -16,6 +16,7 @@ struct Caller {
   uint64_t own_arguments_size = 0;
   std::string words;     // for the state file
   WatchDescriptors watch;
+  int ask_fd = -1;          // the way to who is asked about denied calls (run/asker.h)
   uint64_t started_ns = 0;  // CLOCK_MONOTONIC_RAW when this process began, for --timings
 };
 

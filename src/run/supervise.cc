@@ -27,7 +27,7 @@ using child::Message;
 
 constexpr int kWatchedSignals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP,
                                    SIGCHLD, SIGPIPE, SIGTTOU, SIGTTIN};
-constexpr size_t kPollFds = 5;
+constexpr size_t kPollFds = 6;
 constexpr uint64_t kSampleEvery = 25'000'000, kNever = ~uint64_t{0};
 
 alignas(64) char deputy_stack[32 * 1024];
@@ -49,6 +49,7 @@ class Loop {
   void on_signal(int number);
   void on_wire();
   void on_watcher();
+  void on_asker();
   void on_time();
   bool has_limits() const { return sampling_ || wall_deadline_ != kNever || kill_deadline_ != kNever; }
   void sample();
@@ -211,6 +212,25 @@ void Loop::on_watcher() {
   kill_tree(EndedBy::Supervisor);
 }
 
+// Who is asked has the terminal meanwhile.
+void Loop::on_asker() {
+  Asker& asker = *options_.asker;
+  asker.look();
+  const bool there = asker.link() < 0 || asker.hear();
+  if (asker.wants_to_ask()) {
+    if (terminal_ != nullptr) terminal_->catch_up();
+    if (terminal_ != nullptr) terminal_->hold(true);
+    asker.put();
+  }
+  if (denied_ != nullptr && !denied_->serve_answered() && failure_)
+    failure_ = fail(Code::kSystem, "a system call of the program cannot be answered", "the kernel refuses the answer");
+  if (!there && failure_)
+    failure_ = fail(Code::kSystem, "who was asked has gone, and so the jail was ended",
+                    "nobody could have been asked from then on", "immure run runs the program without questions");
+  if (!failure_) kill_tree(EndedBy::Supervisor);
+  if (terminal_ != nullptr) terminal_->hold(asker.asking());
+}
+
 // Sockets and pipes are looked at more closely only when there are enough of them to matter.
 bool Loop::is_over_memory(TreeUse& use) {
   constexpr uint64_t kMostOfOne = 128 << 20;
@@ -316,6 +336,7 @@ int Loop::timeout() const {
     uint64_t now = now_ns();
     wait = due <= now ? 0 : static_cast<int>(std::min<uint64_t>((due - now) / 1'000'000 + 1, 60'000));
   }
+  if (options_.asker != nullptr && options_.asker->asking() && (wait < 0 || wait > Asker::kLookAgain)) wait = Asker::kLookAgain;
   int tty = terminal_ != nullptr ? terminal_->timeout_ms() : -1;
   if (tty >= 0 && (wait < 0 || tty < wait)) wait = tty;
   return wait;
@@ -331,6 +352,7 @@ Result<Outcome> Loop::run() {
     fds[2] = {jail_.pidfd.get(), POLLIN, 0};
     fds[3] = {denied_ != nullptr ? denied_->descriptor() : -1, POLLIN, 0};
     fds[4] = {watched_ ? options_.watcher->link() : -1, POLLIN, 0};
+    fds[5] = {options_.asker != nullptr ? options_.asker->link() : -1, POLLIN, 0};
     size_t tty = terminal_ != nullptr ? terminal_->poll_set(fds + kPollFds) : 0;
     int ready = poll(fds, kPollFds + tty, timeout());
     if (ready < 0 && errno != EINTR)
@@ -342,6 +364,7 @@ Result<Outcome> Loop::run() {
     }
     if ((fds[3].revents & ~POLLIN) != 0) denied_ = nullptr;   // nobody is left under the filter
     if (fds[4].revents != 0) on_watcher();
+    if (options_.asker != nullptr) on_asker();
     if (terminal_ != nullptr) terminal_->handle(std::span<const pollfd>(fds + kPollFds, tty));
     if (fds[1].revents != 0) on_wire();
     if (fds[2].revents != 0) gone_ = gone_ || fds[1].revents == 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plan/plan.h"
+#include "run/asker.h"
 #include "run/denied.h"
 #include "run/launch.h"
 #include "run/report.h"
@@ -21,6 +22,7 @@ struct SuperviseOptions {
   void* context = nullptr;
   uint64_t alive_after_ns = 5'000'000;
   Watcher* watcher = nullptr;  // when it has gone, the jail ends
+  Asker* asker = nullptr;      // the same
   bool usage = false;   // read what the control group counted even when nothing was killed
 };
 

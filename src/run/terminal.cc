@@ -105,7 +105,7 @@ void Terminal::choose_lines(unsigned pty_fds, const int (&caller)[3]) {
 
 size_t Terminal::poll_set(pollfd* out) const {
   size_t n = 0;
-  if (!master_ || suspended_) return 0;
+  if (!master_ || suspended_ || held_) return 0;
   short events = 0;
   if (master_again_ == 0 && to_screen_.room() > 0) events |= POLLIN;
   if (!to_program_.empty()) events |= POLLOUT;
@@ -122,7 +122,7 @@ int Terminal::timeout_ms() const {
   uint64_t first = 0;
   for (uint64_t at : {keyboard_again_, master_again_, mode_again_})
     if (at != 0 && (first == 0 || at < first)) first = at;
-  if (first == 0 || suspended_ || !master_) return -1;
+  if (first == 0 || suspended_ || held_ || !master_) return -1;
   uint64_t now = tty::now_ns();
   return first <= now ? 0 : static_cast<int>((first - now) / tty::kMillisecond) + 1;
 }
@@ -138,7 +138,7 @@ bool Terminal::reads_keys() const {
 bool Terminal::waits_for_a_line() const { return shared_ && !claimed_ && in_foreground(); }
 
 void Terminal::handle(std::span<const pollfd> polled) {
-  if (!master_ || suspended_) return;
+  if (!master_ || suspended_ || held_) return;
   uint64_t now = tty::now_ns();
   if (mode_again_ != 0 && mode_again_ <= now) sync_mode();
   bool from_master = master_again_ != 0 && master_again_ <= now;
@@ -159,6 +159,13 @@ void Terminal::handle(std::span<const pollfd> polled) {
   if (!flush_screen()) return;
   for (int turn = 0; from_master && turn < kTurns && master_; turn++)
     if (!fill_screen() || !flush_screen()) return;
+}
+
+void Terminal::catch_up() {
+  if (!master_ || suspended_ || held_) return;
+  for (int turn = 0; turn < kTurns && master_; turn++)
+    if (!flush_screen() || !fill_screen()) return;
+  if (master_) flush_screen();
 }
 
 void Terminal::take_keys() {

@@ -88,6 +88,10 @@ class Terminal {
   // Bounded work: at most some 64 KiB each way.
   void handle(std::span<const pollfd> polled);
 
+  // Shows what the program has written so far, as much as one handle() would.
+  void catch_up();
+  // While it is held, keys are left to somebody else, and nothing is shown; modes stay as they are.
+  void hold(bool held) { held_ = held; }
   void resized();  // SIGWINCH; the program gets its own when the size differs
   void
   suspend();      // before stopping ourselves because the program stopped: the terminal is the caller's again
@@ -153,7 +157,7 @@ class Terminal {
   bool shared_ = false;      // others may read the same keyboard
   bool claimed_ = false;     // keys are the program's, always
   bool raw_ = false, raw_output_ = false;
-  bool suspended_ = false, keys_ended_ = false;
+  bool suspended_ = false, held_ = false, keys_ended_ = false;
   char last_key_ = '\n';
   std::string expected_echo_;
   uint64_t keyboard_again_ = 0, master_again_ = 0, mode_again_ = 0;  // ns; 0: none

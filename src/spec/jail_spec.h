@@ -150,6 +150,7 @@ struct JailSpec {
   WatchSpec watch;
   std::vector<WatchedCall> watched;     // what the filter sends to the supervisor, or to a tracer
   bool watched_by_tracer = false;
+  bool asks = false;                    // what the filter denies may wait for an answer (run/asker.h)
 
   std::array<Need, kLayerCount> need;          // the tightest a good host can give: Require, or Prefer for a few
   std::array<OriginId, kLayerCount> need_by;   // kOriginDefault: nobody asked

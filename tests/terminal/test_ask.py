@@ -1,0 +1,214 @@
+"""immure policy ask: questions about denied calls, on a terminal that the program writes to as well."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from screen import PROMPT, TerminalTest
+
+# Runs in the jail: each word is a call, or what is done between two.
+PROGRAM = r"""
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+other = os.fork()
+if other == 0:
+    time.sleep(600)
+CALLS = {"kcmp": (312, 2, other, 0, 0, 0), "attach": (101, 16, other, 0, 0), "packet": (41, 17, 3, 0), "vsock": (41, 40, 1, 0),
+         "mount": (165, 0, 0, 0, 0, 0), "inject": (16, 0, 0x5412, b"x")}
+def call(name):
+    done = libc.syscall(*CALLS[name])
+    if name == "attach" and done == 0:
+        os.waitpid(other, 0x40000000)
+        libc.ptrace(17, other, 0, 0)  # detach
+    return "goes on" if done >= 0 else os.strerror(ctypes.get_errno())
+for word in sys.argv[1:]:
+    if word in CALLS:
+        print(word, "=", call(word), flush=True)
+    elif word.startswith("sleep"):
+        time.sleep(float(word[5:]))
+    elif word == "hide":  # in colours and sequences that would swallow what comes
+        os.write(1, b"\x1b[8m\x1b[1;5r\x1b[?6h\x1b]0;title that does not end ")
+    elif word == "child":
+        child = os.fork()
+        if child == 0:
+            call("kcmp")
+            os._exit(0)
+        time.sleep(1.5)
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        print("child is gone", flush=True)
+    elif word.startswith("link="):
+        os.symlink("/etc/passwd", word[5:])
+os.kill(other, 9)
+print("the end", flush=True)
+"""
+QUESTION = r"question (\d+)[ ;].*?answer +o(\d\d) once"
+
+
+class Ask(TerminalTest):
+    columns, lines = 130, 40
+
+    def setUp(self):
+        super().setUp()
+        if shutil.which("python3") is None or not os.path.exists("/usr/bin/python3"):
+            self.skipTest("there is no /usr/bin/python3 for the jail")
+        self.program = os.path.join(self.folder, "program.py")
+        with open(self.program, "w", encoding="utf-8") as file:
+            file.write(PROGRAM)
+        os.chmod(self.program, 0o644)
+
+    def ask(self, *words, options=""):
+        self.command(f'clear; "$IMMURE" policy ask {options} --ro-bind {self.program}:/opt/p.py -- '
+                     f'/usr/bin/python3 /opt/p.py {" ".join(words)}; echo "status $?"')
+
+    def question(self, number):
+        """The code of that question, when it is on the screen."""
+        found = []
+
+        def look():
+            found[:] = [code for n, code in re.findall(QUESTION, self.screen(), re.S) if int(n) == number]
+            return bool(found)
+        self.wait_until(look, f"question {number}")
+        return found[-1]
+
+    def answer(self, number, letter):
+        self.type(letter + self.question(number))
+
+    def ended(self, status=0):
+        self.wait_for(f"^status {status}$")
+
+    def test_once_always_deny_and_never(self):
+        self.ask("kcmp", "kcmp", "attach", "attach", "packet", "packet", "kcmp", "kcmp")
+        self.answer(1, "o")
+        self.wait_for("^kcmp = goes on")
+        self.answer(2, "d")
+        self.wait_for("^kcmp = Operation not permitted")
+        self.answer(3, "a")
+        self.wait_for("^attach = goes on\nattach = goes on")
+        self.answer(4, "n")
+        self.wait_for("^packet = Operation not permitted\npacket = Operation not permitted")
+        self.answer(5, "d")
+        self.answer(6, "o")
+        self.ended()
+        self.wait_for("asked 6 questions")
+        self.wait_for("without questions: immure run --allow-syscall ptrace")
+
+    def test_what_is_always_goes_into_a_profile_that_asks_no_more(self):
+        profile = os.path.join(self.folder, "new.toml")
+        self.ask("packet", "attach", options=f"-o {profile} --cap-add net_raw" if os.geteuid() == 0 else f"-o {profile}")
+        self.answer(1, "d")
+        self.answer(2, "a")
+        self.ended()
+        with open(profile, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn('allow-syscall = [\n  "ptrace",\n]', text)
+        done = self.outer(f'"$IMMURE" run --profile {profile} -- /usr/bin/python3 /opt/p.py attach packet kcmp')
+        self.assertIn("attach = goes on", done)
+        self.assertIn("packet = Operation not permitted", done)
+        self.assertIn("kcmp = Operation not permitted", done)
+        # What is there is not written over.
+        refused = self.outer(f'"$IMMURE" policy ask -o {profile} -- true')
+        self.assertIn("is there already", refused)
+        with open(profile, encoding="utf-8") as file:
+            self.assertEqual(file.read(), text)
+
+    def test_an_output_that_the_jail_has_moved_is_not_written(self):
+        place = os.path.join(self.folder, "shared")
+        os.mkdir(place)
+        os.chmod(place, 0o777)
+        self.ask("attach", f"link={place}/out.toml", options=f"-o {place}/out.toml --bind {place}")
+        self.answer(1, "a")
+        self.wait_for("what is there was not there")
+        self.assertTrue(os.path.islink(f"{place}/out.toml"))
+
+    def test_about_some_calls_nobody_is_asked(self):
+        self.ask("mount", "vsock", "inject")
+        self.ended()
+        self.wait_for("^mount = Operation not permitted\nvsock = Operation not permitted\ninject = ")
+        self.assertNotIn("question", self.screen())
+
+    def test_a_rule_that_denies_has_decided(self):
+        self.ask("attach", "kcmp", options="--deny-syscall ptrace")
+        self.answer(1, "d")
+        self.ended()
+        shown = "\n" + self.tmux("capture-pane", "-p", "-J", "-S", "-100")
+        self.assertIn("\nattach = Operation not permitted\n", shown)
+        self.assertIn("\nkcmp = Operation not permitted\n", shown)
+
+    def test_keys_typed_before_are_no_answer(self):
+        self.ask("sleep1.5", "kcmp")
+        self.wait_until(lambda: PROMPT.strip() not in self.screen().strip().split("\n")[-1], "the start")
+        self.type("".join(f"o{code:02}" for code in range(100)))
+        self.question(1)
+        time.sleep(0.5)
+        self.assertNotIn("kcmp =", self.screen())
+        self.type("yes")
+        self.keys("Enter")
+        time.sleep(0.3)
+        self.assertNotIn("kcmp =", self.screen())
+        self.answer(1, "d")
+        self.wait_for("kcmp = Operation not permitted")
+        self.ended()
+
+    def test_a_question_cannot_be_hidden(self):
+        self.ask("hide", "kcmp")
+        self.question(1)
+        shown = self.tmux("capture-pane", "-p", "-J", "-e")
+        line = next(line for line in shown.split("\n") if "answer" in line)
+        self.assertNotIn("\x1b[8m", line)
+        self.answer(1, "d")
+        self.ended()
+
+    def test_what_a_program_says_of_itself_is_only_text(self):
+        self.ask("kcmp", "$'x\\e[2J\\e[1;1Hfake'")
+        self.question(1)
+        self.assertRegex(self.screen(), r"called .*kcmp x\S*\[2J")
+        self.answer(1, "d")
+        self.ended()
+
+    def test_a_call_whose_process_has_gone_is_taken_back(self):
+        self.ask("child", "packet")
+        self.question(1)
+        self.wait_for("taken back")
+        self.answer(2, "d")
+        self.ended()
+
+    def test_ctrl_c_denies_and_interrupts(self):
+        self.ask("kcmp", "sleep60")
+        self.question(1)
+        self.keys("C-c")
+        self.wait_for("KeyboardInterrupt")
+        self.wait_for("^status [1-9]")
+
+    def test_end_ends_the_jail(self):
+        self.ask("kcmp", "sleep60")
+        self.answer(1, "e")
+        self.ended(125)
+        self.assertNotIn("the end", self.screen())
+
+    def test_who_asks_is_killed(self):
+        before = self.modes()
+        self.ask("kcmp", "sleep60")
+        self.question(1)
+        asking = subprocess.run(["pgrep", "-f", f"policy ask --ro-bind {self.program}"], stdout=subprocess.PIPE, text=True, check=True)
+        os.kill(int(asking.stdout.split()[0]), signal.SIGKILL)
+        self.wait_for("who was asked has gone")
+        self.wait_until(lambda: subprocess.run(["pgrep", "-f", "/opt/p.py kcmp sleep60"], stdout=subprocess.DEVNULL, check=False).returncode,
+                        "the end of the jail")
+        self.wait_until(lambda: self.modes() == before, "the terminal as it was")
+
+    def test_without_a_terminal_nobody_is_asked(self):
+        out = self.outer('setsid --wait "$IMMURE" policy ask -- true </dev/null')
+        self.assertIn("there is nobody to ask", out)
+
+    def test_what_does_not_go_with_questions(self):
+        for options in ("--seccomp none", "--watch", "--no-tty", "--need seccomp=off"):
+            self.assertIn("does not go with policy ask", self.outer(f'"$IMMURE" policy ask {options} -- true'), options)
+        self.assertIn("is no way to ask", self.outer('"$IMMURE" run --words-fd=5 --ask-fd=6 -- true 5</dev/null 6</dev/null'))
+
+
+if __name__ == "__main__":
+    unittest.main()

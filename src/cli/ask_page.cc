@@ -23,8 +23,9 @@ namespace {
 constexpr size_t kMostShown = 160;  // of one text
 constexpr char kInterrupt = 3;
 
-// Ends what a program may have begun (a string, a sequence), and takes back what could hide the text: colours, character
-// sets, margins, modes, colours of the palette. DECSTR and OSC 104, 110, 111 of xterm's control sequences.
+// Ends what a program may have begun (a string, a sequence), and takes back what could hide the text:
+// colours, character sets, margins, modes, colours of the palette. DECSTR and OSC 104, 110, 111 of xterm's
+// control sequences.
 constexpr std::string_view kPutRight =
     "\x18\x1b\\\x1b[!p\x1b[?5l\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[?7h\x1b[?25h\x1b[4l\x1b[?69l\x1b]104\x07\x1b]110\x07\x1b]111\x07\x1b[999;1H";
 
@@ -88,7 +89,8 @@ Result<std::string> fresh_code() {
   return std::string{static_cast<char>('0' + byte / 10 % 10), static_cast<char>('0' + byte % 10)};
 }
 
-std::string question_text(const Asked& asked, const AskMessage& question, unsigned number, std::string_view code) {
+std::string question_text(const Asked& asked, const AskMessage& question, unsigned number,
+                          std::string_view code) {
   std::string registers;
   for (uint64_t value : question.args) registers += (registers.empty() ? "" : ", ") + hex(value);
   std::string text(kPutRight);
@@ -109,8 +111,9 @@ std::string question_text(const Asked& asked, const AskMessage& question, unsign
   line("does", shown(asked.does));
   line("with", asked.name + "(" + registers + ")");
   line("gives", asked.gives);
-  line("answer", "o" + std::string(code) + " once   a" + std::string(code) + " always   d" + std::string(code) +
-                     " deny   n" + std::string(code) + " never   e" + std::string(code) + " end the jail");
+  line("answer", "o" + std::string(code) + " once   a" + std::string(code) + " always   d" +
+                     std::string(code) + " deny   n" + std::string(code) + " never   e" + std::string(code) +
+                     " end the jail");
   return text + "  > ";
 }
 

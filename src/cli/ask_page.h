@@ -1,6 +1,7 @@
-// A question on the terminal: what it looks like, and what was typed for an answer. The program's output shares the
-// terminal, so nothing on it is believed: what is shown comes from the kernel or passes printable(), the terminal is
-// put right before, keys that were typed before are thrown away, and an answer takes a code that is in no other question.
+// A question on the terminal: what it looks like, and what was typed for an answer. The program's output
+// shares the terminal, so nothing on it is believed: what is shown comes from the kernel or passes
+// printable(), the terminal is put right before, keys that were typed before are thrown away, and an answer
+// takes a code that is in no other question.
 #pragma once
 
 #include <optional>
@@ -14,10 +15,10 @@ namespace immure::cli {
 
 // What is asked, in words. Pure but for /proc of the caller.
 struct Asked {
-  std::string call;    // "ptrace(PTRACE_ATTACH)": with the argument that decides
-  std::string name;    // "ptrace": what --allow-syscall takes
-  std::string does;    // a sentence of the registers
-  std::string gives;   // what is given away
+  std::string call;     // "ptrace(PTRACE_ATTACH)": with the argument that decides
+  std::string name;     // "ptrace": what --allow-syscall takes
+  std::string does;     // a sentence of the registers
+  std::string gives;    // what is given away
   std::string program;  // "python3.11 (process 4711)"
   std::string path;     // of its file, as the kernel has it; empty: it has gone
   std::string words;    // its arguments, as it says itself
@@ -28,10 +29,12 @@ Asked in_words(const AskMessage& question);
 Result<std::string> fresh_code();
 
 // The whole question, lines ended by CR LF: the terminal may be raw.
-std::string question_text(const Asked& asked, const AskMessage& question, unsigned number, std::string_view code);
+std::string question_text(const Asked& asked, const AskMessage& question, unsigned number,
+                          std::string_view code);
 
 enum class Typed { Once, Always, Deny, Never, End, Interrupt };
-// The answer that the last keys come to: a letter and the code, or Ctrl-C. `keys` is what came since the question.
+// The answer that the last keys come to: a letter and the code, or Ctrl-C. `keys` is what came since the
+// question.
 std::optional<Typed> answer_of(std::string_view keys, std::string_view code);
 
 }  // namespace immure::cli

@@ -54,20 +54,25 @@ Result<Words> read_words(std::span<char* const> args) {
 }
 
 tl::unexpected<Error> does_not_go(std::string_view what, std::string_view why) {
-  return fail(Code::kUsage, std::string(what) + " does not go with policy ask", std::string(why), "leave it out");
+  return fail(Code::kUsage, std::string(what) + " does not go with policy ask", std::string(why),
+              "leave it out");
 }
 
 // What would let the program reach the terminal past immure, or takes away what is asked about.
 Status check(const JailSpec& spec) {
-  if (!spec.seccomp.empty()) return does_not_go("--seccomp", "only the filter of immure tells what it denies");
+  if (!spec.seccomp.empty())
+    return does_not_go("--seccomp", "only the filter of immure tells what it denies");
   if (spec.need_of(Layer::Seccomp) == Need::Off)
     return does_not_go("--need seccomp=off", "without a filter nothing is denied");
-  if (spec.watch.wanted()) return does_not_go("--watch", "one process can be told of a call, and it would not be asked about");
-  if (!spec.record_files.value.empty()) return does_not_go("--record-files", "one process can be told of a call");
+  if (spec.watch.wanted())
+    return does_not_go("--watch", "one process can be told of a call, and it would not be asked about");
+  if (!spec.record_files.value.empty())
+    return does_not_go("--record-files", "one process can be told of a call");
   if (spec.tty == Tty::Never) return does_not_go("--no-tty", "the program could write over the question");
   for (const FdGrant& grant : spec.fds)
     if (isatty(grant.number) != 0)
-      return does_not_go("a terminal as descriptor " + num_signed(grant.number), "the program could write over the question");
+      return does_not_go("a terminal as descriptor " + num_signed(grant.number),
+                         "the program could write over the question");
   return {};
 }
 
@@ -122,7 +127,9 @@ class Desk {
   unsigned questions() const { return number_; }
 
  private:
-  void say(std::string_view text) { (void)write_fd(terminal_.get(), std::string(text) + "\r\n", "the terminal"); }
+  void say(std::string_view text) {
+    (void)write_fd(terminal_.get(), std::string(text) + "\r\n", "the terminal");
+  }
 
   UniqueFd terminal_;
   AskMessage question_;
@@ -163,7 +170,11 @@ AskAnswer take(Typed typed, const Asked& asked, Answers& answers, const char*& s
 class Asking {
  public:
   Asking(pid_t jail, UniqueFd ended, UniqueFd link, UniqueFd signals, Desk& desk, Answers& answers)
-      : jail_(jail), ended_(std::move(ended)), link_(std::move(link)), signals_(std::move(signals)), desk_(desk),
+      : jail_(jail),
+        ended_(std::move(ended)),
+        link_(std::move(link)),
+        signals_(std::move(signals)),
+        desk_(desk),
         answers_(answers) {}
 
   Result<int> run() {
@@ -259,7 +270,8 @@ Status write_profile(const NamedPlace& place, JailSpec spec, const Answers& answ
   std::string head = "# Made by immure policy ask. What was let through for good:\n";
   for (const auto& [name, kinds] : answers.always) {
     spec.syscalls.push_back({name, true, {}});
-    head += "#   " + listed(kinds) + (is_wider(name, kinds) ? " (the rule opens all of " + name + ")" : "") + "\n";
+    head += "#   " + listed(kinds) + (is_wider(name, kinds) ? " (the rule opens all of " + name + ")" : "") +
+            "\n";
   }
   spec.asks = false;
   return place.write(head + policy_toml(spec, nullptr, false));
@@ -303,17 +315,20 @@ Result<int> policy_ask(const Invocation& call) {
     IMMURE_TRY(say(policy_ask_help()));
     return 0;
   }
-  auto parsed = parse_arguments(call.args.subspan(words->taken), call.first_index + static_cast<int>(words->taken));
+  auto parsed =
+      parse_arguments(call.args.subspan(words->taken), call.first_index + static_cast<int>(words->taken));
   if (!parsed) return tl::unexpected<Error>(std::move(parsed.error()));
   if (parsed->help || parsed->dry_run || parsed->build)
-    return fail(Code::kUsage, "policy ask runs the program itself", {}, "immure policy ask --help; immure explain");
+    return fail(Code::kUsage, "policy ask runs the program itself", {},
+                "immure policy ask --help; immure explain");
   auto wanted = read_wanted(std::move(*parsed));
   if (!wanted) return tl::unexpected<Error>(std::move(wanted.error()));
   IMMURE_TRY(validate(wanted->jail.spec));
   IMMURE_TRY(check(wanted->jail.spec));
   struct stat there {};
   if (!words->output.empty() && lstat(words->output.c_str(), &there) == 0)
-    return fail(Code::kUsage, quoted(words->output) + " is there already", {}, "choose another name, or remove that file", "-o");
+    return fail(Code::kUsage, quoted(words->output) + " is there already", {},
+                "choose another name, or remove that file", "-o");
   auto place = NamedPlace::of(words->output);
   if (!place) return tl::unexpected<Error>(std::move(place.error()));
   auto terminal = own_terminal();
@@ -322,10 +337,12 @@ Result<int> policy_ask(const Invocation& call) {
   if (!handed) return tl::unexpected<Error>(std::move(handed.error()));
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-    return fail(Code::kSystem, "nobody can be asked", "no socket pair can be made", "raise the limit of open files", {}, errno);
+    return fail(Code::kSystem, "nobody can be asked", "no socket pair can be made",
+                "raise the limit of open files", {}, errno);
   UniqueFd link(pair[0]), theirs(pair[1]);
   UniqueFd passed(fcntl(theirs.get(), F_DUPFD, handed->least));
-  if (!passed) return fail(Code::kSystem, "no descriptor is left", {}, "raise the limit of open files", {}, errno);
+  if (!passed)
+    return fail(Code::kSystem, "no descriptor is left", {}, "raise the limit of open files", {}, errno);
   theirs.reset();
   handed->words.push_back("--ask-fd=" + num_signed(passed.get()));
 

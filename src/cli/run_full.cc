@@ -79,7 +79,8 @@ Error become(const HandedOver& handed, const std::vector<std::string>& command, 
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   execve(argv[0], argv.data(), environment);
-  return Error{Code::kSystem, errno, "the start binary " + quoted(words[0]) + " cannot be started", {}, {}, {}};
+  return Error{
+      Code::kSystem, errno, "the start binary " + quoted(words[0]) + " cannot be started", {}, {}, {}};
 }
 
 Result<int> run(const Invocation& call) {

@@ -1,5 +1,6 @@
-// `immure run` when it takes more than the start binary knows: a page of help, a plan that is only shown, profiles
-// in files, a filter in JSON. What was read is handed to the start binary, which then does the start itself.
+// `immure run` when it takes more than the start binary knows: a page of help, a plan that is only shown,
+// profiles in files, a filter in JSON. What was read is handed to the start binary, which then does the start
+// itself.
 #pragma once
 
 #include <string>
@@ -14,8 +15,8 @@ namespace immure::cli {
 
 Result<int> run(const Invocation& call);
 
-// What starts the start binary with what was read: its path, `run` and the hidden words, without "--" and the command.
-// The descriptors that the words name stay open across an exec.
+// What starts the start binary with what was read: its path, `run` and the hidden words, without "--" and the
+// command. The descriptors that the words name stay open across an exec.
 struct HandedOver {
   std::vector<std::string> words;
   std::vector<UniqueFd> fds;

@@ -6,13 +6,12 @@
 namespace immure::filter {
 namespace {
 
-// The test of each row: were the call let through, what the jail is made of would still hold, since the other layers
-// (capabilities, namespaces, mounts, Landlock) are behind the filter for it. What has only the filter before it, what
-// changes the jail itself, and what could keep a supervisor waiting that reads from the caller's memory, is not here.
+// The test of each row: were the call let through, what the jail is made of would still hold, since the other
+// layers (capabilities, namespaces, mounts, Landlock) are behind the filter for it. What has only the filter
+// before it, what changes the jail itself, and what could keep a supervisor waiting that reads from the
+// caller's memory, is not here.
 constexpr Askable kAskable[] = {
     {"@debug", "looks into other processes of the jail, and changes them: who may is all of them"},
-    {"mbind", "says where memory lies: more of the kernel that can be attacked"},
-    {"set_mempolicy", "says where memory lies: more of the kernel that can be attacked"},
     {"remap_file_pages", "pages of a file in another order: an old call that is hardly used"},
     {"modify_ldt", "segments of the processor's own: an old call with a history of holes"},
     {"sysfs", "tells which file systems the kernel has"},

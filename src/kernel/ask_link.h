@@ -1,5 +1,5 @@
-// What the supervisor of a jail and who answers for its user say to each other (`immure policy ask`): messages of
-// a fixed size over a SOCK_SEQPACKET pair, whose other end the supervisor's parent has.
+// What the supervisor of a jail and who answers for its user say to each other (`immure policy ask`):
+// messages of a fixed size over a SOCK_SEQPACKET pair, whose other end the supervisor's parent has.
 //
 //   supervisor                             asker
 //   Question (a denied call; it waits) ──→

@@ -31,7 +31,8 @@ bool Questions::may_be_about(const seccomp_data& call) {
   const std::string_view name = filter::syscall_name(arch_of(call), static_cast<uint32_t>(call.nr));
   uint64_t args[6];
   std::copy(std::begin(call.args), std::end(call.args), args);
-  if (!plan_.asks || name.empty() || filter::askable(name, args) == nullptr || filter::is_denied_by_name(*plan_.asks, name))
+  if (!plan_.asks || name.empty() || filter::askable(name, args) == nullptr ||
+      filter::is_denied_by_name(*plan_.asks, name))
     return false;
   const filter::Policy* policy = opened(name);
   return policy != nullptr && filter::decide(*policy, call) == filter::kAllow;

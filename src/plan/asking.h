@@ -17,16 +17,17 @@ class Questions {
   // Of a plan that asks, which outlives this; about another one's calls nobody is asked.
   explicit Questions(const Plan& plan) : plan_(plan) {}
 
-  // A call that the plan's filter denied, by its registers: whether its user may be asked to let it through. Only where
-  // filter::askable() says so, where no rule denies it by name, and where --allow-syscall of its name would allow it:
-  // so a question never gives more than that word would.
+  // A call that the plan's filter denied, by its registers: whether its user may be asked to let it through.
+  // Only where filter::askable() says so, where no rule denies it by name, and where --allow-syscall of its
+  // name would allow it: so a question never gives more than that word would.
   bool may_be_about(const seccomp_data& call);
 
  private:
   const filter::Policy* opened(std::string_view name);
 
   const Plan& plan_;
-  std::vector<std::pair<std::string, filter::Policy>> opened_;  // by a call's name: the jail's policy with that one opened
+  std::vector<std::pair<std::string, filter::Policy>>
+      opened_;  // by a call's name: the jail's policy with that one opened
 };
 
 }  // namespace immure

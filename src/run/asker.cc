@@ -20,8 +20,8 @@ Result<Asker> Asker::open(int link) {
   socklen_t size = sizeof other;
   const bool known = getsockopt(link, SOL_SOCKET, SO_PEERCRED, &other, &size) == 0;
   if (!known || other.pid != getppid() || other.uid != getuid())
-    return fail(Code::kUsage, "--ask-fd is no way to ask", "who made it is not the process that started this one",
-                "immure policy ask asks");
+    return fail(Code::kUsage, "--ask-fd is no way to ask",
+                "who made it is not the process that started this one", "immure policy ask asks");
   return asker;
 }
 
@@ -31,7 +31,8 @@ void Asker::begin(int listener, const Plan& plan) {
 }
 
 bool Asker::still_waits(const AskMessage& question) const {
-  return sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_ID_VALID), sys::arg(&question.id)) == 0;
+  return sys::call(__NR_ioctl, listener_, static_cast<long>(SECCOMP_IOCTL_NOTIF_ID_VALID),
+                   sys::arg(&question.id)) == 0;
 }
 
 const Asker::Kind* Asker::known(const AskMessage& question) const {
@@ -93,12 +94,14 @@ bool Asker::hear() {
     if (heard == AskHeard::Nothing) return true;
     if (heard == AskHeard::Gone) break;
     // An answer to what was taken back meanwhile is one to nothing.
-    if (message.kind != AskKind::Answer || !put_ || waiting_.empty() || message.id != waiting_.front().id) continue;
+    if (message.kind != AskKind::Answer || !put_ || waiting_.empty() || message.id != waiting_.front().id)
+      continue;
     const AskMessage question = waiting_.front();
     const bool allowed = message.answer == AskAnswer::Once || message.answer == AskAnswer::Always;
     const bool kept = message.answer == AskAnswer::Always || message.answer == AskAnswer::Never;
     if (kept && kinds_.size() < kMostKinds)
-      kinds_.push_back({question.arch, question.nr, call_detail(question.arch, question.nr, question.args), allowed});
+      kinds_.push_back(
+          {question.arch, question.nr, call_detail(question.arch, question.nr, question.args), allowed});
     answered_.push_back({question, allowed});
     waiting_.erase(waiting_.begin());
     put_ = false;

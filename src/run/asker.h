@@ -1,10 +1,12 @@
-// The supervisor's end of `immure policy ask`: calls that the filter denied wait here until the user has answered.
+// The supervisor's end of `immure policy ask`: calls that the filter denied wait here until the user has
+// answered.
 //
-// What is let through is weighed by registers alone, which cannot change while a call waits (plan/asking.h): whoever
-// answers gives no more than --allow-syscall of that call would, and for one kind of it (denied_names.h) instead of all.
+// What is let through is weighed by registers alone, which cannot change while a call waits (plan/asking.h):
+// whoever answers gives no more than --allow-syscall of that call would, and for one kind of it
+// (denied_names.h) instead of all.
 //
-// Nothing here waits: whoever answers late keeps the callers waiting and nobody else. Memory is bounded; beyond it, and
-// beyond kMostAMinute questions, calls are denied as if there were nobody to ask. One thread.
+// Nothing here waits: whoever answers late keeps the callers waiting and nobody else. Memory is bounded;
+// beyond it, and beyond kMostAMinute questions, calls are denied as if there were nobody to ask. One thread.
 #pragma once
 
 #include <array>
@@ -24,7 +26,8 @@ class Asker {
  public:
   static constexpr size_t kMostWaiting = 64, kMostKinds = 64;
   static constexpr unsigned kMostAMinute = 30;
-  static constexpr int kLookAgain = 200;  // milliseconds, between looks whether the call that is asked about still waits
+  static constexpr int kLookAgain =
+      200;  // milliseconds, between looks whether the call that is asked about still waits
 
   // `link`: from immure-full, which is the parent of this process. kUsage when its other end is another's.
   static Result<Asker> open(int link);
@@ -67,7 +70,7 @@ class Asker {
   std::optional<Questions> questions_;
   std::vector<AskMessage> waiting_;  // the first one is asked about
   std::vector<Answered> answered_;
-  std::vector<Kind> kinds_;          // of which the answer is known
+  std::vector<Kind> kinds_;  // of which the answer is known
   uint64_t asked_since_ = 0, unasked_ = 0;
   unsigned asked_ = 0;
   bool put_ = false;  // the first one has been sent

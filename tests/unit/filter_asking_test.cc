@@ -26,7 +26,7 @@ TEST(Asking, RowsAreCallsOrSetsAndSayWhatTheyGive) {
 // What would change the jail or the host, or keep a reader of memory waiting, has only the filter before it.
 TEST(Asking, NobodyIsAskedAboutWhatOnlyTheFilterHolds) {
   for (std::string_view set : {"@mount", "@namespaces", "@module", "@kexec", "@bpf", "@keyring", "@perf", "@raw-io", "@clock",
-                               "@reboot", "@swap", "@host", "@fanotify", "@io-uring", "@aio"}) {
+                               "@reboot", "@swap", "@host", "@fanotify", "@io-uring", "@aio", "@numa"}) {
     const auto calls = named_set(set);
     ASSERT_TRUE(calls) << set;
     for (std::string_view call : *calls) EXPECT_EQ(askable(call, kNothing), nullptr) << call;

@@ -10,8 +10,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <set>
@@ -58,6 +60,11 @@ tl::unexpected<Error> does_not_go(std::string_view what, std::string_view why) {
               "leave it out");
 }
 
+bool is_terminal(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  return file && isatty(file.get()) != 0;
+}
+
 // What would let the program reach the terminal past immure, or takes away what is asked about.
 Status check(const JailSpec& spec) {
   if (!spec.seccomp.empty())
@@ -70,7 +77,7 @@ Status check(const JailSpec& spec) {
     return does_not_go("--record-files", "one process can be told of a call");
   if (spec.tty == Tty::Never) return does_not_go("--no-tty", "the program could write over the question");
   for (const FdGrant& grant : spec.fds)
-    if (isatty(grant.number) != 0)
+    if (grant.path.value.empty() ? isatty(grant.number) != 0 : is_terminal(grant.path.value))
       return does_not_go("a terminal as descriptor " + num_signed(grant.number),
                          "the program could write over the question");
   return {};
@@ -81,7 +88,8 @@ class Desk {
  public:
   explicit Desk(UniqueFd terminal) : terminal_(std::move(terminal)) {}
 
-  int descriptor() const { return open_ ? terminal_.get() : -1; }
+  // -1: nothing is to be read, or it would be keys for others.
+  int descriptor() const { return open_ && is_ours() ? terminal_.get() : -1; }
   bool waits() const { return waits_; }
 
   // The question comes when the terminal is ours: of a job in the background nobody sees it.
@@ -92,7 +100,7 @@ class Desk {
     return show();
   }
   Status show() {
-    if (!waits_ || open_ || tcgetpgrp(terminal_.get()) != getpgrp()) return {};
+    if (!waits_ || open_ || !is_ours()) return {};
     auto code = fresh_code();
     if (!code) return tl::unexpected<Error>(std::move(code.error()));
     code_ = std::move(*code);
@@ -102,6 +110,7 @@ class Desk {
     const std::string text = question_text(asked_, question_, ++number_, code_);
     IMMURE_TRY(write_fd(terminal_.get(), text, "the terminal"));
     tcflush(terminal_.get(), TCIFLUSH);  // what was typed before was for the program
+    deaf_until_ = now_ms() + kReports;
     return {};
   }
   void take_back() {
@@ -112,9 +121,15 @@ class Desk {
   std::optional<Typed> listen() {
     char bytes[64];
     const ssize_t n = read(terminal_.get(), bytes, sizeof bytes);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == EIO)) return {};
+    if (n < 0 && (errno == EAGAIN || errno == EINTR || (errno == EIO && !is_ours()))) return {};
     if (n <= 0) return Typed::End;  // the terminal has gone
-    keys_.append(bytes, static_cast<size_t>(n));
+    const std::string_view came(bytes, static_cast<size_t>(n));
+    if (is_report(came)) deaf_until_ = now_ms() + kReports;
+    if (now_ms() < deaf_until_) {
+      keys_.clear();
+      return {};
+    }
+    keys_.append(came);
     if (keys_.size() > 256) keys_.erase(0, keys_.size() - 256);
     return answer_of(keys_, code_);
   }
@@ -127,6 +142,22 @@ class Desk {
   unsigned questions() const { return number_; }
 
  private:
+  // A terminal answers by keys: what it was asked by the program's output comes when the question stands
+  // already, and some of it are the program's own words (a title). It begins with an escape, which no answer
+  // has; and nobody has read a question that soon.
+  static constexpr int64_t kReports = 300;  // milliseconds
+  static bool is_report(std::string_view keys) {
+    return std::any_of(keys.begin(), keys.end(), [](char key) {
+      const auto byte = static_cast<unsigned char>(key);
+      return byte == 0x1b || (byte >= 0x80 && byte < 0xa0);
+    });
+  }
+  static int64_t now_ms() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+  }
+  bool is_ours() const { return tcgetpgrp(terminal_.get()) == getpgrp(); }
   void say(std::string_view text) {
     (void)write_fd(terminal_.get(), std::string(text) + "\r\n", "the terminal");
   }
@@ -136,6 +167,7 @@ class Desk {
   Asked asked_;
   std::string code_, keys_;
   unsigned number_ = 0;
+  int64_t deaf_until_ = 0;
   bool waits_ = false, open_ = false;
 };
 
@@ -159,11 +191,13 @@ AskAnswer take(Typed typed, const Asked& asked, Answers& answers, const char*& s
       answers.denied.insert(asked.call);
       said = "never";
       return AskAnswer::Never;
-    default:
-      answers.denied.insert(asked.call);
-      said = typed == Typed::End ? "denied; the jail ends" : "denied";
-      return AskAnswer::Deny;
+    case Typed::End: said = "the jail ends"; return AskAnswer::End;
+    case Typed::Deny:
+    case Typed::Interrupt: break;
   }
+  answers.denied.insert(asked.call);
+  said = "denied";
+  return AskAnswer::Deny;
 }
 
 // Asks until the jail has ended; its wait status.
@@ -190,7 +224,10 @@ class Asking {
       if (all[1].revents != 0) IMMURE_TRY(hear());
       IMMURE_TRY(desk_.show());
       if (all[3].revents != 0 && desk_.waits()) listen();
-      if (all[0].revents != 0) return end();
+      if (all[0].revents != 0) {
+        desk_.take_back();
+        return end();
+      }
     }
   }
 
@@ -220,7 +257,6 @@ class Asking {
     desk_.close(said);
     (void)send_ask(link_.get(), answer);  // who has gone asks no more
     if (*typed == Typed::Interrupt) kill(jail_, SIGINT);
-    if (*typed == Typed::End) link_.reset();  // nobody is there to be asked: the supervisor ends the jail
   }
   Result<int> end() {
     int status = 0;

@@ -18,7 +18,8 @@
 namespace immure {
 
 enum class AskKind : uint32_t { Question, TakenBack, Answer };
-enum class AskAnswer : uint32_t { Deny, Once, Always, Never };  // Always, Never: and all that are alike
+// Always, Never: and all that are alike; End: of the jail.
+enum class AskAnswer : uint32_t { Deny, Once, Always, Never, End };
 
 struct AskMessage {
   AskKind kind = AskKind::Question;

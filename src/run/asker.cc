@@ -87,15 +87,16 @@ void Asker::put() {
   }
 }
 
-bool Asker::hear() {
+Asker::Heard Asker::hear() {
   for (;;) {
     AskMessage message;
     const AskHeard heard = hear_ask(link_.get(), message);
-    if (heard == AskHeard::Nothing) return true;
+    if (heard == AskHeard::Nothing) return Heard::Nothing;
     if (heard == AskHeard::Gone) break;
     // An answer to what was taken back meanwhile is one to nothing.
     if (message.kind != AskKind::Answer || !put_ || waiting_.empty() || message.id != waiting_.front().id)
       continue;
+    if (message.answer == AskAnswer::End) return Heard::End;
     const AskMessage question = waiting_.front();
     const bool allowed = message.answer == AskAnswer::Once || message.answer == AskAnswer::Always;
     const bool kept = message.answer == AskAnswer::Always || message.answer == AskAnswer::Never;
@@ -109,7 +110,7 @@ bool Asker::hear() {
   link_.reset();
   for (const AskMessage& question : waiting_) answered_.push_back({question, false});
   waiting_.clear();
-  return false;
+  return Heard::Gone;
 }
 
 void Asker::look() {

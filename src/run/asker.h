@@ -44,8 +44,8 @@ class Asker {
   // Calls that waited and need not any more, one after the other; those that are gone are left out.
   std::optional<Answered> next_answered();
 
-  // Reads answers. False: nobody is there to answer any more.
-  bool hear();
+  enum class Heard : uint8_t { Nothing, End, Gone };  // End: the jail shall end; Gone: nobody answers any more
+  Heard hear();
   // Takes back what was asked for somebody who has gone.
   void look();
   // Something waits, and nothing is asked at the moment: when the terminal is the asker's, put() asks.

@@ -364,6 +364,11 @@ int Run::run() {
 
   bool probed = false;
   if (auto planned = plan_with_reasons(probed); !planned) return refuse(planned.error(), "setup");
+  // The program would write where the questions are.
+  if (asker_ && !plan_.pty && (isatty(0) != 0 || isatty(1) != 0 || isatty(2) != 0))
+    return refuse(Error{Code::kLayer, 0, "nobody can be asked here", "the jail has the caller's terminal instead of one of its own",
+                        "immure run runs the program without questions", {}},
+                  "setup");
   if (auto aside = Groups::step_aside(plan_); !aside) return refuse(aside.error(), "setup");
   if (auto begun = begin_record(); !begun) return refuse(begun.error(), "setup");
   if (auto named = take_name_of(std::move(file)); !named) {

@@ -216,7 +216,7 @@ void Loop::on_watcher() {
 void Loop::on_asker() {
   Asker& asker = *options_.asker;
   asker.look();
-  const bool there = asker.link() < 0 || asker.hear();
+  const Asker::Heard heard = asker.link() < 0 ? Asker::Heard::Nothing : asker.hear();
   if (asker.wants_to_ask()) {
     if (terminal_ != nullptr) terminal_->catch_up();
     if (terminal_ != nullptr) terminal_->hold(true);
@@ -224,7 +224,9 @@ void Loop::on_asker() {
   }
   if (denied_ != nullptr && !denied_->serve_answered() && failure_)
     failure_ = fail(Code::kSystem, "a system call of the program cannot be answered", "the kernel refuses the answer");
-  if (!there && failure_)
+  if (heard == Asker::Heard::End && failure_)
+    failure_ = fail(Code::kSystem, "the jail was ended", "that was the answer to a question");
+  if (heard == Asker::Heard::Gone && failure_)
     failure_ = fail(Code::kSystem, "who was asked has gone, and so the jail was ended",
                     "nobody could have been asked from then on", "immure run runs the program without questions");
   if (!failure_) kill_tree(EndedBy::Supervisor);

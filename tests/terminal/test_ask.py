@@ -75,7 +75,9 @@ class Ask(TerminalTest):
         return found[-1]
 
     def answer(self, number, letter):
-        self.type(letter + self.question(number))
+        code = self.question(number)
+        time.sleep(0.4)  # keys that nobody can have meant are not read
+        self.type(letter + code)
 
     def ended(self, status=0):
         self.wait_for(f"^status {status}$")
@@ -153,6 +155,29 @@ class Ask(TerminalTest):
         self.wait_for("kcmp = Operation not permitted")
         self.ended()
 
+    def test_what_the_terminal_answers_is_no_answer(self):
+        """Reports that the program has asked for come as keys, and some hold its own words."""
+        self.ask("kcmp")
+        code = self.question(1)
+        time.sleep(0.5)
+        report = ("\x1b]l" + "o" + code + "\x1b\\" + "o" + code).encode()
+        self.tmux("send-keys", "-H", *[f"{byte:02x}" for byte in report])
+        time.sleep(0.5)
+        self.assertNotIn("kcmp =", self.screen())
+        self.answer(1, "d")
+        self.wait_for("^kcmp = Operation not permitted")
+        self.ended()
+
+    def test_too_soon_is_no_answer(self):
+        self.ask("kcmp")
+        self.type("o" + self.question(1))
+        time.sleep(0.6)
+        shown = self.screen()
+        if "kcmp =" in shown:
+            self.skipTest("the screen was read too late")
+        self.answer(1, "d")
+        self.ended()
+
     def test_a_question_cannot_be_hidden(self):
         self.ask("hide", "kcmp")
         self.question(1)
@@ -179,6 +204,7 @@ class Ask(TerminalTest):
     def test_ctrl_c_denies_and_interrupts(self):
         self.ask("kcmp", "sleep60")
         self.question(1)
+        time.sleep(0.4)
         self.keys("C-c")
         self.wait_for("KeyboardInterrupt")
         self.wait_for("^status [1-9]")

@@ -13,6 +13,7 @@
 #include "cli/build_report.h"
 #include "cli/build_smoke.h"
 #include "cli/build_trace.h"
+#include "cli/build_used.h"
 #include "cli/page.h"
 #include "rootfs/listing.h"
 #include "rootfs/upkeep.h"
@@ -50,7 +51,8 @@ constexpr std::string_view kHelp =
     "  --no-smoke         do not try the root\n"
     "  --sync             wait until all of it is on the disk\n"
     "Questions, of a root that is there or would be: --why FILE, --tree, --size,\n"
-    "--diff OTHER, --unused (with --for), --json.\n"
+    "--diff OTHER, --unused (of what --for opens, or --used FILE of learn --save,\n"
+    "watch --trace or run --record-files), --json.\n"
     "Status: 0 made, and it works; 1 made, but a try failed; nothing was made: 127\n"
     "a program is not there, 126 it cannot be executed, 125 anything else.\n";
 
@@ -214,15 +216,30 @@ Result<bool> is_current(const BuildWords& words, int64_t time, const Manifest& p
   return found->empty();
 }
 
-// Of a root that is there: what the command does not open in it.
+// Of a root that is there: what the command does not open in it, nor what was learned before.
 Result<int> show_unused(const BuildWords& words) {
   auto manifest = rootfs::read_manifest(words.target);
   if (!manifest) return tl::unexpected<Error>(std::move(manifest.error()));
-  bool bound = manifest->mode == rootfs::CopyMode::Bind;
-  auto opened = opened_by(
-      words.command, {bound ? "--profile=" + bind_profile(words.target) : "--root=" + words.target}, true);
-  if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
-  IMMURE_TRY(say(unused_text(*manifest, *opened)));
+  OpenedFiles opened;
+  auto take = [&](Result<OpenedFiles> files) -> Status {
+    if (!files) return tl::unexpected<Error>(std::move(files.error()));
+    opened.paths.insert(opened.paths.end(), files->paths.begin(), files->paths.end());
+    opened.missing += files->missing;
+    return {};
+  };
+  for (const std::string& file : words.used) IMMURE_TRY(take(used_in(file)));
+  if (!words.command.empty()) {
+    bool bound = manifest->mode == rootfs::CopyMode::Bind;
+    IMMURE_TRY(take(opened_by(words.command,
+                              {bound ? "--profile=" + bind_profile(words.target) : "--root=" + words.target},
+                              true)));
+  }
+  IMMURE_TRY(say(unused_text(*manifest, opened.paths)));
+  if (opened.missing != 0)
+    (void)write_fd(2,
+                   "immure: of " + counted(opened.missing, "call", "calls") +
+                       " it is not known what was opened: some of these files may have been\n",
+                   "stderr");
   return 0;
 }
 

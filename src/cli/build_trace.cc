@@ -93,8 +93,18 @@ class RecordPlace {
 
 }  // namespace
 
-Result<std::vector<std::string>> opened_by(const std::vector<std::string>& command,
-                                           const std::vector<std::string>& options, bool looked) {
+Result<OpenedFiles> recorded_files(const std::string& file, bool looked) {
+  auto record = load_record(file);
+  if (!record) return tl::unexpected<Error>(std::move(record.error()));
+  OpenedFiles opened;
+  opened.missing = record->unread + record->beyond;
+  for (RecordedFile& one : record->files)
+    if (one.read || one.run || (looked && one.looked)) opened.paths.push_back(std::move(one.path));
+  return opened;
+}
+
+Result<OpenedFiles> opened_by(const std::vector<std::string>& command,
+                              const std::vector<std::string>& options, bool looked) {
   RecordPlace place;
   if (!place.made())
     return fail(Code::kSystem, "no folder can be made for the record of files", {}, "check TMPDIR", {},
@@ -108,12 +118,7 @@ Result<std::vector<std::string>> opened_by(const std::vector<std::string>& comma
     return fail(Code::kSystem, "the command " + quoted(command[0]) + " could not be watched",
                 "status " + num_signed(job->status) + ": " + printable(job->output),
                 "immure run -- " + printable(command[0]));
-  auto record = load_record(place.file());
-  if (!record) return tl::unexpected<Error>(std::move(record.error()));
-  std::vector<std::string> paths;
-  for (RecordedFile& file : record->files)
-    if (file.read || file.run || (looked && file.looked)) paths.push_back(std::move(file.path));
-  return paths;
+  return recorded_files(place.file(), looked);
 }
 
 }  // namespace immure::cli

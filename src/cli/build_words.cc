@@ -103,6 +103,8 @@ Result<bool> take_repeated(Reading& in, std::string_view name, std::string_view 
     wish.with.emplace_back(value);
   } else if (name == "--user") {
     wish.users.emplace_back(value);
+  } else if (name == "--used") {
+    in.words.used.emplace_back(value);
   } else {
     return false;
   }
@@ -121,7 +123,8 @@ Status take_value(Reading& in, std::string_view name, std::string_view value) {
   return {};
 }
 
-constexpr std::string_view kRepeated[] = {"--package", "--file", "--preset", "--with", "--user", "--mode"};
+constexpr std::string_view kRepeated[] = {"--package", "--file", "--preset", "--with",
+                                          "--user",    "--mode", "--used"};
 
 bool takes_value(std::string_view name) {
   return std::find(std::begin(kRepeated), std::end(kRepeated), name) != std::end(kRepeated) ||
@@ -130,7 +133,7 @@ bool takes_value(std::string_view name) {
 
 // What decides what is in the root; the rest is about this one call.
 bool is_of_recipe(std::string_view name) {
-  constexpr std::string_view kOfTheCall[] = {"--why", "--diff", "--write-profile"};
+  constexpr std::string_view kOfTheCall[] = {"--why", "--diff", "--write-profile", "--used"};
   return std::find(std::begin(kOfTheCall), std::end(kOfTheCall), name) == std::end(kOfTheCall);
 }
 
@@ -170,13 +173,16 @@ Status check(Reading& in) {
   if (words.help || words.list) return {};
   if (words.target.empty())
     return usage(in, "no folder is named for the root", {}, "immure build DIR PROGRAM…");
+  if (!words.used.empty() && !words.unused)
+    return usage(in, "--used needs --unused", {}, "--unused --used FILE");
   if (!words.names_content() && !words.asks())
     return usage(in, "nothing is named that the root is to hold", {},
                  "name programs, --package, --file, --preset or --for; immure build --list has the presets");
   if (words.trace && words.command.empty())
     return usage(in, "--trace needs a command to watch", {}, "--trace --for CMD [ARGUMENT]…");
-  if (words.unused && words.command.empty())
-    return usage(in, "--unused needs a command to run in the root", {}, "--unused --for CMD [ARGUMENT]…");
+  if (words.unused && words.command.empty() && words.used.empty())
+    return usage(in, "--unused needs a command to run in the root, or what was seen before", {},
+                 "--unused --for CMD [ARGUMENT]…, --unused --used FILE");
   const size_t packages = rootfs::is_distribution(words.from) ? 0 : words.wish.packages.size();
   if (!words.from.empty() && words.wish.programs.size() + packages + words.presets.size() > 0)
     return usage(in, "--from does not go with programs", "an image is taken as it is",

@@ -21,8 +21,9 @@ struct BuildWords {
   std::string max_size, max_files, mirror;  // of --from
   bool allow_ended = false;                 // of --from: a distribution that gets no updates
   rootfs::CopyMode mode = rootfs::CopyMode::Auto;
-  std::string profile_file;  // --write-profile
-  std::string why, diff;     // questions
+  std::string profile_file;       // --write-profile
+  std::string why, diff;          // questions
+  std::vector<std::string> used;  // of --unused: files that tell what was opened
   bool tree = false, size = false, unused = false, list = false;
   bool sync = false, verify = false, trace = false, smoke = true, dry_run = false, replace = false,
        discard = false, json = false, help = false;

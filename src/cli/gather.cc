@@ -98,10 +98,12 @@ Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
     }
     for (const Preset& preset : gathered.presets) take_preset(preset, wish);
   }
+  uint64_t missing = 0;
   if (words.trace) {
     auto opened = opened_by(words.command, {}, false);
     if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
-    take_seen(*opened, wish);
+    take_seen(opened->paths, wish);
+    missing = opened->missing;
   }
   auto collected = rootfs::collect(wish, source, *families);
   if (!collected) {
@@ -109,6 +111,9 @@ Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
     return tl::unexpected<Error>(std::move(collected.error()));
   }
   gathered.collected = std::move(*collected);
+  if (missing != 0)
+    gathered.collected.notes.push_back("of " + counted(missing, "call", "calls") +
+                                       " --trace could not see what was opened: something may be missing");
   return gathered;
 }
 

@@ -81,11 +81,11 @@ constexpr Verb kVerbs[] = {
      "DIR [PROGRAM]… [OPTION]… [--for CMD…]",
      "a root with what programs need, and nothing else",
      "--for --package --file --preset --with --user --from --source --mode --trace --no-dev --dry-run --replace "
-     "--discard-changes --write-profile --no-smoke --sync --why --tree --size --diff --unused --list --json --help",
+     "--discard-changes --write-profile --no-smoke --sync --why --tree --size --diff --unused --used --list --json --help",
      Completes::Nothing,
      build,
      {},
-     "--file --from --source --write-profile --diff",
+     "--file --from --source --write-profile --diff --used",
      "--for --package --preset --with --user --mode --why"},
     {"root", "status|verify|refresh|remove DIR", "such a root against what it was made of",
      "status verify refresh remove --json --discard-changes --no-smoke --help", Completes::Nothing, root},

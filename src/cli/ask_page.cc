@@ -20,18 +20,25 @@
 namespace immure::cli {
 namespace {
 
-constexpr size_t kMostShown = 160;  // of one text
 constexpr char kInterrupt = 3;
 
 // Ends what a program may have begun (a string, a sequence), and takes back what could hide the text:
 // colours, character sets, margins, modes, colours of the palette. DECSTR and OSC 104, 110, 111 of xterm's
 // control sequences.
 constexpr std::string_view kPutRight =
-    "\x18\x1b\\\x1b[!p\x1b[?5l\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[?7h\x1b[?25h\x1b[4l\x1b[?69l\x1b]104\x07\x1b]110\x07\x1b]111\x07\x1b[999;1H";
+    "\x1b<\x18\x1b\\"  // from VT52, and out of what was begun
+    "\x1b[!p\x1b[?5l\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[?7h\x1b[?25h\x1b[4l\x1b[?69l"
+    // keys as sequences, delayed drawing, mouse, focus, pasting
+    "\x1b[=0u\x1b[>4m\x1b[?2026l\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?2004l"
+    "\x1b]8;;\x1b\\\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b[999;1H";
 
-std::string shown(std::string_view text) {
-  std::string out = printable(text.substr(0, kMostShown));
-  return text.size() > kMostShown ? out + " \xe2\x80\xa6" : out;
+// Of foreign text a line at most, in letters that take one place each: else it could bring lines of its own.
+std::string shown(std::string_view text, size_t columns) {
+  constexpr std::string_view kCut = "...";
+  std::string out;
+  for (char c : printable(text.substr(0, columns + 1))) out += c >= ' ' && c < 127 ? c : '?';
+  if (out.size() <= columns && text.size() <= columns) return out;
+  return out.substr(0, columns - std::min(columns, kCut.size())) + std::string(kCut);
 }
 
 filter::Arch arch_of(const AskMessage& question) {
@@ -71,8 +78,7 @@ Asked in_words(const AskMessage& question) {
   const ssize_t n = readlink((folder + "/exe").c_str(), path, sizeof path);
   if (n > 0) asked.path.assign(path, static_cast<size_t>(n));
   const size_t slash = asked.path.rfind('/');
-  asked.program = (asked.path.empty() ? "a program" : shown(asked.path.substr(slash + 1))) + " (process " +
-                  num_signed(question.pid) + ")";
+  asked.program = asked.path.empty() ? "a program" : asked.path.substr(slash + 1);
   std::string words = read_file(folder + "/cmdline", 4096).value_or("");
   while (words.ends_with('\0')) words.pop_back();
   std::replace(words.begin(), words.end(), '\0', ' ');
@@ -90,7 +96,7 @@ Result<std::string> fresh_code() {
 }
 
 std::string question_text(const Asked& asked, const AskMessage& question, unsigned number,
-                          std::string_view code) {
+                          std::string_view code, size_t columns) {
   std::string registers;
   for (uint64_t value : question.args) registers += (registers.empty() ? "" : ", ") + hex(value);
   std::string text(kPutRight);
@@ -104,33 +110,39 @@ std::string question_text(const Asked& asked, const AskMessage& question, unsign
   };
   text += "\r\n\r\n== immure asks, question " + num(number) +
           (question.waiting == 0 ? "" : "; " + num(question.waiting) + " more wait") + " ==\r\n";
-  line("who", asked.program);
-  line("file", shown(asked.path));
-  line("called", asked.words.empty() ? "" : shown(asked.words) + "   (as it says itself)");
+  constexpr size_t kLabel = 11, kLeast = 20;
+  const size_t room = std::max(columns, kLabel + kLeast) - kLabel - 1;
+  const std::string process = " (process " + num_signed(question.pid) + ")";
   line("wants", asked.call + ": a system call that the jail denies");
-  line("does", shown(asked.does));
+  line("does", shown(asked.does, room));
   line("with", asked.name + "(" + registers + ")");
   line("gives", asked.gives);
+  line("who", shown(asked.program, room - std::min(room - 1, process.size())) + process);
+  line("file", shown(asked.path, room));
+  line("called", shown(asked.words, room));
   line("answer", "o" + std::string(code) + " once   a" + std::string(code) + " always   d" +
                      std::string(code) + " deny   n" + std::string(code) + " never   e" + std::string(code) +
                      " end the jail");
   return text + "  > ";
 }
 
-std::optional<Typed> answer_of(std::string_view keys, std::string_view code) {
+Keys keys_of(std::string_view typed, std::string_view code) {
   std::string plain;
-  for (char key : keys) {
-    if (key == kInterrupt) return Typed::Interrupt;
-    if (key != '\r' && key != '\n' && key != ' ') plain += key;
+  for (char key : typed) {
+    if (key == kInterrupt) return {Typed::Interrupt, false};
+    if (key == '\r' || key == '\n' || key == ' ') continue;
+    if (key < '0' || key > 'z') return {{}, true};
+    plain += key;
   }
-  if (plain.size() < 1 + code.size() || !plain.ends_with(code)) return {};
-  switch (plain[plain.size() - code.size() - 1]) {
-    case 'o': return Typed::Once;
-    case 'a': return Typed::Always;
-    case 'd': return Typed::Deny;
-    case 'n': return Typed::Never;
-    case 'e': return Typed::End;
-    default: return {};
+  if (plain.size() <= code.size()) return {};
+  if (plain.size() > 1 + code.size() || !plain.ends_with(code)) return {{}, true};
+  switch (plain.front()) {
+    case 'o': return {Typed::Once, false};
+    case 'a': return {Typed::Always, false};
+    case 'd': return {Typed::Deny, false};
+    case 'n': return {Typed::Never, false};
+    case 'e': return {Typed::End, false};
+    default: return {{}, true};
   }
 }
 

@@ -19,22 +19,26 @@ struct Asked {
   std::string name;     // "ptrace": what --allow-syscall takes
   std::string does;     // a sentence of the registers
   std::string gives;    // what is given away
-  std::string program;  // "python3.11 (process 4711)"
+  std::string program;  // "python3.11"
   std::string path;     // of its file, as the kernel has it; empty: it has gone
-  std::string words;    // its arguments, as it says itself
+  std::string words;    // its arguments, as it says itself: its memory, by /proc
 };
 Asked in_words(const AskMessage& question);
 
 // Two digits that cannot be foreseen.
 Result<std::string> fresh_code();
 
-// The whole question, lines ended by CR LF: the terminal may be raw.
+// The whole question, lines ended by CR LF: the terminal may be raw. Foreign text is cut to the window's
+// width.
 std::string question_text(const Asked& asked, const AskMessage& question, unsigned number,
-                          std::string_view code);
+                          std::string_view code, size_t columns);
 
 enum class Typed { Once, Always, Deny, Never, End, Interrupt };
-// The answer that the last keys come to: a letter and the code, or Ctrl-C. `keys` is what came since the
-// question.
-std::optional<Typed> answer_of(std::string_view keys, std::string_view code);
+struct Keys {
+  std::optional<Typed> answer;  // a letter and the code and nothing else, or Ctrl-C
+  bool wrong = false;           // it will be no answer, whatever comes
+};
+// What the keys since the question come to.
+Keys keys_of(std::string_view typed, std::string_view code);
 
 }  // namespace immure::cli

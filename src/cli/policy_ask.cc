@@ -9,18 +9,15 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <set>
 
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/ask_page.h"
+#include "cli/ask_desk.h"
 #include "cli/report_files.h"
 #include "cli/run_full.h"
 #include "input/policy.h"
@@ -52,6 +49,8 @@ Result<Words> read_words(std::span<char* const> args) {
       break;
     }
   }
+  const bool named = words.taken != 0 && !words.help;
+  if (named && words.output.empty()) return fail(Code::kUsage, "-o needs a file");
   return words;
 }
 
@@ -83,94 +82,6 @@ Status check(const JailSpec& spec) {
   return {};
 }
 
-// The terminal, and what was said on it.
-class Desk {
- public:
-  explicit Desk(UniqueFd terminal) : terminal_(std::move(terminal)) {}
-
-  // -1: nothing is to be read, or it would be keys for others.
-  int descriptor() const { return open_ && is_ours() ? terminal_.get() : -1; }
-  bool waits() const { return waits_; }
-
-  // The question comes when the terminal is ours: of a job in the background nobody sees it.
-  Status put(const AskMessage& question) {
-    question_ = question;
-    waits_ = true;
-    open_ = false;
-    return show();
-  }
-  Status show() {
-    if (!waits_ || open_ || !is_ours()) return {};
-    auto code = fresh_code();
-    if (!code) return tl::unexpected<Error>(std::move(code.error()));
-    code_ = std::move(*code);
-    asked_ = in_words(question_);
-    keys_.clear();
-    open_ = true;
-    const std::string text = question_text(asked_, question_, ++number_, code_);
-    IMMURE_TRY(write_fd(terminal_.get(), text, "the terminal"));
-    tcflush(terminal_.get(), TCIFLUSH);  // what was typed before was for the program
-    deaf_until_ = now_ms() + kReports;
-    return {};
-  }
-  void take_back() {
-    if (open_) say("(taken back: it does not wait any more)");
-    waits_ = open_ = false;
-  }
-  // What was typed so far. Nothing: no answer yet.
-  std::optional<Typed> listen() {
-    char bytes[64];
-    const ssize_t n = read(terminal_.get(), bytes, sizeof bytes);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR || (errno == EIO && !is_ours()))) return {};
-    if (n <= 0) return Typed::End;  // the terminal has gone
-    const std::string_view came(bytes, static_cast<size_t>(n));
-    if (is_report(came)) deaf_until_ = now_ms() + kReports;
-    if (now_ms() < deaf_until_) {
-      keys_.clear();
-      return {};
-    }
-    keys_.append(came);
-    if (keys_.size() > 256) keys_.erase(0, keys_.size() - 256);
-    return answer_of(keys_, code_);
-  }
-  void close(std::string_view said) {
-    say(said);
-    waits_ = open_ = false;
-  }
-  const AskMessage& question() const { return question_; }
-  const Asked& asked() const { return asked_; }
-  unsigned questions() const { return number_; }
-
- private:
-  // A terminal answers by keys: what it was asked by the program's output comes when the question stands
-  // already, and some of it are the program's own words (a title). It begins with an escape, which no answer
-  // has; and nobody has read a question that soon.
-  static constexpr int64_t kReports = 300;  // milliseconds
-  static bool is_report(std::string_view keys) {
-    return std::any_of(keys.begin(), keys.end(), [](char key) {
-      const auto byte = static_cast<unsigned char>(key);
-      return byte == 0x1b || (byte >= 0x80 && byte < 0xa0);
-    });
-  }
-  static int64_t now_ms() {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-  }
-  bool is_ours() const { return tcgetpgrp(terminal_.get()) == getpgrp(); }
-  void say(std::string_view text) {
-    (void)write_fd(terminal_.get(), std::string(text) + "\r\n", "the terminal");
-  }
-
-  UniqueFd terminal_;
-  AskMessage question_;
-  Asked asked_;
-  std::string code_, keys_;
-  unsigned number_ = 0;
-  int64_t deaf_until_ = 0;
-  bool waits_ = false, open_ = false;
-};
-
 // What was answered, by the call's name and its kind.
 struct Answers {
   std::map<std::string, std::set<std::string>> always;  // name → what was asked about
@@ -197,10 +108,10 @@ AskAnswer take(Typed typed, const Asked& asked, Answers& answers, const char*& s
   }
   answers.denied.insert(asked.call);
   said = "denied";
-  return AskAnswer::Deny;
+  return typed == Typed::Deny ? AskAnswer::Deny : AskAnswer::Interrupt;
 }
 
-// Asks until the jail has ended; its wait status.
+// Asks until the jail has ended; its exit status.
 class Asking {
  public:
   Asking(pid_t jail, UniqueFd ended, UniqueFd link, UniqueFd signals, Desk& desk, Answers& answers)
@@ -212,57 +123,61 @@ class Asking {
         answers_(answers) {}
 
   Result<int> run() {
+    Status asked = ask();
+    // Without its other end the supervisor ends the jail, and gives the terminal back.
+    if (!asked) link_.reset();
+    desk_.take_back();
+    int status = 0;
+    while (waitpid(jail_, &status, 0) < 0)
+      if (errno != EINTR) return fail(Code::kSystem, "the jail cannot be waited for", {}, {}, {}, errno);
+    if (!asked) return tl::unexpected<Error>(std::move(asked.error()));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+ private:
+  Status ask() {
     for (;;) {
       pollfd all[4] = {{ended_.get(), POLLIN, 0},
                        {link_.get(), POLLIN, 0},
                        {signals_.get(), POLLIN, 0},
                        {desk_.descriptor(), POLLIN, 0}};
-      const bool hidden = desk_.waits() && desk_.descriptor() < 0;
-      if (poll(all, 4, hidden ? kLookAgain : -1) < 0 && errno != EINTR)
+      if (poll(all, 4, desk_.waits() ? kLookAgain : -1) < 0 && errno != EINTR)
         return fail(Code::kSystem, "the jail cannot be waited for", {}, {}, {}, errno);
       if (all[2].revents != 0) pass_on_signals();
-      if (all[1].revents != 0) IMMURE_TRY(hear());
+      if (all[1].revents != 0) hear();
+      if (desk_.waits() && desk_.gone()) answer(Typed::End);
+      if (all[3].revents != 0 && desk_.waits())
+        if (const auto typed = desk_.listen()) answer(*typed);
       IMMURE_TRY(desk_.show());
-      if (all[3].revents != 0 && desk_.waits()) listen();
-      if (all[0].revents != 0) {
-        desk_.take_back();
-        return end();
-      }
+      if (all[0].revents != 0) return {};
     }
   }
-
- private:
-  // Of those that the terminal sends, its whole group has heard.
+  // Of those that the terminal sends the whole group has heard. A program that waits for an answer hears of
+  // none.
   void pass_on_signals() {
     signalfd_siginfo info;
-    while (read(signals_.get(), &info, sizeof info) == sizeof info)
-      if (info.ssi_code <= 0) kill(jail_, static_cast<int>(info.ssi_signo));
+    while (read(signals_.get(), &info, sizeof info) == sizeof info) {
+      const auto number = static_cast<int>(info.ssi_signo);
+      const bool ends = number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
+      if (ends && desk_.waits()) answer(Typed::Deny);
+      if (info.ssi_code <= 0) kill(jail_, number);
+    }
   }
-  Status hear() {
+  void hear() {
     AskMessage message;
     const AskHeard heard = hear_ask(link_.get(), message);
     if (heard == AskHeard::Gone) link_.reset();
-    if (heard != AskHeard::Message) return {};
-    if (message.kind == AskKind::Question) return desk_.put(message);
+    if (heard != AskHeard::Message) return;
+    if (message.kind == AskKind::Question) desk_.put(message);
     if (message.kind == AskKind::TakenBack) desk_.take_back();
-    return {};
   }
-  void listen() {
-    const auto typed = desk_.listen();
-    if (!typed) return;
+  void answer(Typed typed) {
     const char* said = "";
-    AskMessage answer = desk_.question();
-    answer.kind = AskKind::Answer;
-    answer.answer = take(*typed, desk_.asked(), answers_, said);
+    AskMessage message = desk_.question();
+    message.kind = AskKind::Answer;
+    message.answer = take(typed, desk_.asked(), answers_, said);
     desk_.close(said);
-    (void)send_ask(link_.get(), answer);  // who has gone asks no more
-    if (*typed == Typed::Interrupt) kill(jail_, SIGINT);
-  }
-  Result<int> end() {
-    int status = 0;
-    while (waitpid(jail_, &status, 0) < 0)
-      if (errno != EINTR) return fail(Code::kSystem, "the jail cannot be waited for", {}, {}, {}, errno);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (link_) (void)send_ask(link_.get(), message);  // who has gone asks no more
   }
 
   pid_t jail_;
@@ -382,6 +297,8 @@ Result<int> policy_ask(const Invocation& call) {
   theirs.reset();
   handed->words.push_back("--ask-fd=" + num_signed(passed.get()));
 
+  IMMURE_TRY(enter_scope(wanted->jail.spec));
+  signal(SIGCHLD, SIG_DFL);  // or nobody could wait for the jail
   sigset_t before;
   auto signals = taken_signals(before);
   if (!signals) return tl::unexpected<Error>(std::move(signals.error()));

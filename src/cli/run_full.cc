@@ -71,6 +71,14 @@ Result<HandedOver> handed_over(const Wanted& wanted) {
   return handed;
 }
 
+// A manager that gives none leaves the jail as it would be without one; the plan says what that means.
+Status enter_scope(const JailSpec& spec) {
+  if (!run::should_ask_for_scope(spec)) return {};
+  auto moved = run::enter_systemd_scope();
+  if (!moved && spec.need_of(Layer::Cgroup) == Need::Require) return tl::unexpected<Error>(moved.error());
+  return {};
+}
+
 Error become(const HandedOver& handed, const std::vector<std::string>& command, char** environment) {
   std::vector<std::string> words = handed.words;
   words.emplace_back("--");
@@ -98,11 +106,7 @@ Result<int> run(const Invocation& call) {
   IMMURE_TRY(validate(wanted->jail.spec));
   if (build) IMMURE_TRY(keeps_cached_roots(wanted->jail.spec));
   IMMURE_TRY(read_filter(wanted->jail));
-  // A manager that gives none leaves the jail as it would be without one; the plan says what that means.
-  if (run::should_ask_for_scope(wanted->jail.spec))
-    if (auto moved = run::enter_systemd_scope();
-        !moved && wanted->jail.spec.need_of(Layer::Cgroup) == Need::Require)
-      return tl::unexpected<Error>(moved.error());
+  IMMURE_TRY(enter_scope(wanted->jail.spec));
   auto handed = handed_over(*wanted);
   if (!handed) return tl::unexpected<Error>(std::move(handed.error()));
   auto watched = begin_watch(wanted->jail.spec, handed->least);

@@ -23,6 +23,8 @@ struct HandedOver {
   int least = 3;  // a descriptor from here on is none of the program's (--fd, --pass-fd, --status-fd)
 };
 Result<HandedOver> handed_over(const Wanted& wanted);
+// Into a scope of the user's systemd, where the limits need one and it can be had; see run/scope.h.
+Status enter_scope(const JailSpec& spec);
 // Becomes it. Only returns when it cannot.
 Error become(const HandedOver& handed, const std::vector<std::string>& command, char** environment);
 

@@ -434,8 +434,10 @@ Result<WatchHandles> begin_watch(const JailSpec& spec, int least) {
   auto ring = CallRing::make(watch::capture_table(job.level, go));
   if (!ring) return tl::unexpected<Error>(std::move(ring.error()));
   job.ring = std::move(*ring);
-  auto known = known_work(spec.watch.baseline.value, {});
-  if (!known) return of_word(spec, Field::WatchBaseline, std::move(known.error()));
+  auto known = known_work(spec.watch.baseline.value, spec.watch.expect);
+  if (!known)
+    return of_word(spec, spec.watch.baseline.value.empty() ? Field::WatchExpect : Field::WatchBaseline,
+                   std::move(known.error()));
   job.known = std::move(*known);
   if (const std::string note = not_weighed(job.known.get(), job.level); !note.empty())
     dprintf(2, "immure: %s\n", note.c_str());

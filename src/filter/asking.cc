@@ -11,7 +11,11 @@ namespace {
 // before it, what changes the jail itself, and what could keep a supervisor waiting that reads from the
 // caller's memory, is not here.
 constexpr Askable kAskable[] = {
-    {"@debug", "looks into other processes of the jail, and changes them: who may is all of them"},
+    {"ptrace", "looks into other processes of the jail, and changes them, by all of its requests"},
+    {"process_vm_readv", "reads the memory of other processes of the jail"},
+    {"process_vm_writev", "changes the memory of other processes of the jail"},
+    {"pidfd_getfd", "takes descriptors of other processes of the jail"},
+    {"kcmp", "tells which of two processes of the jail share what"},
     {"remap_file_pages", "pages of a file in another order: an old call that is hardly used"},
     {"modify_ldt", "segments of the processor's own: an old call with a history of holes"},
     {"sysfs", "tells which file systems the kernel has"},

@@ -137,6 +137,7 @@ struct Collector {
     if (!spec.watch.trace.value.empty()) one("watch-trace", Kind::Text, spec.watch.trace.value, Field::WatchTrace);
     if (!spec.watch.baseline.value.empty())
       one("watch-baseline", Kind::Text, spec.watch.baseline.value, Field::WatchBaseline);
+    if (!spec.watch.expect.empty()) one("watch-expect", Kind::Text, spec.watch.expect, Field::WatchExpect);
     if (spec.watch.events) one("watch-events", Kind::Flag, "true", Field::WatchEvents);
   }
   void limit(const char* key, std::optional<uint64_t> Limits::*value, Field field,

@@ -61,6 +61,13 @@ Status watch_baseline(Jail& jail, std::string_view value, OriginId origin) {
   return file_of(jail, "watch-baseline", value, origin, Field::WatchBaseline, jail.spec.watch.baseline);
 }
 
+Status watch_expect(Jail& jail, std::string_view value, OriginId origin) {
+  if (value.empty()) return fail(Code::kBadValue, "--watch-expect needs a profile", {}, "immure policy list has their names");
+  IMMURE_TRY(claim(jail.spec, Field::WatchExpect, origin, jail.spec.watch.expect != value, "watch-expect"));
+  jail.spec.watch.expect = value;
+  return {};
+}
+
 Status watch_events(Jail& jail, std::string_view value, OriginId) {
   auto on = truth("watch-events", value);
   if (!on) return tl::unexpected<Error>(std::move(on.error()));

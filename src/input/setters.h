@@ -66,6 +66,7 @@ Status watch_source(Jail&, std::string_view, OriginId);
 Status watch_json(Jail&, std::string_view, OriginId);
 Status watch_trace(Jail&, std::string_view, OriginId);
 Status watch_baseline(Jail&, std::string_view, OriginId);
+Status watch_expect(Jail&, std::string_view, OriginId);
 Status watch_events(Jail&, std::string_view, OriginId);
 Status json(Jail&, std::string_view, OriginId);
 Status quiet(Jail&, std::string_view, OriginId);

@@ -18,8 +18,8 @@
 namespace immure {
 
 enum class AskKind : uint32_t { Question, TakenBack, Answer };
-// Always, Never: and all that are alike; End: of the jail.
-enum class AskAnswer : uint32_t { Deny, Once, Always, Never, End };
+// Always, Never: and all that are alike; Interrupt: denied, and as if Ctrl-C had been pressed; End: of the jail.
+enum class AskAnswer : uint32_t { Deny, Once, Always, Never, Interrupt, End };
 
 struct AskMessage {
   AskKind kind = AskKind::Question;

@@ -34,6 +34,7 @@ bool Questions::may_be_about(const seccomp_data& call) {
   if (!plan_.asks || name.empty() || filter::askable(name, args) == nullptr ||
       filter::is_denied_by_name(*plan_.asks, name))
     return false;
+  if (!plan_.asks_of_sockets && (name == "socket" || name == "socketpair")) return false;
   const filter::Policy* policy = opened(name);
   return policy != nullptr && filter::decide(*policy, call) == filter::kAllow;
 }

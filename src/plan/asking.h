@@ -19,7 +19,8 @@ class Questions {
 
   // A call that the plan's filter denied, by its registers: whether its user may be asked to let it through.
   // Only where filter::askable() says so, where no rule denies it by name, and where --allow-syscall of its
-  // name would allow it: so a question never gives more than that word would.
+  // name would allow it; about sockets only in a network of the jail's own, since nothing else behind the
+  // filter holds all kinds of them. So a question never gives more than that word would.
   bool may_be_about(const seccomp_data& call);
 
  private:

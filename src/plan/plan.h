@@ -111,6 +111,7 @@ struct Plan {
   // The default policy's options that the program's filter was made of, where somebody may be asked about what it denies
   // (plan/asking.h).
   std::optional<filter::Options> asks;
+  bool asks_of_sockets = false;  // the jail has a network of its own, which holds every kind of them
 
   std::vector<uint32_t> argv, env, candidates;    // arena offsets; candidates: paths that execve tries in turn
   std::vector<int> kept_fds;     // descriptors above 2 that the program gets, as it sees them

@@ -137,7 +137,12 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
     if (error.origin.empty() && !b.spec.syscalls.empty()) error.origin = b.spec.origin_text(b.spec.syscalls.back().origin);
     return tl::unexpected<Error>(std::move(error));
   }
-  if (b.spec.asks) b.plan.asks = std::move(options);
+  if (b.spec.asks) {
+    // The words of a caller (/proc/PID/cmdline) are its memory.
+    IMMURE_TRY(filter::check_reading(*policy, "nobody can be asked about denied calls", "run it without questions"));
+    b.plan.asks = std::move(options);
+    b.plan.asks_of_sockets = b.spec.net != Net::Host && b.spec.need_of(Layer::NetNs) != Need::Off;
+  }
   return tells(b) ? sending_filter(b, std::move(*policy)) : filter::compile(*policy);
 }
 

@@ -106,6 +106,7 @@ Asker::Heard Asker::hear() {
     answered_.push_back({question, allowed});
     waiting_.erase(waiting_.begin());
     put_ = false;
+    if (message.answer == AskAnswer::Interrupt) return Heard::Interrupt;
   }
   link_.reset();
   for (const AskMessage& question : waiting_) answered_.push_back({question, false});

@@ -24,7 +24,7 @@ namespace immure::run {
 
 class Asker {
  public:
-  static constexpr size_t kMostWaiting = 64, kMostKinds = 64;
+  static constexpr size_t kMostWaiting = 64, kMostKinds = 256;
   static constexpr unsigned kMostAMinute = 30;
   static constexpr int kLookAgain =
       200;  // milliseconds, between looks whether the call that is asked about still waits
@@ -44,7 +44,8 @@ class Asker {
   // Calls that waited and need not any more, one after the other; those that are gone are left out.
   std::optional<Answered> next_answered();
 
-  enum class Heard : uint8_t { Nothing, End, Gone };  // End: the jail shall end; Gone: nobody answers any more
+  // Interrupt: the program is to be; End: the jail shall end; Gone: nobody answers any more.
+  enum class Heard : uint8_t { Nothing, Interrupt, End, Gone };
   Heard hear();
   // Takes back what was asked for somebody who has gone.
   void look();

@@ -29,6 +29,7 @@ constexpr int kWatchedSignals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
                                    SIGCHLD, SIGPIPE, SIGTTOU, SIGTTIN};
 constexpr size_t kPollFds = 6;
 constexpr uint64_t kSampleEvery = 25'000'000, kNever = ~uint64_t{0};
+constexpr uint64_t kSameSignal = 200'000'000;
 
 alignas(64) char deputy_stack[32 * 1024];
 
@@ -74,6 +75,8 @@ class Loop {
   uint64_t looked_for_ = 0;   // pipes: who opens many of them gets no more than a third of a processor by that
   bool sampling_ = false, blind_ = false, exited_ = false, gone_ = false, told_to_stop_ = false, watched_ = false;
   int interrupts_ = 0;
+  uint32_t last_signal_ = 0;
+  uint64_t last_signal_at_ = 0;
   Outcome outcome_;
   Status failure_;
 };
@@ -183,7 +186,14 @@ void Loop::on_signal(int number) {
 void Loop::on_signals() {
   signalfd_siginfo info[8];
   long n = sys::read(signals_, info, sizeof info);
-  for (long i = 0; i < n / static_cast<long>(sizeof info[0]); i++) on_signal(static_cast<int>(info[i].ssi_signo));
+  for (const signalfd_siginfo& one : std::span(info, n > 0 ? static_cast<size_t>(n) / sizeof info[0] : 0)) {
+    // Who asks passes on what it gets; of what was sent to the whole group we have heard ourselves.
+    const uint64_t now = now_ns();
+    const bool passed_on = options_.asker != nullptr && one.ssi_pid == static_cast<uint32_t>(getppid());
+    const bool again = passed_on && one.ssi_signo == last_signal_ && now - last_signal_at_ < kSameSignal;
+    if (!passed_on) last_signal_ = one.ssi_signo, last_signal_at_ = now;
+    if (!again) on_signal(static_cast<int>(one.ssi_signo));
+  }
 }
 
 void Loop::on_wire() {
@@ -224,6 +234,8 @@ void Loop::on_asker() {
   }
   if (denied_ != nullptr && !denied_->serve_answered() && failure_)
     failure_ = fail(Code::kSystem, "a system call of the program cannot be answered", "the kernel refuses the answer");
+  if (heard == Asker::Heard::Interrupt && terminal_ != nullptr) terminal_->interrupt();
+  if (heard == Asker::Heard::Interrupt && terminal_ == nullptr) forward(SIGINT);
   if (heard == Asker::Heard::End && failure_)
     failure_ = fail(Code::kSystem, "the jail was ended", "that was the answer to a question");
   if (heard == Asker::Heard::Gone && failure_)

@@ -161,6 +161,19 @@ void Terminal::handle(std::span<const pollfd> polled) {
     if (!fill_screen() || !flush_screen()) return;
 }
 
+void Terminal::hold(bool held) {
+  const bool let_go = held_ && !held;
+  held_ = held;
+  if (let_go && !suspended_) sync_mode();
+}
+
+void Terminal::interrupt() {
+  KernelTermios inner{};
+  if (!master_ || to_program_.room() == 0 || !tty::get_mode(master_.get(), inner)) return;
+  to_program_.bytes[to_program_.to++] = static_cast<char>(inner.cc[VINTR]);
+  flush_program();
+}
+
 void Terminal::catch_up() {
   if (!master_ || suspended_ || held_) return;
   for (int turn = 0; turn < kTurns && master_; turn++)

@@ -88,10 +88,12 @@ class Terminal {
   // Bounded work: at most some 64 KiB each way.
   void handle(std::span<const pollfd> polled);
 
+  // As if the key that interrupts had been pressed: whoever is in the foreground of the pair hears of it.
+  void interrupt();
   // Shows what the program has written so far, as much as one handle() would.
   void catch_up();
   // While it is held, keys are left to somebody else, and nothing is shown; modes stay as they are.
-  void hold(bool held) { held_ = held; }
+  void hold(bool held);
   void resized();  // SIGWINCH; the program gets its own when the size differs
   void
   suspend();      // before stopping ourselves because the program stopped: the terminal is the caller's again

@@ -200,7 +200,7 @@ void Terminal::resume() {
   suspended_ = false;
   raw_ = false;  // a shell between the stop and now has put its own mode
   resized();
-  sync_mode();
+  if (!held_) sync_mode();  // else keys are not ours: when it is let go
 }
 
 }  // namespace immure::run

@@ -93,6 +93,7 @@ struct WatchSpec {
   std::string source = "auto";  // "notify", "ebpf", "ptrace"
   HostPath json, trace;    // where events are written; empty: nowhere
   HostPath baseline;       // what ordinary work was seen to do; empty: nothing is known of it
+  std::string expect;      // a profile, outside of which nothing is expected
   bool events = false;     // every event on stderr
   bool wanted() const { return !level.empty(); }
 };
@@ -115,9 +116,9 @@ struct WatchedCall {
 enum class Field : uint8_t {
   Name, Root, RootOverlay, Uid, Gid, IdRange, AsRoot, Caps, Seccomp, Connect, Bind, Memory, Pids, Cpus, CpuTime, FileSize,
   OpenFiles, WallTime, KillAfter, TmpSize, Net, Tty, Hostname, Cwd, ClockOffset, KeepEnv, RecordFiles,
-  Watch, WatchSource, WatchJson, WatchTrace, WatchEvents, WatchBaseline,
+  Watch, WatchSource, WatchJson, WatchTrace, WatchEvents, WatchBaseline, WatchExpect,
 };
-inline constexpr int kFieldCount = static_cast<int>(Field::WatchBaseline) + 1;
+inline constexpr int kFieldCount = static_cast<int>(Field::WatchExpect) + 1;
 
 struct JailSpec {
   std::string name;                     // empty: generated

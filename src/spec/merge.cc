@@ -144,7 +144,7 @@ Status program_narrows(const JailSpec& before, const JailSpec& after) {
   const WatchSpec &was = before.watch, &is = after.watch;
   if (was.level != is.level || was.source != is.source || was.json.value != is.json.value ||
       was.trace.value != is.trace.value || was.events != is.events ||
-      was.baseline.value != is.baseline.value)
+      was.baseline.value != is.baseline.value || was.expect != is.expect)
     return loosens("--watch", "what is told of a jail, and where it is written, is the caller's choice",
                    from(after, Field::Watch));
   if (before.clock_offset_s != after.clock_offset_s)

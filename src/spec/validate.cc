@@ -185,6 +185,7 @@ Status check_watch(const JailSpec& spec) {
       {!watch.trace.value.empty(), {"--watch-trace", Field::WatchTrace}},
       {watch.events, {"--watch-events", Field::WatchEvents}},
       {!watch.baseline.value.empty(), {"--watch-baseline", Field::WatchBaseline}},
+      {!watch.expect.empty(), {"--watch-expect", Field::WatchExpect}},
   };
   for (const auto& [said, word] : words)
     if (said && !watch.wanted())

@@ -15,16 +15,21 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(AskAnswers, TakeALetterAndTheCodeOfTheQuestion) {
-  EXPECT_EQ(answer_of("o42", "42"), Typed::Once);
-  EXPECT_EQ(answer_of("a42", "42"), Typed::Always);
-  EXPECT_EQ(answer_of("d42\r", "42"), Typed::Deny);
-  EXPECT_EQ(answer_of("n 42\n", "42"), Typed::Never);
-  EXPECT_EQ(answer_of("e42", "42"), Typed::End);
-  EXPECT_EQ(answer_of("o41oo42", "42"), Typed::Once) << "after keys that are no answer";
-  EXPECT_EQ(answer_of("o4\x03", "42"), Typed::Interrupt);
-  for (const char* keys : {"", "o", "42", "o4", "o24", "o41", "x42", "O42", "42o", "yes", "o422", "o\x1b" "42"})
-    EXPECT_EQ(answer_of(keys, "42"), std::nullopt) << keys;
+TEST(AskAnswers, TakeALetterAndTheCodeAndNothingElse) {
+  EXPECT_EQ(keys_of("o42", "42").answer, Typed::Once);
+  EXPECT_EQ(keys_of("a42", "42").answer, Typed::Always);
+  EXPECT_EQ(keys_of("d42\r", "42").answer, Typed::Deny);
+  EXPECT_EQ(keys_of("n 42\n", "42").answer, Typed::Never);
+  EXPECT_EQ(keys_of("e42", "42").answer, Typed::End);
+  EXPECT_EQ(keys_of("o4\x03", "42").answer, Typed::Interrupt);
+  for (const char* keys : {"", "o", "42", "o4"}) {
+    EXPECT_EQ(keys_of(keys, "42").answer, std::nullopt) << keys;
+    EXPECT_FALSE(keys_of(keys, "42").wrong) << keys;
+  }
+  for (const char* keys : {"o24", "o41", "x42", "O42", "42o", "yes", "o422", "o41o42", "\x1b]lo42", "o\x1b" "42", "o42\x7f", "\xc2\x9bo42"}) {
+    EXPECT_EQ(keys_of(keys, "42").answer, std::nullopt) << keys;
+    EXPECT_TRUE(keys_of(keys, "42").wrong) << keys;
+  }
 }
 
 TEST(AskAnswers, CodesDiffer) {
@@ -47,7 +52,7 @@ TEST(AskPage, WhatComesFromInsideMovesNoTerminal) {
   asked.words = std::string(5000, 'w') + "\x1b]0;title\x07\r\n== immure asks";
   AskMessage question;
   question.waiting = 3;
-  const std::string text = question_text(asked, question, 7, "19");
+  const std::string text = question_text(asked, question, 7, "19", 80);
   const size_t begins = text.find("== immure asks");
   ASSERT_NE(begins, std::string::npos);
   const std::string shown = text.substr(begins);
@@ -58,6 +63,26 @@ TEST(AskPage, WhatComesFromInsideMovesNoTerminal) {
   EXPECT_THAT(shown, HasSubstr("question 7; 3 more wait"));
   EXPECT_THAT(shown, HasSubstr("o19 once"));
   EXPECT_EQ(shown.find("== immure asks", 1), std::string::npos);
+}
+
+// A line that is longer than the window would go on in the next one, as if it were one of the question's.
+TEST(AskPage, ForeignTextStaysInItsLine) {
+  Asked asked;
+  asked.call = asked.name = "ptrace";
+  asked.program = std::string(300, 'p');
+  asked.path = "/" + std::string(300, 'f');
+  for (int i = 0; i < 60; i++) asked.words += "\xe4\xb8\xad";  // two places each
+  for (const size_t columns : {40U, 80U, 200U}) {
+    const std::string text = question_text(asked, {}, 1, "19", columns);
+    for (const char* label : {"  who ", "  file ", "  called "}) {
+      const size_t at = text.find(label);
+      ASSERT_NE(at, std::string::npos) << label;
+      const size_t length = text.find("\r\n", at) - at;
+      EXPECT_LT(length, columns) << label;
+      EXPECT_GT(length, 20U) << label;
+    }
+    EXPECT_EQ(text.find('\xe4'), std::string::npos);
+  }
 }
 
 TEST(AskPage, ACallIsToldByItsRegisters) {

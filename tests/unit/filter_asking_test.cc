@@ -32,7 +32,7 @@ TEST(Asking, NobodyIsAskedAboutWhatOnlyTheFilterHolds) {
     for (std::string_view call : *calls) EXPECT_EQ(askable(call, kNothing), nullptr) << call;
   }
   for (std::string_view call : {"userfaultfd", "open_by_handle_at", "seccomp", "clone", "clone3", "mknod", "chmod", "openat", "bpf",
-                                "acct", "socketcall", "fcntl", "vmsplice", "memfd_secret", "move_pages", ""})
+                                "acct", "socketcall", "fcntl", "vmsplice", "memfd_secret", "move_pages", "process_madvise", "process_mrelease", ""})
     EXPECT_EQ(askable(call, kNothing), nullptr) << call;
 }
 

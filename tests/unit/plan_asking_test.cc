@@ -20,6 +20,7 @@ Plan asking(std::vector<std::pair<std::string, bool>> rules = {}) {
   plan.asks.emplace();
   plan.asks->listener = true;
   plan.asks->rules = std::move(rules);
+  plan.asks_of_sockets = true;
   return plan;
 }
 
@@ -56,6 +57,14 @@ TEST(Questions, WhatARuleDeniesIsNotAsked) {
   Questions questions(plan);
   EXPECT_FALSE(questions.may_be_about(call_of(kPtrace)));
   EXPECT_TRUE(questions.may_be_about(call_of(kSocket, {17, 3})));
+}
+
+TEST(Questions, InTheHostsNetworkNothingIsAskedOfSockets) {
+  Plan plan = asking();
+  plan.asks_of_sockets = false;
+  Questions questions(plan);
+  for (const uint64_t family : {1, 2, 10, 16, 17, 38}) EXPECT_FALSE(questions.may_be_about(call_of(kSocket, {family, 3})));
+  EXPECT_TRUE(questions.may_be_about(call_of(kPtrace)));
 }
 
 TEST(Questions, APlanThatDoesNotAskHasNone) {

@@ -171,6 +171,18 @@ class Jails(unittest.TestCase):
         self.assertIn("code: IMM-E010", done.stderr)
         self.assertEqual(125, run("watch", "--pid", str(os.getpid()), "--baseline", "/dev/zero").returncode)
 
+    def test_run_tells_what_is_outside_a_profile(self):
+        profile, lines, shared = self.place("narrow.toml"), self.place("narrow.json"), self.place("shared")
+        os.mkdir(shared)
+        os.chmod(shared, 0o777)
+        with open(profile, "w", encoding="utf-8") as file:
+            file.write('ro-bind = ["/usr/bin/true"]\n')
+        jailed = ("run", "--watch=files", "--watch-source", "notify", "--watch-expect", profile, "--watch-json", lines, "--no-tty",
+                  "--bind", shared, "--", "/bin/sh", "-c", f"echo >{shared}/planted")
+        self.assertEqual(0, run(*jailed).returncode)
+        told = [alert["why"] for alert in alerts_in(lines) if alert["detector"] == "new-path"]
+        self.assertTrue(any("shared/planted" in why for why in told), told)
+
     def test_words_that_do_not_go_together(self):
         plain = self.place("plain")
         with open(plain, "w", encoding="utf-8") as file:
@@ -181,6 +193,11 @@ class Jails(unittest.TestCase):
         share = run("watch", "train", self.traces[0], "--false-alarms", "0.2", "-o", self.place("share"))
         self.assertIn("code: IMM-E001", share.stderr)
         self.assertFalse(os.path.exists(self.place("mixed")) or os.path.exists(self.place("share")))
+        alone = run("run", "--watch-expect", "default", "--", "/bin/true")
+        self.assertIn("--watch-expect needs --watch", alone.stderr)
+        unknown = run("run", "--watch", "--watch-expect", "no-such-profile", "--no-tty", "--", "/bin/true")
+        self.assertEqual(125, unknown.returncode)
+        self.assertIn("no-such-profile", unknown.stderr)
         alone = run("run", "--watch-baseline", self.baseline, "--", "/bin/true")
         self.assertIn("--watch-baseline needs --watch", alone.stderr)
 

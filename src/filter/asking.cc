@@ -22,17 +22,18 @@ constexpr Askable kAskable[] = {
     {"ustat", "tells of the file system that a device has"},
     {"name_to_handle_at", "tells a file's number in its file system; opening by it stays denied"},
     {"personality", "another way to lay memory out: addresses that can be foreseen"},
-    {"prctl", "changes the process's own map of memory, who may trace it, or how its calls are sent on"},
+    {"prctl", "changes the process's own map of memory, or who may trace it"},
     {"socket", "another kind of socket: more of the kernel that can be attacked"},
     {"socketpair", "another kind of socket: more of the kernel that can be attacked"},
     {"ioctl", "asks a device or a file system for what no other call does"},
 };
 
-// The kinds of sockets that a network namespace holds back: of others a namespace would be no wall.
+// The kinds of sockets that a network namespace holds back, and those of the kernel's ciphers, which lead to
+// nobody: for others a namespace would be no wall.
 constexpr uint64_t kUnix = 1, kInet = 2, kInet6 = 10, kNetlink = 16, kPacket = 17, kAlg = 38;
 constexpr uint64_t kFamilies[] = {kUnix, kInet, kInet6, kNetlink, kPacket, kAlg};
-constexpr uint64_t kSetMm = 35, kSyscallUserDispatch = 59, kSetPtracer = 0x59616d61;
-constexpr uint64_t kOptions[] = {kSetMm, kSyscallUserDispatch, kSetPtracer};
+constexpr uint64_t kSetMm = 35, kSetPtracer = 0x59616d61;
+constexpr uint64_t kOptions[] = {kSetMm, kSetPtracer};
 // A program that answers the faults of others could keep a reader of its memory waiting.
 constexpr uint64_t kUserfaultApi = 0xc018aa3f;
 

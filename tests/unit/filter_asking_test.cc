@@ -42,6 +42,7 @@ TEST(Asking, ArgumentsDecideOfSocketsAndRequests) {
   EXPECT_EQ(askable("socket", {uint64_t{1} << 32 | 40, 1}), nullptr);
   EXPECT_EQ(askable("socket", {31, 1}), nullptr);
   EXPECT_NE(askable("prctl", {35, 1}), nullptr);
+  EXPECT_EQ(askable("prctl", {59, 1}), nullptr);  // PR_SET_SYSCALL_USER_DISPATCH: nothing denies it
   EXPECT_EQ(askable("prctl", {62, 1}), nullptr);  // PR_SCHED_CORE: others' processors
   EXPECT_NE(askable("ioctl", {3, 0xae01}), nullptr);
   EXPECT_EQ(askable("ioctl", {3, 0xc018aa3f}), nullptr);  // UFFDIO_API

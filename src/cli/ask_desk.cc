@@ -67,9 +67,12 @@ void Desk::put(const AskMessage& question) {
   question_ = question;
   asked_ = in_words(question);
   number_++;
+  put_at_ = now_ms();
   waits_ = true;
   open_ = false;
 }
+
+bool Desk::too_late() const { return waits_ && patience_ && now_ms() - put_at_ >= *patience_; }
 
 Status Desk::show() {
   if (!waits_) return {};
@@ -93,7 +96,7 @@ void Desk::take_back() {
 }
 
 void Desk::close(std::string_view said) {
-  say(said);
+  if (open_) say(said);
   waits_ = open_ = false;
 }
 

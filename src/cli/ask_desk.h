@@ -21,11 +21,15 @@ namespace immure::cli {
 
 class Desk {
  public:
-  explicit Desk(UniqueFd terminal) : terminal_(std::move(terminal)) {}  // opened with O_NONBLOCK
+  // `terminal`: opened with O_NONBLOCK. `patience`: how long a question waits, in milliseconds; none: for
+  // ever.
+  Desk(UniqueFd terminal, std::optional<int64_t> patience)
+      : terminal_(std::move(terminal)), patience_(patience) {}
 
   bool waits() const { return waits_; }
   bool gone() const;       // the terminal has: nobody will answer
   int descriptor() const;  // to read from; -1: nothing is asked, or keys are for another job
+  bool too_late() const;   // nobody has answered in time
   void put(const AskMessage& question);
   // Puts what waits on the terminal when that is ours, and again when it was another job's meanwhile. Never
   // waits long.
@@ -50,13 +54,14 @@ class Desk {
   void say(std::string_view text) { write_all(std::string(text) + "\r\n"); }
 
   UniqueFd terminal_;
+  std::optional<int64_t> patience_;
   AskMessage question_;
   Asked asked_;
   std::string code_, keys_;
   std::deque<std::string> recent_;  // codes
   unsigned number_ = 0;
   int wrong_ = 0;
-  int64_t deaf_until_ = 0;
+  int64_t deaf_until_ = 0, put_at_ = 0;
   bool waits_ = false, open_ = false;
 };
 

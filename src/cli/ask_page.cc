@@ -26,7 +26,7 @@ constexpr char kInterrupt = 3;
 // colours, character sets, margins, modes, colours of the palette. DECSTR and OSC 104, 110, 111 of xterm's
 // control sequences.
 constexpr std::string_view kPutRight =
-    "\x1b<\x18\x1b\\"  // from VT52, and out of what was begun
+    "\x18\x1b<\x18\x1b\\\x1b[4i\x1b[?4i\x1b%G"  // from VT52, out of what was begun, not to a printer, UTF-8
     "\x1b[!p\x1b[?5l\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[?7h\x1b[?25h\x1b[4l\x1b[?69l"
     // keys as sequences, delayed drawing, mouse, focus, pasting
     "\x1b[=0u\x1b[>4m\x1b[?2026l\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?2004l"

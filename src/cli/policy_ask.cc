@@ -30,26 +30,43 @@ constexpr int kLookAgain = 200;  // milliseconds
 
 struct Words {
   std::string output;
+  std::optional<int64_t> patience;  // milliseconds
   bool help = false;
   size_t taken = 0;  // of the arguments
 };
 
+Status set_patience(Words& words, std::string_view text) {
+  const auto nanos = parse_duration(text);
+  if (!nanos || *nanos < 1'000'000)
+    return fail(Code::kBadValue, "--timeout " + quoted(text) + " is no time", {}, "say 90s, or 5m",
+                "--timeout");
+  words.patience = static_cast<int64_t>(*nanos / 1'000'000);
+  return {};
+}
+
 Result<Words> read_words(std::span<char* const> args) {
   Words words;
+  bool named = false;
   for (; words.taken < args.size(); ++words.taken) {
     const std::string_view word = args[words.taken];
     if (word == "--help") {
       words.help = true;
     } else if (word.starts_with("--output=")) {
       words.output = word.substr(9);
+      named = true;
     } else if (word == "-o" || word == "--output") {
       if (++words.taken == args.size()) return fail(Code::kUsage, std::string(word) + " needs a file");
       words.output = args[words.taken];
+      named = true;
+    } else if (word.starts_with("--timeout=")) {
+      IMMURE_TRY(set_patience(words, word.substr(10)));
+    } else if (word == "--timeout") {
+      if (++words.taken == args.size()) return fail(Code::kUsage, std::string(word) + " needs a time");
+      IMMURE_TRY(set_patience(words, args[words.taken]));
     } else {
       break;
     }
   }
-  const bool named = words.taken != 0 && !words.help;
   if (named && words.output.empty()) return fail(Code::kUsage, "-o needs a file");
   return words;
 }
@@ -78,6 +95,10 @@ Status check(const JailSpec& spec) {
   for (const FdGrant& grant : spec.fds)
     if (grant.path.value.empty() ? isatty(grant.number) != 0 : is_terminal(grant.path.value))
       return does_not_go("a terminal as descriptor " + num_signed(grant.number),
+                         "the program could write over the question");
+  for (const Grant& grant : spec.grants)
+    if (grant.kind == Grant::Kind::DevNode && is_terminal(grant.source.value))
+      return does_not_go("the terminal " + quoted(grant.source.value),
                          "the program could write over the question");
   return {};
 }
@@ -146,6 +167,7 @@ class Asking {
       if (all[2].revents != 0) pass_on_signals();
       if (all[1].revents != 0) hear();
       if (desk_.waits() && desk_.gone()) answer(Typed::End);
+      if (desk_.too_late()) answer(Typed::Deny, "denied: nobody has answered in time");
       if (all[3].revents != 0 && desk_.waits())
         if (const auto typed = desk_.listen()) answer(*typed);
       IMMURE_TRY(desk_.show());
@@ -171,12 +193,13 @@ class Asking {
     if (message.kind == AskKind::Question) desk_.put(message);
     if (message.kind == AskKind::TakenBack) desk_.take_back();
   }
-  void answer(Typed typed) {
+  // `why`: what is said instead of the answer.
+  void answer(Typed typed, const char* why = nullptr) {
     const char* said = "";
     AskMessage message = desk_.question();
     message.kind = AskKind::Answer;
     message.answer = take(typed, desk_.asked(), answers_, said);
-    desk_.close(said);
+    desk_.close(why != nullptr ? why : said);
     if (link_) (void)send_ask(link_.get(), message);  // who has gone asks no more
   }
 
@@ -248,11 +271,12 @@ Result<UniqueFd> taken_signals(sigset_t& before) {
 }  // namespace
 
 std::string policy_ask_help() {
-  return "usage: immure policy ask [-o FILE] [OPTION of run]\xe2\x80\xa6 [--] CMD\xe2\x80\xa6\n\n"
+  return "usage: immure policy ask [-o FILE] [--timeout TIME] [OPTION of run]\xe2\x80\xa6 [--] CMD\xe2\x80\xa6\n\n"
          "Runs CMD in the jail of these options, and asks on the terminal about system calls\n"
          "that its filter denies: the call waits until it is answered.\n\n"
          "  -o FILE, --output FILE   the options, and what was answered with always, as a\n"
-         "                           profile for immure run --profile FILE\n\n"
+         "                           profile for immure run --profile FILE\n"
+         "  --timeout TIME           a question that nobody answers for so long is denied\n\n"
          "Answers are a letter and the two digits of the question: once, always (this kind of\n"
          "call, until the jail ends), deny, never, end the jail. Nothing is asked about calls\n"
          "that only the filter keeps from harming the jail or the host, and about those that a\n"
@@ -319,7 +343,7 @@ Result<int> policy_ask(const Invocation& call) {
   }
   signal(SIGTTOU, SIG_IGN);
   signal(SIGTTIN, SIG_IGN);
-  Desk desk(std::move(*terminal));
+  Desk desk(std::move(*terminal), words->patience);
   Answers answers;
   auto status = Asking(jail, std::move(ended), std::move(link), std::move(*signals), desk, answers).run();
   if (!status) return status;

@@ -134,14 +134,14 @@ constexpr Verb kVerbs[] = {
     {"explain", "[OPTION]… CMD | IMM-E010 | TERM", "every step and layer of a run, an error code, a term",
      "--syscall", Completes::RunOptions, explain},
     {"policy", "show NAME|FILE [--why] | list | ask CMD…", "what a profile says; a jail that asks",
-     "show list ask --resolved --why --json --output", Completes::Profiles, policy,
+     "show list ask --resolved --why --json --output --timeout", Completes::Profiles, policy,
      "  show NAME|FILE   with all that it extends, as a profile again\n"
      "    --resolved     also what holds because nobody said anything\n"
      "    --why          the file and line that each value comes from\n"
      "    --json         as JSON\n"
      "  list             the profiles that --profile NAME finds here; --names, --json\n"
      "  ask CMD…         runs CMD, and asks about what its filter denies; ask --help\n",
-     "--output"},
+     "--output", "--timeout"},
     {"inspect", "PID|NAME [--json]", "what holds a process, whoever started it", "--json", Completes::Jails,
      of_arguments<inspect>},
     {"doctor", "[--json] [--ci]", "what this host offers, and what mends it", "--json --ci",

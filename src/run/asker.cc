@@ -88,8 +88,9 @@ void Asker::put() {
 }
 
 Asker::Heard Asker::hear() {
-  for (;;) {
+  for (int n = 0;; n++) {
     AskMessage message;
+    if (n == kMostHeard) return Heard::Nothing;
     const AskHeard heard = hear_ask(link_.get(), message);
     if (heard == AskHeard::Nothing) return Heard::Nothing;
     if (heard == AskHeard::Gone) break;

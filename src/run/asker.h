@@ -26,6 +26,8 @@ class Asker {
  public:
   static constexpr size_t kMostWaiting = 64, kMostKinds = 256;
   static constexpr unsigned kMostAMinute = 30;
+  // Messages in one hear(): who sends without end keeps no limit waiting.
+  static constexpr int kMostHeard = 16;
   static constexpr int kLookAgain =
       200;  // milliseconds, between looks whether the call that is asked about still waits
 

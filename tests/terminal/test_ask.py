@@ -11,7 +11,7 @@ from screen import PROMPT, TerminalTest
 
 # Runs in the jail: each word is a call, or what is done between two.
 PROGRAM = r"""
-import ctypes, os, sys, time
+import ctypes, os, signal, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 other = os.fork()
 if other == 0:
@@ -40,12 +40,32 @@ for word in sys.argv[1:]:
         os.kill(child, 9)
         os.waitpid(child, 0)
         print("child is gone", flush=True)
+    elif word == "handle":
+        signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+    elif word == "flood":  # of output, until somebody is asked, and then until it is read
+        if os.fork() == 0:
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                os.write(1, b"flood " * 600 + b"\n")
+            os._exit(0)
+        time.sleep(0.3)
     elif word.startswith("link="):
         os.symlink("/etc/passwd", word[5:])
 os.kill(other, 9)
 print("the end", flush=True)
 """
 QUESTION = r"question (\d+)[ ;].*?answer +o(\d\d) once"
+
+
+def is_terminal(path):
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.isatty(file)
+    finally:
+        os.close(file)
 
 
 class Ask(TerminalTest):
@@ -209,6 +229,69 @@ class Ask(TerminalTest):
         self.wait_for("KeyboardInterrupt")
         self.wait_for("^status [1-9]")
 
+    def ask_in_lines(self, *words):
+        """The jail has no keyboard, so the terminal keeps its lines and sends signals by itself."""
+        self.command(f'clear; "$IMMURE" policy ask --ro-bind {self.program}:/opt/p.py -- '
+                     f'/usr/bin/python3 /opt/p.py {" ".join(words)} </dev/null >said 2>&1; echo "status $?"; cat said')
+
+    def test_ctrl_c_denies_where_the_terminal_sends_the_signal(self):
+        self.ask_in_lines("kcmp", "sleep60")
+        self.question(1)
+        self.keys("C-c")
+        self.wait_for("KeyboardInterrupt")
+        self.wait_for("^status [1-9]")
+
+    def test_end_of_file_is_no_answer(self):
+        self.ask_in_lines("kcmp")
+        self.question(1)
+        self.keys("C-d")
+        time.sleep(0.5)
+        self.keys("C-d")
+        time.sleep(0.3)
+        self.assertNotIn("the jail ends", self.screen())
+        self.answer(1, "d")
+        self.keys("Enter")
+        self.wait_for("^kcmp = Operation not permitted")
+        self.ended()
+
+    def test_nobody_answers(self):
+        self.ask("kcmp", "kcmp", options="--timeout 1.5s")
+        self.question(1)
+        self.wait_for("denied: nobody has answered in time")
+        self.answer(2, "o")
+        self.ended()
+        self.wait_for("^kcmp = Operation not permitted")
+        self.wait_for("^kcmp = goes on")
+
+    def test_each_ctrl_c_interrupts_and_none_ends_the_jail(self):
+        self.ask("handle", "kcmp", "kcmp", "sleep0.5")
+        for number in (1, 2):
+            self.question(number)
+            time.sleep(0.4)
+            self.keys("C-c")
+        self.ended()
+        self.wait_for("^interrupted$")
+
+    def test_a_signal_to_the_whole_group_is_one(self):
+        self.ask("handle", "sleep2", "sleep0.2")
+        self.wait_until(lambda: subprocess.run(["pgrep", "-f", "/opt/p.py handle"], stdout=subprocess.DEVNULL, check=False).returncode == 0, "the start")
+        time.sleep(0.8)
+        asking = subprocess.run(["pgrep", "-f", f"policy ask --ro-bind {self.program}"], stdout=subprocess.PIPE, text=True, check=True)
+        os.killpg(os.getpgid(int(asking.stdout.split()[0])), signal.SIGINT)
+        self.ended()
+        self.assertEqual(self.screen().count("interrupted"), 1)
+
+    def test_a_flood_of_output_hides_no_question(self):
+        self.ask("flood", "kcmp", "sleep2.5")
+        self.answer(1, "d")
+        self.ended()
+
+    def test_in_the_hosts_network_nothing_is_asked_of_sockets(self):
+        self.ask("packet", options="--net host")
+        self.ended()
+        self.wait_for("^packet = Operation not permitted")
+        self.assertNotIn("question", self.screen())
+
     def test_end_ends_the_jail(self):
         self.ask("kcmp", "sleep60")
         self.answer(1, "e")
@@ -233,6 +316,11 @@ class Ask(TerminalTest):
     def test_what_does_not_go_with_questions(self):
         for options in ("--seccomp none", "--watch", "--no-tty", "--need seccomp=off"):
             self.assertIn("does not go with policy ask", self.outer(f'"$IMMURE" policy ask {options} -- true'), options)
+        for node in ("/dev/tty1", "/dev/console", "/dev/ttyS0"):
+            if is_terminal(node):
+                self.assertIn("does not go with policy ask", self.outer(f'"$IMMURE" policy ask --dev {node} -- true'), node)
+        for time_ in ("0", "soon", ""):
+            self.assertIn("is no time", self.outer(f'"$IMMURE" policy ask --timeout "{time_}" -- true'), time_)
         self.assertIn("is no way to ask", self.outer('"$IMMURE" run --words-fd=5 --ask-fd=6 -- true 5</dev/null 6</dev/null'))
 
 

@@ -117,6 +117,29 @@ TEST(Asker, ItsOtherEndIsTheParents) {
   close(own[1]);
 }
 
+// Who sends without end keeps nobody's limits waiting.
+TEST(Asker, HearsAFewAtATime) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+  AskMessage answer;
+  answer.kind = AskKind::Answer;
+  for (int n = 0; n < run::Asker::kMostHeard + 3; n++) ASSERT_TRUE(send_ask(pair[1], answer));
+  const pid_t child = fork();
+  if (child == 0) {
+    auto asker = run::Asker::open(pair[0]);
+    if (!asker || asker->hear() != run::Asker::Heard::Nothing) _exit(1);
+    AskMessage left;
+    int rest = 0;
+    while (hear_ask(pair[0], left) == AskHeard::Message) rest++;
+    _exit(rest == 3 ? 7 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  close(pair[0]);
+  close(pair[1]);
+}
+
 TEST(AskLink, MessagesOfAnotherSizeAreNone) {
   int pair[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);

@@ -270,7 +270,7 @@ class Ask(TerminalTest):
             time.sleep(0.4)
             self.keys("C-c")
         self.ended()
-        self.wait_for("^interrupted$")
+        self.wait_for("interrupted$")
 
     def test_a_signal_to_the_whole_group_is_one(self):
         self.ask("handle", "sleep2", "sleep0.2")

@@ -138,17 +138,17 @@ def acts_of(output, folder, source):
     return acts
 
 
-def run_acts(source):
+def run_acts(source, level="files"):
     with tempfile.TemporaryDirectory() as folder:
-        done = watched(source, "files", "events", os.path.join(BESIDE, "acts"), folder)
+        done = watched(source, level, "events", os.path.join(BESIDE, "acts"), folder)
         return done, acts_of(done.stdout, os.path.realpath(folder), source)
 
 
-def run_acts_in_a_jail():
+def run_acts_in_a_jail(level="files"):
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as record:
         folder, events = os.path.realpath(folder), os.path.join(record, "events")
         os.chmod(folder, 0o777)
-        words = [IMMURE, "run", "--watch=files", "--watch-source", "notify", "--watch-json", events, "--no-tty", "--bind", folder,
+        words = [IMMURE, "run", f"--watch={level}", "--watch-source", "notify", "--watch-json", events, "--no-tty", "--bind", folder,
                  "--ro-bind", BESIDE + ":/programs:exec", "--", "/programs/acts", folder]
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
         if not os.path.exists(events):
@@ -197,6 +197,24 @@ class Sources(unittest.TestCase):
         self.compare("notify", done, acts)
         denied = {name for name, lines in acts.items() if any(" denied:" in line for line in lines)}
         self.assertEqual(denied, DENIED)
+
+    def test_levels_are_the_same_for_notify_and_ebpf(self):
+        """What notify sees of a level below files is what the program in the kernel sees of it."""
+        why = available().get("ebpf", "this build does not have it")
+        if why:
+            self.skipTest(why)
+        for level in ("security", "opens"):
+            done, of_notify = run_acts_in_a_jail(level)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            done, of_ebpf = run_acts("ebpf", level)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            some = 0
+            for name in EXPECTED:
+                with self.subTest(level=level, act=name):
+                    told = as_seen("notify", name, of_notify.get(name, []))
+                    some += len(told)
+                    self.assertEqual(told, as_seen("notify", name, of_ebpf.get(name, [])))
+            self.assertGreater(some, 20)
 
     def test_no_act_was_forgotten(self):
         why = available().get("ebpf")

@@ -327,7 +327,7 @@ TEST_F(Places, PatternsOfAPresetAreSettled) {
   preset.programs = {"/bin/ruby*"};
   auto missing = settled(preset, *source);
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().code, Code::kMissingSource);
+  EXPECT_EQ(missing.error().code, Code::kNotFound);
   EXPECT_EQ(missing.error().how, "apt-get install php more");
 }
 

@@ -316,6 +316,13 @@ void await_program(int init) {
     nanosleep(&pause, nullptr);
 }
 
+// A name that nobody chose gets another ending where a group of that name was left behind.
+Status take_name(Job& job, std::string_view name) {
+  if (name.empty() || job.spec.name == name) return {};
+  job.spec.name = name;
+  return job.trace ? job.trace->retarget("jail " + job.spec.name) : Status();
+}
+
 Status attach(Job& job, int init) {
   if (job.kind == nullptr) return {};
   await_program(init);
@@ -339,7 +346,9 @@ bool hear_of_start(Job& job) {
     if (message.kind != LinkKind::Starts) return message.kind == LinkKind::Runs;
     LinkMessage answer;
     answer.kind = LinkKind::Ready;
-    if (Status attached = attach(job, message.pid); !attached) {
+    Status attached = take_name(job, message.said());
+    if (attached) attached = attach(job, message.pid);
+    if (!attached) {
       const Error& error = attached.error();
       answer.kind = LinkKind::Refused;
       answer.say(error.what + "\n" + error.why + "\n" + error.how);

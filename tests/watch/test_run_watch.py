@@ -152,6 +152,30 @@ class What(Case):
         self.assert_whole()
 
 
+class Name(Case):
+    """A jail that nobody named has another name where a group of the first was left behind."""
+    GROUPS = "/sys/fs/cgroup/pids"
+
+    def test_it_is_told_by_the_name_that_it_has(self):
+        if os.geteuid() != 0 or not os.access(self.GROUPS, os.W_OK) or not os.path.exists(self.GROUPS + "/tasks"):
+            self.skipTest("needs root and control groups of version 1")
+        trace = os.path.join(self.folder, "trace")
+
+        def leave_a_group():  # in the process that becomes immure
+            os.mkdir(f"{self.GROUPS}/immure-jail-{os.getpid()}")
+        words = self.words("/bin/true", options=["--watch-trace", trace, "--need", "cgroup=require"])
+        run = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=leave_a_group)
+        said = run.communicate(timeout=60)[1]
+        os.rmdir(f"{self.GROUPS}/immure-jail-{run.pid}")
+        self.assertEqual(run.returncode, 0, said)
+        wanted = f"jail jail-{run.pid}-2"
+        with open(self.events_file, encoding="utf-8") as file:
+            self.assertEqual(json.loads(file.readline())["target"], wanted)
+        told = subprocess.run([IMMURE, "report", trace, "--json"], capture_output=True, text=True, check=True, timeout=60)
+        self.assertEqual(json.loads(told.stdout)["target"], wanted)
+        self.assertGreater(json.loads(told.stdout)["events"], 0)
+
+
 class Words(Case):
     def refused(self, *options, level="security"):
         result = self.run_watched("true", options=options, level=level)

@@ -74,6 +74,17 @@ Status TraceWriter::begin_part() {
                                   "nothing is written over", "name another file, or move that one away")
                            : fail(Code::kBadTarget, "the trace " + quoted(path_) + " cannot be made", {},
                                   "check its folder", {}, errno);
+  return write_head();
+}
+
+Status TraceWriter::retarget(std::string target) {
+  head_.target = std::move(target);
+  if (ftruncate(file_.get(), 0) != 0 || lseek(file_.get(), 0, SEEK_SET) != 0)
+    return fail(Code::kSystem, "the trace " + quoted(path_) + " cannot be begun again", {}, {}, {}, errno);
+  return write_head();
+}
+
+Status TraceWriter::write_head() {
   const std::string head = text_of(head_);
   IMMURE_TRY(write_fd(file_.get(), head, path_));
   digest_ = seal(head_.previous, {}, head);

@@ -35,6 +35,8 @@ class TraceWriter final : public Sink {
   // The last block. Nothing may be written afterwards.
   Status end();
   Status end(const Totals&) override { return end(); }
+  // Before anything was given to it: who is watched has another name than was thought.
+  Status retarget(std::string target);
   // Of the last block that was written: who keeps it elsewhere can tell later whether the file is the same.
   const Digest& digest() const { return digest_; }
   uint64_t bytes() const { return written_; }  // of this part
@@ -44,6 +46,7 @@ class TraceWriter final : public Sink {
   struct Packer;  // zstd's
   TraceWriter(std::string path, TraceHead head, Rotation rotation);
   Status begin_part();
+  Status write_head();
   Status block(uint32_t flags);
   Status rotate();
   Status room();  // writes a block when the next entry might not fit

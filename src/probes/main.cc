@@ -217,8 +217,9 @@ int main(int argc, char** argv) {
   using namespace immure::probes;
   if (argc > 0 && is_helper(argv[0])) return be_helper(argv[0]);
   if (argc == 2 && std::strcmp(argv[1], kWho) == 0) return say_who();
-  if (argc == 2 && std::strcmp(argv[1], kStand) == 0) {
+  if (argc == 3 && std::strcmp(argv[1], kStand) == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != std::atoi(argv[2])) return 3;  // it had ended before
     prctl(PR_SET_NAME, "immure-stander");
     for (;;) pause();
   }

@@ -31,7 +31,8 @@ inline constexpr char kPreload[] = "/etc/ld.so.preload";     // mode 0666
 // What the planted programs do: `immure-probe --who` prints one line, "UID EUID GID EGID
 // EFFECTIVE-CAPABILITIES-IN-HEX".
 inline constexpr char kWho[] = "--who";
-// A process outside that only stands there, with the secret in its environment: it ends with who started it.
+// `--stand PID`: a process outside that only stands there, with the secret in its environment; it ends with PID, its
+// parent.
 inline constexpr char kStand[] = "--stand";
 // What it says before the first probe: so it did start.
 inline constexpr char kReady[] = "ready";

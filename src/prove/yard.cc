@@ -293,7 +293,8 @@ bool Yard::put_right(const Kept& kept) const {
 
 Status Yard::start_stander(const std::string& probe) {
   std::string secret = variable_ + "=" + line_, program = probe, word = probes::kStand;
-  char* argv[] = {program.data(), word.data(), nullptr};
+  std::string self = num_signed(getpid());
+  char* argv[] = {program.data(), word.data(), self.data(), nullptr};
   char* environment[] = {secret.data(), nullptr};
   const int error = posix_spawn(&stander_, program.c_str(), nullptr, nullptr, argv, environment);
   if (error == 0) return {};

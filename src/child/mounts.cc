@@ -43,9 +43,10 @@ long set_attributes(int mount, uint64_t set, uint64_t clear, bool recursive, int
 }
 
 // On "/" of the child's own view. What is stacked there may not be shared, or the pivot refuses it.
-long attach_here(int mount) {
+long attach_here(int mount, const char* path) {
   long r = set_attributes(mount, 0, 0, false, -1);
-  return r < 0 ? r : sys::call(kMoveMount, mount, sys::arg(""), AT_FDCWD, sys::arg("/"), uapi::kMoveMountFromEmpty);
+  if (*path == '\0') path = "/";
+  return r < 0 ? r : sys::call(kMoveMount, mount, sys::arg(""), AT_FDCWD, sys::arg(path), uapi::kMoveMountFromEmpty);
 }
 
 // After the pivot, and on procfs only: no path here was made by somebody else. One call instead of five.
@@ -125,7 +126,7 @@ long mount_op(const Step& step, View& view) {
     case Op::MountAttributes: return set_attributes(a, step.x, step.y, step.z == 1, step.b < 0 ? -1 : b);
     case Op::MapOwner: return map_owner(step, view);
     case Op::Attach: return attach(a, b, path, step.x == 1);
-    case Op::AttachHere: return attach_here(a);
+    case Op::AttachHere: return attach_here(a, path);
     case Op::Mask: return mask(path, text(view, step.t));
     case Op::RebindReadOnly: return rebind_read_only(b, path);
     case Op::PivotRoot: return pivot(a, step.x);

@@ -232,6 +232,18 @@ Layers lower_layers(Builder& b) {
   return {root, empty};
 }
 
+// Whoever lets go a tree that is attached nowhere waits until no processor looks at it any more. What only the overlay
+// needs is attached to the old root, and goes with it.
+void leave_with_the_old_root(Builder& b) {
+  std::vector<int8_t> loose;
+  auto take = [&](int8_t slot) { std::erase(loose, slot); };
+  for (const Step& step : b.plan.steps) {
+    if (step.op == Op::OpenTree || step.op == Op::FsMount) loose.push_back(step.out);
+    if (step.op == Op::Attach || step.op == Op::AttachHere) take(step.a);
+  }
+  for (int8_t slot : loose) b.add(Op::AttachHere, Side::Child, Layer::Root, "/proc").a = slot;
+}
+
 void attach_root(Builder& b) { b.add(Op::AttachHere, Side::Child, Layer::Root).a = b.root_slot; }
 
 }  // namespace
@@ -290,9 +302,10 @@ Status plan_pivot(Builder& b) {
     seal.a = b.root_slot;
     seal.x = uapi::kAttrRdonly;
   }
+  if (b.features.overlay_layer_fds) leave_with_the_old_root(b);
   uint64_t stacked = 0;   // layers that were attached to be found, below the root itself
   for (const Step& step : b.plan.steps)
-    if (step.op == Op::AttachHere && step.a != b.root_slot) stacked++;
+    if (step.op == Op::AttachHere && step.s == 0 && step.a != b.root_slot) stacked++;
   Step& pivot = b.add(Op::PivotRoot, Side::Child, Layer::Root);
   pivot.a = b.root_slot;
   pivot.x = stacked;

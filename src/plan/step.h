@@ -42,7 +42,7 @@ enum class Op : uint8_t {
   MountAttributes, // mount_setattr(a, set x, clear y, recursive when z, user namespace b when b >= 0)
   MapOwner,        // the tree a, recursive when z, shows ids as the maps s (users) and t (groups) say
   Attach,          // mount a on the path s below b, symbolic links refused; x: 1 = a missing target is fine
-  AttachHere,      // mount a on "/" of the child's own view, before the pivot
+  AttachHere,      // mount a on "/" of the child's own view, or on s, before the pivot
   Mask,            // bind s over t, paths of the jail after the pivot; a missing t is fine
   RebindReadOnly,  // the path s below b becomes a read-only mount of itself; a missing path is fine
   PivotRoot,       // a becomes the root, the old one and x mounts stacked on it are detached, cwd is "/"

@@ -95,19 +95,18 @@ bool shares_memory(const seccomp_data& call) {
   return clone && (call.args[0] & (kVm | kVfork | kThread)) == kVm;
 }
 
-// One supervisor, one thread: what is never touched costs nothing.
+// One supervisor, one thread: what is never touched costs nothing. All of it is zero at the start of a program.
 struct Buffers {
   std::array<std::array<char, kPage>, CaptureRow::kMostItems> item;
   std::array<char, kMostItemBytes> words;
   std::array<char, kPage> small;
-  std::array<uint32_t, kKnown> known{};
-  std::array<ino_t, kKnown> inode{};  // of what is known, in /proc: another process's is another one
-  ino_t caller = 0;                   // the same, of whom a call waits
-  std::string resolved;
+  std::array<uint32_t, kKnown> known;
+  std::array<ino_t, kKnown> inode;  // of what is known, in /proc: another process's is another one
+  ino_t caller;                       // the same, of whom a call waits
   std::array<std::array<char, kWordAtOnce>, kMostWords> many;
-  size_t got[CaptureRow::kMostItems] = {};  // bytes of item that were read at once
+  size_t got[CaptureRow::kMostItems];  // bytes of item that were read at once
 };
-Buffers buffers;
+constinit Buffers buffers;
 
 }  // namespace
 
@@ -361,8 +360,9 @@ void CallWriter::take_resolved(Place& place, const CaptureRow& row, const Captur
     if (!here) place.add(kItemResolved, item.argument, kItemWhole, text.data(), static_cast<size_t>(n));
     return;
   }
-  path_below(buffers.resolved, {text.data(), static_cast<size_t>(n)}, path, "/");
-  place.add(kItemResolved, item.argument, kItemWhole, buffers.resolved.data(), buffers.resolved.size());
+  static std::string resolved;   // keeps its room from call to call
+  path_below(resolved, {text.data(), static_cast<size_t>(n)}, path, "/");
+  place.add(kItemResolved, item.argument, kItemWhole, resolved.data(), resolved.size());
 }
 
 }  // namespace immure::run

@@ -299,6 +299,8 @@ Launcher::Step_ Launcher::reach_gate() {
   if (auto verified = verify_at_gate(plan_, jail_.init, namespaces, jail_.namespaces); !verified) return failed(verified.error());
   if (options_.watcher != nullptr)
     if (auto begun = options_.watcher->begin(jail_.init, jail_.pidfd.get(), spec_.name); !begun) return failed(begun.error());
+  if ((plan_.clone_flags & uapi::kCloneNewNet) != 0)
+    jail_.network.reset(static_cast<int>(sys::call(__NR_ioctl, jail_.pidfd.get(), uapi::kPidfdGetNetNamespace, 0)));
   jail_.timings.verified = now_ns();
   return {};
 }
@@ -344,6 +346,7 @@ Launched& Launched::operator=(Launched&& other) noexcept {
   proc = std::move(other.proc);
   census = std::move(other.census);
   socket_lists = std::move(other.socket_lists);
+  network = std::move(other.network);
   namespaces = other.namespaces;
   groups = std::move(other.groups);
   sources = std::move(other.sources);

@@ -31,6 +31,9 @@ struct Launched {
   UniqueFd proc;               // the jail's /proc
   UniqueFd socket_lists;       // tells what the jail's sockets hold (socket_sum.h); none where it need not be known
   UniqueFd census;             // one that hides nobody, to sum what its processes use; none when a group does
+  // The kernel takes a network namespace apart in its own time, beside whoever waits for it. Held so that this begins
+  // when the supervisor ends, and not while pid 1 does. None where the kernel does not give it (before 6.11).
+  UniqueFd network;
   NamespaceIds namespaces{};   // as they were at the gate
   Groups groups;
   // What the parent's steps opened. Who closes a detached tree last waits for all processors: that is to be neither

@@ -5,6 +5,7 @@
 
 #include "kernel/capabilities.h"
 #include "kernel/features.h"
+#include "kernel/namespaces.h"
 #include "kernel/proc.h"
 #include "kernel/sys.h"
 
@@ -60,14 +61,19 @@ Host Host::observe() {
   host.uid = static_cast<uint32_t>(sys::call(__NR_geteuid));
   host.gid = static_cast<uint32_t>(sys::call(__NR_getegid));
   host.pid = static_cast<uint32_t>(sys::call(__NR_getpid));
-  host.pid_ns = ns_inode(0, "pid");
+  bool first_user_ns = false;
+  {
+    const Namespaces namespaces = Namespaces::own();   // gone before the lowest free descriptor is asked for
+    host.pid_ns = namespaces.inode("pid");
+    first_user_ns = namespaces.inode("user") == kInitialUserNs;
+  }
   auto own = own_capabilities();
   host.capabilities_known = own.has_value();
   if (own) host.capabilities = own->effective;
   constexpr uint64_t kNeeded =
       uint64_t{1} << CAP_SYS_ADMIN | uint64_t{1} << CAP_SETUID | uint64_t{1} << CAP_SETGID;
   host.privileged = (host.capabilities & kNeeded) == kNeeded;
-  if (ns_inode(0, "user") == kInitialUserNs) {
+  if (first_user_ns) {
     host.uid_ranges = host.gid_ranges = {{0, 0, UINT32_MAX}};
   } else {
     read_map("/proc/self/uid_map", host.uid_ranges);

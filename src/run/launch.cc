@@ -285,7 +285,7 @@ Launcher::Step_ Launcher::reach_gate() {
   // trees that could be doors.
   sys::call(__NR_sched_yield);
   if (auto looked = look_through_trees(); !looked) return failed(looked.error());
-  NamespaceDirs namespaces = NamespaceDirs::open(jail_.init);
+  const BothNamespaces namespaces{Namespaces::own(), Namespaces::of(jail_.pidfd.get(), jail_.init)};
   if (auto verified = verify_early(plan_, namespaces, jail_.namespaces); !verified) return failed(verified.error());
   auto message = receive();
   if (!message) return tl::unexpected<LaunchFailure>(std::move(message.error()));
@@ -300,7 +300,7 @@ Launcher::Step_ Launcher::reach_gate() {
   if (options_.watcher != nullptr)
     if (auto begun = options_.watcher->begin(jail_.init, jail_.pidfd.get(), spec_.name); !begun) return failed(begun.error());
   if ((plan_.clone_flags & uapi::kCloneNewNet) != 0)
-    jail_.network.reset(static_cast<int>(sys::call(__NR_ioctl, jail_.pidfd.get(), uapi::kPidfdGetNetNamespace, 0)));
+    jail_.network = namespaces.jail.open("net");
   jail_.timings.verified = now_ns();
   return {};
 }

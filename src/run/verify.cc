@@ -58,27 +58,21 @@ constexpr NamespaceRow kNamespaces[] = {
 };
 static_assert(std::size(kNamespaces) == kNamespaceCount && static_cast<size_t>(Layer::TimeNs) + 1 == kNamespaceCount);
 
-uint64_t namespace_of(const UniqueFd& dir, const char* file) {
-  char target[64];
-  long length = sys::call(__NR_readlinkat, dir.get(), sys::arg(file), sys::arg(target), sizeof target);
-  return length <= 0 ? 0 : parse_ns_link({target, static_cast<size_t>(length)});
-}
-
-Status verify_namespaces(uint64_t planned, const NamespaceDirs& dirs, NamespaceIds& seen) {
+Status verify_namespaces(uint64_t planned, const BothNamespaces& both, NamespaceIds& seen) {
   for (const NamespaceRow& row : kNamespaces) {
     if ((planned & row.flag) == 0) continue;
-    uint64_t jail = namespace_of(dirs.jail, row.made), own = namespace_of(dirs.own, row.made);
+    uint64_t jail = both.jail.inode(row.made), own = both.own.inode(row.made);
     if (jail == 0 || jail == own) return differs(row.layer, "a namespace of its own", jail == 0 ? "none" : "the caller's");
     seen[static_cast<size_t>(row.layer)] = jail;
   }
   return {};
 }
 
-Status verify_entered(const Plan& plan, const NamespaceDirs& dirs) {
+Status verify_entered(const Plan& plan, const BothNamespaces& both) {
   for (const NamespaceRow& row : kNamespaces) {
     uint64_t wanted = plan.entered[static_cast<size_t>(row.layer)];
     if (wanted == 0) continue;
-    uint64_t now = namespace_of(dirs.jail, row.entered);
+    uint64_t now = both.jail.inode(row.entered);
     if (now != wanted) return differs(row.layer, "the jail's namespace " + num(wanted), now == 0 ? "none" : num(now));
   }
   return {};
@@ -206,15 +200,8 @@ Status verify_groups(const Plan& plan, std::string_view cgroup) {
 
 }  // namespace
 
-NamespaceDirs NamespaceDirs::open(int pid) {
-  auto directory = [](const std::string& path) {
-    return UniqueFd(static_cast<int>(sys::open(AT_FDCWD, path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
-  };
-  return {directory("/proc/self/ns"), directory("/proc/" + num(static_cast<uint64_t>(pid)) + "/ns")};
-}
-
-Status verify_early(const Plan& plan, const NamespaceDirs& dirs, NamespaceIds& seen) {
-  return verify_namespaces(plan.clone_flags, dirs, seen);
+Status verify_early(const Plan& plan, const BothNamespaces& both, NamespaceIds& seen) {
+  return verify_namespaces(plan.clone_flags, both, seen);
 }
 
 Status verify_mounts(const Plan& plan, int pid) {
@@ -225,10 +212,10 @@ Status verify_mounts(const Plan& plan, int pid) {
   return verify_offsets(plan, proc);
 }
 
-Status verify_at_gate(const Plan& plan, int pid, const NamespaceDirs& dirs, NamespaceIds& seen) {
+Status verify_at_gate(const Plan& plan, int pid, const BothNamespaces& both, NamespaceIds& seen) {
   std::string proc = "/proc/" + num(static_cast<uint64_t>(pid));
-  IMMURE_TRY(verify_namespaces(plan.unshare_flags, dirs, seen));
-  IMMURE_TRY(verify_entered(plan, dirs));
+  IMMURE_TRY(verify_namespaces(plan.unshare_flags, both, seen));
+  IMMURE_TRY(verify_entered(plan, both));
   auto status = read_proc(proc + "/status");
   if (!status) return tl::unexpected<Error>(status.error());
   ProcStatus seen_status = parse_status(*status);

@@ -2,25 +2,23 @@
 // trusts what the child says of itself.
 #pragma once
 
-#include "base/fd.h"
 #include "base/result.h"
+#include "kernel/namespaces.h"
 #include "plan/plan.h"
 
 namespace immure::run {
 
-// /proc/PID/ns of the caller and of pid 1: opened once, since every path into procfs costs.
-struct NamespaceDirs {
-  UniqueFd own, jail;
-  static NamespaceDirs open(int pid);   // what cannot be opened shows no namespace, which differs from every plan
+struct BothNamespaces {
+  Namespaces own, jail;   // what cannot be seen differs from every plan
 };
 
 // The namespaces that clone3 made: while the child still builds.
-Status verify_early(const Plan& plan, const NamespaceDirs& dirs, NamespaceIds& seen);
+Status verify_early(const Plan& plan, const BothNamespaces& both, NamespaceIds& seen);
 // Every mount that pid 1 has: planned, and as inert as planned. When it has said MountsReady.
 Status verify_mounts(const Plan& plan, int pid);
 // Identity, capability sets, no_new_privs, groups, limits and the remaining namespaces of `pid`. The first
 // difference is an error (kVerify) that names the layer and both values. Both write down the namespaces they saw.
-Status verify_at_gate(const Plan& plan, int pid, const NamespaceDirs& dirs, NamespaceIds& seen);
+Status verify_at_gate(const Plan& plan, int pid, const BothNamespaces& both, NamespaceIds& seen);
 // After the exec: the program runs under a filter, with no privilege. `pid` as the supervisor sees it.
 Status verify_running(const Plan& plan, int pid);
 

@@ -36,8 +36,8 @@ constexpr uint64_t kResolveNoXdev = 1, kResolveNoMagiclinks = 2, kResolveNoSymli
 
 constexpr unsigned kCloseRangeUnshare = 2, kCloseRangeCloexec = 4;
 
-// ioctl_pidfd(2), 6.11
-constexpr long kPidfdGetNetNamespace = 0xff04;
+// ioctl_pidfd(2), 6.11: the first of ten
+constexpr long kPidfdGetNamespace = 0xff01;
 
 // seccomp(2)
 constexpr unsigned kSeccompSetModeFilter = 1, kSeccompFilterFlagNewListener = 8, kSeccompFilterFlagTsync = 1,

@@ -130,14 +130,14 @@ Status check_rules(const Options& options) {
 template <size_t Count>
 ArchPolicy arch_policy(Arch arch, const std::array<Known, Count>& calls, const Options& options, Verdict denied) {
   ArchPolicy policy{arch, {}, denied, syscall_limit(arch), errno_verdict(ENOSYS)};
-  bool unshare_allowed = word_about(options, "unshare") == Word::Allow;
+  bool unshare_allowed = word_about(options, "unshare") == Word::Allow, merging_allowed = word_about(options, "madvise") == Word::Allow;
   policy.calls.reserve(policy.first_unknown);
   for (uint32_t nr = 0; nr < policy.first_unknown; nr++) {
     const Known& known = calls[nr];
     Word word = known.name != nullptr && !options.rules.empty() ? word_about(options, known.name) : Word::None;
     Treatment treatment = known.treatment;
     if (word == Word::Deny && std::string_view(known.name) != "clone3") treatment = Treatment::Deny;
-    CallPolicy call = weigh(treatment, {options, arch, denied, unshare_allowed, word == Word::Allow});
+    CallPolicy call = weigh(treatment, {options, arch, denied, unshare_allowed, merging_allowed, word == Word::Allow});
     if (treatment == Treatment::Allow && word != Word::Allow && (options.no_set_id || changes_mode(known.name)))
       if (auto rules = without_set_id(known.name, denied)) call = std::move(*rules);
     if (options.no_fast_open && treatment == Treatment::Allow && word != Word::Allow)

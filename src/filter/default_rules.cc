@@ -159,11 +159,17 @@ CallPolicy memfd_create(const Weighing& w) {
 
 // Pages that are merged with those of others tell, by the time that a write to them takes, what others hold in memory. A
 // kernel that cannot merge says the same.
-CallPolicy madvise(const Weighing& w) {
+CallPolicy without_merging(uint8_t advice) {
   constexpr uint32_t kMergeable = 12;
-  CallPolicy call;
-  if (!w.allowed) call.rules.push_back({{is(2, Op::Eq, kMergeable)}, errno_verdict(EINVAL)});
-  return call;
+  return {0, {{{is(advice, Op::Eq, kMergeable)}, errno_verdict(EINVAL)}}, kAllow};
+}
+
+CallPolicy madvise(const Weighing& w) { return w.merging_allowed ? CallPolicy{} : without_merging(2); }
+
+// Of one's own memory it says all that madvise does.
+CallPolicy advise_other(const Weighing& w) {
+  if (!w.allowed) return {0, {}, w.denied};
+  return w.merging_allowed ? CallPolicy{} : without_merging(3);
 }
 
 // A lease makes whoever opens the file outside wait, for 45 seconds each time; a read-only bind is enough to take one.
@@ -297,6 +303,7 @@ CallPolicy weigh(Treatment treatment, const Weighing& w) {
     case Treatment::Personality: return personality(w);
     case Treatment::MemfdCreate: return memfd_create(w);
     case Treatment::Madvise: return madvise(w);
+    case Treatment::AdviseOther: return advise_other(w);
     case Treatment::Fcntl: return fcntl(w);
     case Treatment::Seccomp: return seccomp(w);
     case Treatment::Socket: return socket(w);

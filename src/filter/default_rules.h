@@ -23,6 +23,7 @@ enum class Treatment : uint8_t {
   Personality,
   MemfdCreate,
   Madvise,
+  AdviseOther,
   Fcntl,
   Seccomp,
   Socket,
@@ -35,6 +36,7 @@ struct Weighing {
   Arch arch;
   Verdict denied;
   bool unshare_allowed;   // by a rule of the user
+  bool merging_allowed;   // of pages, by a rule of the user about madvise
   bool allowed;           // the call itself, by a rule of the user
 };
 

@@ -384,6 +384,17 @@ TEST(Default, NeitherMergesPagesNorTakesLeases_S95) {
   EXPECT_EQ(ask(policy, "madvise", {0, 4096, 12}), kAllow);
 }
 
+// A descriptor may be of the caller itself.
+TEST(Default, AdviceToProcessesMergesNoPagesEither_S95) {
+  EXPECT_EQ(ask(policy_of({}), "process_madvise", {5, 0, 1, 4, 0}), kEperm);
+  Policy policy = policy_of(with_rules({{"process_madvise", true}}));
+  for (uint64_t high : {uint64_t{0}, uint64_t{1} << 32}) EXPECT_EQ(ask(policy, "process_madvise", {5, 0, 1, 12 | high, 0}), kEinval);
+  EXPECT_EQ(ask(policy, "process_madvise", {5, 0, 1, 4, 0}), kAllow);
+  EXPECT_EQ(ask(policy, "madvise", {0, 4096, 12}), kEinval);
+  policy = policy_of(with_rules({{"process_madvise", true}, {"madvise", true}}));
+  EXPECT_EQ(ask(policy, "process_madvise", {5, 0, 1, 12, 0}), kAllow);
+}
+
 TEST(Default, TracesWhenWeakened) {
   Options options;
   options.ptrace = true;

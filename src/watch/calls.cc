@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "uapi/syscalls.h"
@@ -21,6 +23,8 @@ struct Tables {
   ByNumber rows64{}, rows32{}, rows_x32{};
   Names names64{}, names32{}, names_x32{};
   Tables() {
+    for (const CallRow& row : call_rows()) by_name_.emplace_back(row.name, &row);
+    std::stable_sort(by_name_.begin(), by_name_.end(), before);
     fill(uapi::syscalls_x86_64(), kEntry64, rows64, names64);
     fill(uapi::syscalls_i386(), kEntry32, rows32, names32);
     fill(uapi::syscalls_x86_64(), kEntryX32, rows_x32, names_x32);
@@ -28,14 +32,21 @@ struct Tables {
   }
 
  private:
-  static void fill(std::span<const uapi::SyscallName> calls, uint8_t entry, ByNumber& rows, Names& names) {
+  using Named = std::pair<std::string_view, const CallRow*>;
+  static bool before(const Named& a, const Named& b) { return a.first < b.first; }
+
+  // Every start of a watch makes these: names are looked for, not compared with each row.
+  void fill(std::span<const uapi::SyscallName> calls, uint8_t entry, ByNumber& rows, Names& names) const {
     for (const uapi::SyscallName& call : calls) {
       if (call.number >= kNumbers) continue;
       names[call.number] = call.name;
-      for (const CallRow& row : call_rows())
-        if ((row.entries & entry) != 0 && std::string_view(row.name) == call.name) rows[call.number] = &row;
+      const auto [first, last] = std::equal_range(by_name_.begin(), by_name_.end(), Named(call.name, nullptr), before);
+      for (auto named = first; named != last; ++named)
+        if ((named->second->entries & entry) != 0) rows[call.number] = named->second;
     }
   }
+
+  std::vector<Named> by_name_;
 };
 
 const Tables& tables() {

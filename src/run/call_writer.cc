@@ -101,10 +101,10 @@ struct Buffers {
   std::array<char, kMostItemBytes> words;
   std::array<char, kPage> small;
   std::array<uint32_t, kKnown> known;
-  std::array<ino_t, kKnown> inode;  // of what is known, in /proc: another process's is another one
+  std::array<ino_t, kKnown> inode;    // of what is known, in /proc: another process's is another one
   ino_t caller;                       // the same, of whom a call waits
   std::array<std::array<char, kWordAtOnce>, kMostWords> many;
-  size_t got[CaptureRow::kMostItems];  // bytes of item that were read at once
+  size_t got[CaptureRow::kMostItems];   // bytes of item that were read at once
 };
 constinit Buffers buffers;
 

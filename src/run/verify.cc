@@ -62,7 +62,8 @@ Status verify_namespaces(uint64_t planned, const BothNamespaces& both, Namespace
   for (const NamespaceRow& row : kNamespaces) {
     if ((planned & row.flag) == 0) continue;
     uint64_t jail = both.jail.inode(row.made), own = both.own.inode(row.made);
-    if (jail == 0 || jail == own) return differs(row.layer, "a namespace of its own", jail == 0 ? "none" : "the caller's");
+    const bool seen_both = jail != 0 && own != 0;
+    if (!seen_both || jail == own) return differs(row.layer, "a namespace of its own", seen_both ? "the caller's" : "none");
     seen[static_cast<size_t>(row.layer)] = jail;
   }
   return {};

@@ -9,7 +9,7 @@
 namespace immure::run {
 
 struct BothNamespaces {
-  Namespaces own, jail;   // what cannot be seen differs from every plan
+  Namespaces own, jail;   // what cannot be seen of either differs from every plan
 };
 
 // The namespaces that clone3 made: while the child still builds.

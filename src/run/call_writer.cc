@@ -106,7 +106,7 @@ struct Buffers {
   std::array<std::array<char, kWordAtOnce>, kMostWords> many;
   size_t got[CaptureRow::kMostItems];   // bytes of item that were read at once
 };
-constinit Buffers buffers;
+constinit Buffers buffers{};
 
 }  // namespace
 

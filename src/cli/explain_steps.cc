@@ -98,7 +98,7 @@ std::string mount_object(const Plan& plan, const Step& step) {
     case Op::FsSet: return path + "=" + second;
     case Op::OpenTree: return path + (step.x == 1 ? ", with all below" : "");
     case Op::PrivatePropagation: return "/";
-    case Op::AttachHere: return path.empty() ? "/" : path;
+    case Op::AttachHere: return path.empty() ? "/" : "the old root's " + path + ", with which it goes";
     case Op::Mask: return second.empty() ? path : second + " ← " + path;
     default: return path;
   }

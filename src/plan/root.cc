@@ -232,8 +232,9 @@ Layers lower_layers(Builder& b) {
   return {root, empty};
 }
 
-// Whoever lets go a tree that is attached nowhere waits until no processor looks at it any more. What only the overlay
-// needs is attached to the old root, and goes with it.
+// Whoever lets go a tree that is attached nowhere waits until no processor looks at it any more. What the program never
+// sees (an overlay's layers, the procfs that is handed to the supervisor) is attached to the old root, and goes with it.
+// Last before the pivot: it covers the host's /proc.
 void leave_with_the_old_root(Builder& b) {
   std::vector<int8_t> loose;
   auto take = [&](int8_t slot) { std::erase(loose, slot); };

@@ -20,9 +20,12 @@ struct CgroupSources {
   std::string_view self_cgroup;  // text of /proc/self/cgroup
   std::string_view base = "/sys/fs/cgroup";
   const char* mountinfo = "/proc/self/mountinfo";  // read only when a group is not below `base`
+  // Beside version 1 a plan uses nothing of the unified tree: it is not looked at where version 1 has every limit or
+  // says why not. `mode` is told all the same, the rest of v2 is empty.
+  bool for_plan = false;
 };
 CgroupFacts cgroup_facts(const CgroupSources& sources);
-CgroupFacts observe_cgroups();
+CgroupFacts observe_cgroups(bool for_plan = false);
 
 // Where the groups of any process are: one entry a line of its /proc/PID/cgroup, given as
 // `sources.self_cgroup`.

@@ -14,10 +14,8 @@
 namespace immure {
 namespace {
 
-// What a jail's limits need; the rest is only used when it is there.
+// What a jail's limits need; the rest is only used when it is there, and believed to be where these are.
 constexpr std::string_view kWanted[] = {"memory", "pids", "cpu"};
-// Of version 1: whose directories are looked at. The others are believed to be where the first ones are.
-constexpr std::string_view kChecked[] = {"memory", "pids", "cpu", "devices"};
 
 bool among(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -207,6 +205,12 @@ bool limits_in_v1(const CgroupFacts& facts) {
   return true;
 }
 
+bool decides_all(const CgroupFacts& facts, const std::vector<CgroupFacts::Unusable>& v1_denied) {
+  for (std::string_view name : kWanted)
+    if (!in_v1(facts, name) && find(v1_denied, name) == nullptr) return false;
+  return true;
+}
+
 void explain_missing(CgroupFacts& facts, const std::string& top, const Choice& choice,
                      const std::vector<CgroupFacts::Unusable>& v1_denied) {
   for (std::string_view name : kWanted) {
@@ -263,7 +267,7 @@ std::vector<CgroupFacts::Unusable> sift_v1(CgroupFacts& facts, const CgroupSourc
   std::vector<CgroupFacts::Unusable> denied;
   std::vector<CgroupFacts::Controller> good;
   for (auto& controller : facts.v1) {
-    int error = among(kChecked, controller.name) ? writable(controller.own_path) : 0;
+    int error = among(kWanted, controller.name) ? writable(controller.own_path) : 0;
     if (error == ENOENT) {
       if (mountinfo.empty()) mountinfo = read_file(sources.mountinfo).value_or(std::string());
       std::string_view path = std::string_view(controller.own_path);
@@ -305,7 +309,8 @@ CgroupFacts cgroup_facts(const CgroupSources& sources) {
   std::vector<CgroupFacts::Unusable> v1_denied;
   if (!facts.v1.empty()) v1_denied = sift_v1(facts, sources, mountinfo);
   Choice choice;
-  if (!unified.empty()) {
+  bool left_alone = sources.for_plan && !unified.empty() && decides_all(facts, v1_denied);
+  if (!unified.empty() && !left_alone) {
     top = find_unified(facts, sources, unified, mountinfo);
     if (limits_in_v1(facts)) {
       // The unified tree is only for killing and freezing: its controllers need no look.
@@ -315,7 +320,7 @@ CgroupFacts cgroup_facts(const CgroupSources& sources) {
       choice = choose_v2(facts, top);
     }
   }
-  bool v2 = !facts.v2_own_path.empty();
+  bool v2 = left_alone || !facts.v2_own_path.empty();
   facts.mode = facts.v1.empty() ? (v2 ? CgroupMode::V2 : CgroupMode::None)
                                 : (v2 ? CgroupMode::Hybrid : CgroupMode::V1);
   explain_missing(facts, v2 ? top : std::string(), choice, v1_denied);
@@ -350,9 +355,10 @@ std::vector<CgroupDirectory> cgroup_directories(const CgroupSources& sources) {
   return out;
 }
 
-CgroupFacts observe_cgroups() {
+CgroupFacts observe_cgroups(bool for_plan) {
   char buffer[4096];
   CgroupSources sources;
+  sources.for_plan = for_plan;
   sources.self_cgroup = read_view("/proc/self/cgroup", buffer);
   return cgroup_facts(sources);
 }

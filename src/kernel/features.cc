@@ -45,7 +45,7 @@ Features Features::assume(bool groups) {
   f.seccomp_listener = sys::call(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, sys::arg(&action)) == 0;
   f.landlock_abi = landlock_version();
   f.last_capability = highest_capability();
-  if (groups) f.cgroup = observe_cgroups();
+  if (groups) f.cgroup = observe_cgroups(true);
   f.lsm = active_lsms();
   return f;
 }

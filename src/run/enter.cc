@@ -50,15 +50,13 @@ int enter_jail(const Plan& plan, const JailSpec& spec, const RunOptions& options
   if (!signals) return refuse(signals.error());
   // It only gives the caller's terminal back: there is nothing of ours that others would have to clear away.
   static Watched watched;
-  long watchdog = plan.pty ? start_watchdog(&watched) : 0;
+  Watchdog watchdog;
+  if (plan.pty) (void)watchdog.start(&watched);   // without it only a killed immure leaves the terminal as it is
   LaunchOptions launch_options;
   launch_options.own_arguments = caller.own_arguments;
   launch_options.own_arguments_size = caller.own_arguments_size;
   auto entered = launch(plan, spec, launch_options);
-  if (!entered) {
-    stop_watchdog(watchdog);
-    return refuse(entered.error().error);
-  }
+  if (!entered) return refuse(entered.error().error);
   if (options.verbose)
     say("immure: in the jail " + quoted(spec.name) + "\n" + layers_text(plan, use_colour(2)));
   std::optional<Terminal> terminal;
@@ -66,7 +64,6 @@ int enter_jail(const Plan& plan, const JailSpec& spec, const RunOptions& options
     auto started = Terminal::start(std::move(entered->terminal), plan.pty_fds, &watched.terminal);
     if (!started) {
       hang_up(*entered);
-      stop_watchdog(watchdog);
       return refuse(started.error());
     }
     terminal.emplace(std::move(*started));
@@ -76,7 +73,7 @@ int enter_jail(const Plan& plan, const JailSpec& spec, const RunOptions& options
   auto outcome = supervise(plan, *entered, signals->get(), terminal ? &*terminal : nullptr, denied ? &*denied : nullptr, {});
   terminal.reset();
   hang_up(*entered);
-  stop_watchdog(watchdog);
+  watchdog.dismiss();
   if (!outcome) return refuse(outcome.error());
   tell(*outcome, denied ? &*denied : nullptr, options);
   return outcome->exit_status();

@@ -362,6 +362,8 @@ int Launched::end() {
   int status = 0;
   sys::call(__NR_kill, init, SIGKILL);
   sources.clear();
+  listener.reset();   // what nobody needs now is taken apart while pid 1 ends
+  socket_lists.reset();
   while (sys::call(__NR_wait4, init, sys::arg(&status), 0x40000000 /* __WALL */, 0) == -EINTR) {
   }
   init = -1;

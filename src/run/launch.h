@@ -46,7 +46,8 @@ struct Launched {
   Launched(Launched&& other) noexcept;
   Launched& operator=(Launched&& other) noexcept;
   ~Launched();
-  // Kills pid 1, closes the sources, waits for it; idempotent. Returns its wait status.
+  // Kills pid 1, closes the sources, the listener and the lists of sockets, waits for it; idempotent. Returns its wait
+  // status.
   int end();
 };
 

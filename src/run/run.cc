@@ -69,6 +69,7 @@ class Run {
   void tell(const Outcome& outcome, const Timings& timings);
   void clean_up();
 
+  Watchdog watchdog_;                    // the first, and so the last to go: it ends beside the others
   JailSpec spec_;
   const RunOptions& options_;
   const Caller& caller_;
@@ -76,7 +77,6 @@ class Run {
   Host host_;
   Plan plan_;
   Watched watched_;
-  long watchdog_ = -1;
   std::optional<Denied> denied_;         // none without a listener
   std::optional<Opened> opened_;         // with --record-files
   std::optional<RecordFile> record_;
@@ -84,6 +84,7 @@ class Run {
   std::optional<Asker> asker_;           // of policy ask
   std::string state_dir_, state_file_, temporary_, root_manifest_;
   bool named_ = false;
+  bool leaves_state_ = false;            // the state file is there, or may be
 };
 
 int Run::refuse(const Error& error, const char* stage) {
@@ -111,11 +112,11 @@ Status Run::plan_it(bool probed) {
 
 // A jail without a group, a terminal and a name of its own leaves nothing until its state is written.
 Status Run::watch() {
-  if (watchdog_ > 0) return {};
-  watchdog_ = start_watchdog(&watched_);
-  if (watchdog_ > 0) return {};
+  if (watchdog_.runs()) return {};
+  long started = watchdog_.start(&watched_);
+  if (started > 0) return {};
   return fail(Code::kSystem, "the watchdog that cleans up after a killed immure cannot be started", {},
-              "the limit of processes is reached, or the memory", {}, static_cast<int>(-watchdog_));
+              "the limit of processes is reached, or the memory", {}, static_cast<int>(-started));
 }
 
 tl::expected<Launched, LaunchFailure> Run::start() {
@@ -181,6 +182,7 @@ int Run::running_pid(const Launched& jail) const {
 
 Status Run::publish(const Launched& jail) {
   IMMURE_TRY(watch());
+  leaves_state_ = true;
   IMMURE_TRY(write_state(state_file_, {plan_, spec_, jail, caller_.words}));
   int pid = running_pid(jail);
   if (pid > 0) IMMURE_TRY(verify_descriptors(plan_, pid));
@@ -251,9 +253,8 @@ void Run::tell(const Outcome& outcome, const Timings& timings) {
 }
 
 void Run::clean_up() {
-  if (!state_file_.empty()) unlink(state_file_.c_str());
-  stop_watchdog(watchdog_);
-  watchdog_ = -1;
+  if (leaves_state_) unlink(state_file_.c_str());
+  watchdog_.dismiss();
 }
 
 // Before anything of the jail is made: what has that name is not written over.
@@ -328,6 +329,7 @@ Status Run::take_name_of(std::string file) {
     claim = std::move(*taken);
   }
   state_file_ = std::move(file);
+  leaves_state_ = named_;
   watched_.files[0] = state_file_.c_str();
   temporary_ = temporary_name(state_file_);
   watched_.files[1] = temporary_.c_str();

@@ -68,7 +68,7 @@ int watch(void* argument) {
 
 }  // namespace
 
-long start_watchdog(Watched* watched) {
+long Watchdog::start(Watched* watched) {
   long own = sys::call(__NR_getpid);
   if (own < 0) return own;
   parent_pid = static_cast<int>(own);
@@ -76,13 +76,20 @@ long start_watchdog(Watched* watched) {
   args.flags = uapi::kCloneVm | uapi::kCloneFiles;
   args.stack = reinterpret_cast<uint64_t>(stack);
   args.stack_size = sizeof stack;
-  return sys::clone_call(&args, sizeof args, watch, watched);
+  long pid = sys::clone_call(&args, sizeof args, watch, watched);
+  if (pid > 0) pid_ = pid;
+  return pid;
 }
 
-void stop_watchdog(long pid) {
-  if (pid <= 0) return;
-  sys::call(__NR_kill, pid, SIGKILL);
-  sys::call(__NR_wait4, pid, 0, 0x40000000 /* __WALL */, 0);
+void Watchdog::dismiss() {
+  if (!runs() || dismissed_) return;
+  sys::call(__NR_kill, pid_, SIGKILL);
+  dismissed_ = true;
+}
+
+Watchdog::~Watchdog() {
+  dismiss();
+  if (runs()) sys::call(__NR_wait4, pid_, 0, 0x40000000 /* __WALL */, 0);
 }
 
 }  // namespace immure::run

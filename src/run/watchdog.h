@@ -17,9 +17,21 @@ struct Watched {
   SavedTerminal terminal;
 };
 
-// Starts it; its pid, or -errno. `watched` and what it points to stay alive as long as the process does.
-long start_watchdog(Watched* watched);
-// Ends it; the supervisor has cleaned up itself.
-void stop_watchdog(long pid);
+class Watchdog {
+ public:
+  Watchdog() = default;
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+  ~Watchdog();   // ends it, and waits until it has gone: the later this is, the less there is to wait for
+  // Starts it: its pid, or -errno. `watched` and what it points to stay as they are until it is dismissed.
+  long start(Watched* watched);
+  bool runs() const { return pid_ > 0; }
+  // The supervisor has cleaned up itself: nothing is done any more, and nothing of `watched` is read.
+  void dismiss();
+
+ private:
+  long pid_ = 0;
+  bool dismissed_ = false;
+};
 
 }  // namespace immure::run

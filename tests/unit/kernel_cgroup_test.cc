@@ -70,9 +70,9 @@ class CgroupFactsTest : public testing::Test {
     root_ = true;
     return seteuid(65534) == 0;
   }
-  CgroupFacts look(std::string_view self) {
+  CgroupFacts look(std::string_view self, bool for_plan = false) {
     std::string mounts = base_ + "/mountinfo";
-    return cgroup_facts({self, base_, mounts.c_str()});
+    return cgroup_facts({self, base_, mounts.c_str(), for_plan});
   }
 
   std::string base_;
@@ -224,6 +224,35 @@ TEST_F(CgroupFactsTest, HybridWithOneControllerMissing) {
   ASSERT_NE(missing(facts, "memory"), nullptr);
   EXPECT_EQ(missing(facts, "cpu"), nullptr);
   EXPECT_TRUE(facts.v2_writable);
+}
+
+// Nothing of the unified tree goes into a plan beside version 1, but what is said of a missing controller does.
+TEST_F(CgroupFactsTest, APlanLeavesTheUnifiedTreeAloneBesideV1) {
+  for (const char* dir : {"cpu", "memory", "pids"}) fs::create_directories(base_ + "/" + dir);
+  v2("unified", "hugetlb", "", "1\n", false);
+  CgroupFacts facts = look("3:cpu:/\n2:memory:/\n1:pids:/\n0::/\n", true);
+  EXPECT_EQ(facts.mode, CgroupMode::Hybrid);
+  EXPECT_TRUE(facts.v1_writable);
+  EXPECT_TRUE(facts.v2_own_path.empty());
+  EXPECT_TRUE(facts.unusable.empty());
+  CgroupFacts without_memory = look("3:cpu:/\n1:pids:/\n0::/\n", true);
+  EXPECT_EQ(without_memory.v2_path, base_ + "/unified");
+  const auto* memory = missing(without_memory, "memory");
+  ASSERT_NE(memory, nullptr);
+  EXPECT_NE(memory->reason.find("does not offer it"), std::string::npos) << memory->reason;
+}
+
+TEST_F(CgroupFactsTest, APlanIsToldWhyVersionOneCannotBeHad) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to give files to another user";
+  for (const char* dir : {"cpu", "memory", "pids"}) fs::create_directories(base_ + "/" + dir);
+  v2("unified", "hugetlb", "", "1\n", false);
+  ASSERT_TRUE(become_user());
+  const std::string_view self = "3:cpu:/\n2:memory:/\n1:pids:/\n0::/\n";
+  CgroupFacts facts = look(self, true), whole = look(self);
+  EXPECT_FALSE(facts.v1_writable);
+  EXPECT_EQ(facts.mode, whole.mode);
+  ASSERT_EQ(facts.unusable.size(), whole.unusable.size());
+  for (size_t i = 0; i < facts.unusable.size(); i++) EXPECT_EQ(facts.unusable[i].reason, whole.unusable[i].reason);
 }
 
 // A container without a cgroup namespace: the path is the host's, the mount shows a part of the tree.

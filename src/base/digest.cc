@@ -51,6 +51,7 @@ void block(State& h, const uint8_t* data) {
 }  // namespace
 
 void Sha256::add(std::string_view part) {
+  if (part.empty()) return;
   size_t have = size_ % rest_.size();
   size_ += part.size();
   if (have != 0) {

@@ -108,7 +108,7 @@ Result<int> show_list() {
   return 0;
 }
 
-std::string first_program(const BuildWords& words, const Gathered& gathered) {
+std::string first_program(const BuildWords& words, const GatheredRoot& gathered) {
   if (!words.command.empty()) return as_typed(words.command);
   if (!words.wish.programs.empty()) return words.wish.programs.front().word;
   for (const rootfs::Preset& preset : gathered.presets)

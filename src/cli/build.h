@@ -15,12 +15,12 @@ std::string build_help();
 Result<int> make_root(const BuildWords& words);
 
 // What a collection came from, and what presets say beside it.
-struct Gathered {
+struct GatheredRoot {
   rootfs::Collected collected;
   std::vector<rootfs::Preset> presets;  // those that were asked for
   std::vector<std::string> run_words;   // of `immure run`, of all presets
 };
 // Reads families and presets, watches the command when that was asked for, and collects.
-Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source);
+Result<GatheredRoot> gather(const BuildWords& words, const rootfs::Source& source);
 
 }  // namespace immure::cli

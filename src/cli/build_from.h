@@ -34,7 +34,7 @@ struct BuiltFrom {
 // Nothing is left behind when it fails. Errors: as in write_root(), read_archive(), ImageLayout and
 // plan_distribution(); kMissingSource when there is no such source.
 Result<BuiltFrom> build_from(const std::string& source, const std::string& target,
-                             const FromOptions& options);
+                             const FromOptions& wanted);
 
 // What `source` is taken for; the word and the path behind it.
 struct FromSource {

@@ -11,7 +11,6 @@ namespace immure::cli {
 namespace {
 
 using rootfs::Because;
-using rootfs::kNobody;
 using rootfs::Manifest;
 using rootfs::ManifestEntry;
 using rootfs::Reason;

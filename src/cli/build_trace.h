@@ -15,7 +15,7 @@ struct OpenedFiles {
 };
 
 // Of a record of --record-files: what was read or executed; with `looked`, also what was only asked about.
-Result<OpenedFiles> recorded_files(const std::string& record, bool looked);
+Result<OpenedFiles> recorded_files(const std::string& file, bool looked);
 
 // Runs the command under these options of `immure run`, for a minute at most, with a record of files, and
 // tells what that holds. Errors: kSystem when the jail or the command could not be started, with what it

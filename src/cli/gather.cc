@@ -71,10 +71,10 @@ void name_packages(Error& error, const std::vector<Preset>& presets) {
 
 }  // namespace
 
-Result<Gathered> gather(const BuildWords& words, const rootfs::Source& source) {
+Result<GatheredRoot> gather(const BuildWords& words, const rootfs::Source& source) {
   auto families = rootfs::families();
   if (!families) return tl::unexpected<Error>(std::move(families.error()));
-  Gathered gathered;
+  GatheredRoot gathered;
   Wish wish = words.wish;
   if (!words.presets.empty()) {
     auto all = rootfs::presets();

@@ -7,7 +7,6 @@
 namespace immure::cli {
 namespace {
 
-using learn::Item;
 using learn::Needs;
 using learn::Part;
 

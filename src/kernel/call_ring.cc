@@ -163,7 +163,7 @@ Result<CallRing> CallRing::make(const CaptureTable& table, size_t bytes) {
   ring.head_->go = static_cast<uint32_t>(go);
   ring.head_->bytes = bytes;
   CaptureRow* end = std::copy(rows.begin(), rows.end(), ring.head_->first);
-  std::memcpy(static_cast<void*>(end), values.data(), values.size() * sizeof(uint64_t));
+  if (!values.empty()) std::memcpy(static_cast<void*>(end), values.data(), values.size() * sizeof(uint64_t));
   return ring;
 }
 

@@ -23,7 +23,7 @@ class Observer {
   };
   Observer(Needs& needs, Start start);
 
-  void see(const watch::Event& event);
+  void see(const watch::Event& seen);
   bool began() const { return !gated_; }
 
  private:

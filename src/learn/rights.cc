@@ -151,8 +151,8 @@ class Files {
 
   void write() {
     for (const auto& [folder, seen] : writes_) {
-      bool covered = std::any_of(writes_.begin(), writes_.end(), [&](const auto& other) {
-        return other.first != folder && below(folder, other.first);
+      bool covered = std::any_of(writes_.begin(), writes_.end(), [&path = folder](const auto& other) {
+        return other.first != path && below(path, other.first);
       });
       if (covered) continue;
       unsigned climbed = 0;

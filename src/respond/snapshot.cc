@@ -81,7 +81,7 @@ class Taking {
     ChangedWish wish;
     wish.since = wall_of(target_.began(), result_.wall);
     wish.contents = wish_.contents;
-    wish.seconds = 4 * wish_.patience;
+    wish.seconds = uint64_t{4} * wish_.patience;
     auto taker = into("changed/");
     return gather_changed(shown, wish, 6 * wish_.patience, [&](const Piece& piece) {
       if (piece.name == "changed.jsonl")

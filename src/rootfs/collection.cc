@@ -90,7 +90,7 @@ std::string because_text(const Reason& reason) {
 }
 
 std::string because_clause(const Reason& reason, const std::string& by) {
-  const std::string text = because_text(reason);
+  std::string text = because_text(reason);
   switch (reason.because) {
     case Because::Named: return "it was " + text;
     case Because::OnTheWay: return "the way to " + by + " leads through it";

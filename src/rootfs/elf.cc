@@ -47,7 +47,7 @@ Status read_segments(ElfImage& image, uint16_t said, Elf& out, std::string_view 
       return bad(shown_as, "the name of its loader has no length that a path can have");
     auto text = image.bytes(header.p_offset, header.p_filesz);
     if (!text || text->back() != '\0') return bad(shown_as, "the name of its loader has no end");
-    out.interpreter = text->c_str();
+    out.interpreter.assign(text->data(), std::strlen(text->data()));
     if (out.interpreter.empty()) return bad(shown_as, "the name of its loader is empty");
   }
   return {};

@@ -77,10 +77,10 @@ class Surveyor {
     std::string path;
   };
   Status folder(int fd, const std::string& path, unsigned depth, Region region);
-  Status one(int folder, const char* name, const std::string& path, unsigned depth, Region region);
-  Status compare(int folder, const char* name, const struct statx& st, const ManifestEntry& entry);
-  Status content(int folder, const char* name, const struct statx& st, const ManifestEntry& entry);
-  Status target(int folder, const char* name, const ManifestEntry& entry);
+  Status one(int in, const char* name, const std::string& path, unsigned depth, Region region);
+  Status compare(int in, const char* name, const struct statx& st, const ManifestEntry& entry);
+  Status content(int in, const char* name, const struct statx& st, const ManifestEntry& entry);
+  Status target(int in, const char* name, const ManifestEntry& entry);
   void times(const struct statx& st, const std::string& path);
   void ids_and_mode(const struct statx& st, const ManifestEntry& entry);
   void missing();

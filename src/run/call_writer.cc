@@ -25,7 +25,6 @@ namespace {
 
 constexpr size_t kPage = 4096, kMostWords = 64, kWordAtOnce = 256;
 constexpr size_t kKnown = 16384;  // processes that were told of; a slot a number
-constexpr uint8_t kOfNone = 255;
 constexpr size_t kBirth = 256;  // more than the record of one
 
 size_t to_page_end(uint64_t address, size_t most) { return std::min<size_t>(kPage - address % kPage, most); }

@@ -84,7 +84,8 @@ TEST(AuditProcessFacts, PeersOfTheHost) {
 }
 
 TEST(AuditProcessFacts, OfTheEnvironmentNamesAreKept) {
-  std::string text("A=1\0EMPTY=\0noequals\0=x\0KEY=AKIA0123456789ABCDEF\0URL=https://me:word@host/\0", 77);
+  using namespace std::string_literals;
+  const std::string text = "A=1\0EMPTY=\0noequals\0=x\0KEY=AKIA0123456789ABCDEF\0URL=https://me:word@host/\0"s;
   auto names = names_of_environment(text);
   ASSERT_EQ(names.size(), 3u);
   EXPECT_EQ(names[0].name, "A");

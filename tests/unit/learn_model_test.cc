@@ -237,7 +237,8 @@ TEST(LearnObserve, TheLargestFileIsWhatWasWritten) {
 }
 
 TEST(LearnDeciding, KeysReadBack) {
-  auto key = parse_argument_key(argument_key("ioctl", 1, 0x5401));
+  const std::string written = argument_key("ioctl", 1, 0x5401);   // which the read one points into
+  auto key = parse_argument_key(written);
   ASSERT_TRUE(key);
   EXPECT_EQ(key->call, "ioctl");
   EXPECT_EQ(key->index, 1);

@@ -179,8 +179,8 @@ TEST_F(YardTest, NobodyOutlivesABatteryThatIsKilled) {
   std::vector<pid_t> pids;
   for (int i = 0; i < 5000 && pids.size() < 2; ++i, usleep(1000)) {
     pids.clear();
-    auto text = read_file(file);
-    for (std::string_view line : split(text ? *text : "", '\n'))
+    const std::string text = read_file(file).value_or(std::string());
+    for (std::string_view line : split(text, '\n'))
       if (auto pid = parse_u64(line)) pids.push_back(static_cast<pid_t>(*pid));
   }
   ASSERT_EQ(pids.size(), 2U);

@@ -19,9 +19,9 @@
 namespace immure::audit {
 namespace {
 
-constexpr size_t kBuffer = 64 * 1024;
+constexpr size_t kBuffer = 64 << 10;
 constexpr size_t kNamed = 3;              // holders of one socket
-constexpr size_t kMostOfOne = 64 * 1024;  // descriptors of one process that are looked at
+constexpr size_t kMostOfOne = 64 << 10;  // descriptors of one process that are looked at
 
 bool ask(int fd) {
   struct {

@@ -57,6 +57,9 @@ void look_at_small_files(const LiveLook& look, Live& live) {
     }
 }
 
+constexpr unsigned long kKernelMagics[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC,   CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+                                           DEBUGFS_MAGIC,    TRACEFS_MAGIC, SECURITYFS_MAGIC};
+
 void mark_kernel_files(int task, std::vector<FdView>& fds) {
   for (FdView& fd : fds) {
     bool file = fd.kind == FdKind::File || fd.kind == FdKind::Directory;
@@ -65,8 +68,7 @@ void mark_kernel_files(int task, std::vector<FdView>& fds) {
     UniqueFd open_file(openat(task, link.c_str(), O_PATH | O_CLOEXEC));
     struct statfs fs {};
     if (!open_file || fstatfs(open_file.get(), &fs) != 0) continue;
-    for (unsigned long magic : {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-                                DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC})
+    for (unsigned long magic : kKernelMagics)
       if (static_cast<unsigned long>(fs.f_type) == magic) fd.note += std::string(", ") + kOnKernelFiles;
   }
 }

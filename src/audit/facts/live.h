@@ -131,7 +131,7 @@ std::shared_ptr<const Surroundings> look_around();
 
 // kNoJail when there is no such process, kSystem when it made the look wait for longer than `seconds`.
 Result<std::unique_ptr<Live>> look_at_live(int pid);
-Result<std::unique_ptr<Live>> look_at_live(int pid, std::shared_ptr<const Surroundings> around,
+Result<std::unique_ptr<Live>> look_at_live(int pid, const std::shared_ptr<const Surroundings>& around,
                                            int seconds = 5);
 
 // How long several are waited for, all together: `most_waiting` times `each`, and twice `last`.
@@ -142,7 +142,7 @@ struct Patience {
 };
 // In the order of `pids`; an error as of one, and kSystem for those that were not looked at at all.
 std::vector<Result<std::unique_ptr<Live>>> look_at_many(const std::vector<int>& pids,
-                                                        std::shared_ptr<const Surroundings> around,
+                                                        const std::shared_ptr<const Surroundings>& around,
                                                         const Patience& patience = {});
 
 // The processes whose root or mount, user, pid or net namespace is not the host's, one for each set that is

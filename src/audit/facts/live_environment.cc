@@ -39,7 +39,7 @@ constexpr Shape kShapes[] = {
 // A name and a word for whom, as in "https://name:word@host/".
 bool names_a_password(std::string_view value) {
   size_t scheme = value.find("://");
-  if (scheme == std::string_view::npos || scheme > 20) return false;
+  if (scheme > 20) return false;   // none at all, too
   std::string_view rest = value.substr(scheme + 3);
   rest = rest.substr(0, rest.find('/'));
   size_t at = rest.rfind('@'), colon = rest.find(':');

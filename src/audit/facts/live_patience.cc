@@ -54,7 +54,7 @@ tl::unexpected<Error> too_late(int pid, std::chrono::milliseconds waited) {
 
 Result<std::unique_ptr<Live>> look_at_live(int pid) { return look_at_live(pid, look_around()); }
 
-Result<std::unique_ptr<Live>> look_at_live(int pid, std::shared_ptr<const Surroundings> around, int seconds) {
+Result<std::unique_ptr<Live>> look_at_live(int pid, const std::shared_ptr<const Surroundings>& around, int seconds) {
   const std::chrono::milliseconds patience = std::chrono::seconds(seconds);
   auto desk = begin_look(pid, around);
   if (!done_until(*desk, Clock::now() + patience)) return too_late(pid, patience);
@@ -62,7 +62,7 @@ Result<std::unique_ptr<Live>> look_at_live(int pid, std::shared_ptr<const Surrou
 }
 
 std::vector<Result<std::unique_ptr<Live>>> look_at_many(const std::vector<int>& pids,
-                                                        std::shared_ptr<const Surroundings> around,
+                                                        const std::shared_ptr<const Surroundings>& around,
                                                         const Patience& patience) {
   std::vector<std::shared_ptr<Desk>> desks(pids.size());
   std::vector<size_t> waiting;  // those that were not done when the next one began

@@ -32,7 +32,8 @@ std::string real_path_of(int fd) {
 
 // Where a folder of a mount lies within the mount's file system.
 std::string within_file_system(const MountEntry& mount, const std::string& path) {
-  const std::string target = unescape(mount.target), root = unescape(mount.root);
+  const std::string target = unescape(mount.target);
+  std::string root = unescape(mount.root);
   if (!path_within(path, target)) return root;
   const std::string rest = target == "/" ? path : path.substr(target.size());
   return path_normal(root + "/" + rest);

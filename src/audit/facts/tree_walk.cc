@@ -19,7 +19,7 @@
 namespace immure::audit {
 namespace {
 
-constexpr size_t kBuffer = 64 * 1024;
+constexpr size_t kBuffer = 64 << 10;
 // Descriptors that waiting folders may have, and beyond which only one of a few levels keeps its own.
 constexpr int kFewOpen = 192, kManyOpen = 448;
 constexpr uint32_t kAnchor = 64, kFarAnchor = 4096;

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 #include "base/digest.h"
 #include "base/text.h"
@@ -150,7 +151,7 @@ class Builder {
 struct RunSets {
   std::vector<uint16_t> calls;  // sorted, each once
   std::vector<uint32_t> pairs;
-  auto operator<=>(const RunSets&) const = default;
+  bool operator<(const RunSets& other) const { return std::tie(calls, pairs) < std::tie(other.calls, other.pairs); }
 };
 
 RunSets sets_of(const CallTrace& trace) {

@@ -91,7 +91,7 @@ class Gauge {
   // The next call. Allocates nothing; constant time, but for a pair of calls that this run makes for the
   // first time, which counts in each learned run that has it. True when it ended a window: window() is that
   // one.
-  bool see(uint32_t call);
+  bool see(uint32_t number);
   // The run has ended. True when that ended a window.
   bool end();
   const ScoredWindow& window() const { return window_; }

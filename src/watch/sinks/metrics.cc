@@ -25,7 +25,7 @@ std::string head(const char* name, const char* kind, const char* help) {
 
 }  // namespace
 
-MetricsSink::MetricsSink(std::string file, std::string target)
+MetricsSink::MetricsSink(std::string file, const std::string& target)
     : file_(std::move(file)), target_(label(target)) {}
 
 Status MetricsSink::event(const Event& event, std::span<const uint8_t> /*record*/, const World& world) {

@@ -13,7 +13,7 @@ class MetricsSink final : public Sink {
  public:
   static constexpr uint64_t kEvery = 5'000'000'000;  // nanoseconds
   // `target`: as the user said it.
-  MetricsSink(std::string file, std::string target);
+  MetricsSink(std::string file, const std::string& target);
   Status event(const Event& event, std::span<const uint8_t> record, const World& world) override;
   Status alert(const Alert& alert, const World& world) override;
   Status flush() override;

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kMostKept = 1 << 16;  // bytes before they are written
 constexpr const char *kRed = "31", *kYellow = "33", *kBold = "1", *kDim = "2", *kAlarm = "1;31";
 
-std::string padded(std::string text, size_t width) {
+std::string padded(const std::string& text, size_t width) {
   size_t shown = 0;
   for (size_t at = 0; at < text.size();) {
     const Utf8Char one = utf8_char(text, at);

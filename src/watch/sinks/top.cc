@@ -24,7 +24,7 @@ uint64_t a_second(uint64_t count, uint64_t nanoseconds) {
              : static_cast<uint64_t>(static_cast<double>(count) * 1e9 / static_cast<double>(nanoseconds));
 }
 
-std::string right(std::string text, size_t width) {
+std::string right(const std::string& text, size_t width) {
   return text.size() >= width ? text : std::string(width - text.size(), ' ') + text;
 }
 

@@ -191,10 +191,7 @@ bool AuditMembers::join(int32_t pid, int32_t ppid, uint64_t time, const Tell& te
 
 bool AuditMembers::take(const AuditEvent& event, const Tell& tell) {
   if (own_.contains(event.pid)) return false;
-  if (everything_) {
-    if (!own_.contains(event.ppid)) return true;
-    return false;
-  }
+  if (everything_) return !own_.contains(event.ppid);
   const auto found = members_.find(event.pid);
   if (found != members_.end() && !(found->second.told_end && event.call &&
                                    found->second.parent != event.ppid && members_.contains(event.ppid)))

@@ -32,8 +32,8 @@ void AuditOthers::begin(bool daemon, std::string key) {
 // A text of a process's holds neither a quote nor a blank, so that nobody makes a key or a number up.
 bool AuditOthers::is_others(uint16_t type, std::string_view text, uint64_t serial) {
   if (type == AUDIT_SYSCALL) {
-    const bool own = text.find(key_) != text.npos || text.find(own_) != text.npos;
-    if (own || text.find(kAnyKey) != text.npos) return false;
+    const bool own = text.find(key_) != std::string_view::npos || text.find(own_) != std::string_view::npos;
+    if (own || text.find(kAnyKey) != std::string_view::npos) return false;
     if (events_.size() >= kMost) events_.clear();
     events_.insert(serial);
     return true;
@@ -43,7 +43,7 @@ bool AuditOthers::is_others(uint16_t type, std::string_view text, uint64_t seria
     return false;
   }
   if (is_of_event(type)) return events_.contains(serial);
-  if (type == AUDIT_CONFIG_CHANGE) return text.find(kAnyKey) == text.npos;
+  if (type == AUDIT_CONFIG_CHANGE) return text.find(kAnyKey) == std::string_view::npos;
   return type >= AUDIT_LOGIN && type != AUDIT_REPLACE && type != AUDIT_GET;
 }
 

@@ -58,7 +58,7 @@ class Tracer {
   void entered(Thread& thread);
   void left(Thread& thread, int64_t result);
   void born(Thread& parent);
-  void changed(Thread& thread);
+  void changed(Thread& leader);
   void ended(pid_t tid, int status);
   void give_up(Thread& thread);  // what is pending, as far as it is known
   void go_on(Thread& thread, int signal = 0);

@@ -17,8 +17,7 @@ namespace {
 constexpr size_t kBlockFrom = 64 << 10;       // unpacked: from here on a block is written without a flush
 constexpr uint64_t kFrameBytes = 4ULL << 20;  // unpacked: then a new frame begins
 constexpr int kCompression = 3;
-constexpr size_t kMostEntry =
-    3 * kMostRecord;  // written: a record with all its numbers, an alert with its texts
+constexpr size_t kMostEntry = size_t{3} * kMostRecord;  // written: a record with all its numbers, an alert with its texts
 
 tl::unexpected<Error> is_there(const std::string& path) {
   return fail(Code::kBadTarget, "the trace " + quoted(path) + " is there already", "nothing is written over",

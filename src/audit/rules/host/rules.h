@@ -21,7 +21,7 @@ template <const SettingTest& Test>
 void check_setting(const Facts& facts, Answers& answers) {
   const Seen& seen = facts.host->setting(Test.name);
   if (seen.state == Seen::State::Absent) {
-    if (Test.absent != nullptr) answers.found(Test.name, Test.absent);
+    if constexpr (Test.absent != nullptr) answers.found(Test.name, Test.absent);
     return;
   }
   const std::optional<int64_t> value = seen.number();

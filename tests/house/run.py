@@ -4,6 +4,7 @@ import sys
 
 import arrows
 import child_symbols
+import one_definition
 import probe_tables
 import sizes
 import words
@@ -13,7 +14,7 @@ def main(top, build):
     bad = 0
     archive = os.path.join(build, "libroom_child.a")
     for name, module, arguments in [("arrows", arrows, [top]), ("sizes", sizes, [top]), ("words", words, [top]),
-                                    ("probe_tables", probe_tables, [top]),
+                                    ("probe_tables", probe_tables, [top]), ("one_definition", one_definition, [top]),
                                     ("child_symbols", child_symbols, [archive])]:
         for title, complaints in [(f"{name} refuses bad samples", module.self_test()),
                                   (name, module.check(*arguments))]:

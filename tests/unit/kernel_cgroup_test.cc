@@ -243,7 +243,7 @@ TEST_F(CgroupFactsTest, APlanLeavesTheUnifiedTreeAloneBesideV1) {
 }
 
 TEST_F(CgroupFactsTest, APlanIsToldWhyVersionOneCannotBeHad) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root to give files to another user";
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to look as another user";
   for (const char* dir : {"cpu", "memory", "pids"}) fs::create_directories(base_ + "/" + dir);
   v2("unified", "hugetlb", "", "1\n", false);
   ASSERT_TRUE(become_user());

@@ -118,7 +118,7 @@ std::string counted(uint64_t n, std::string_view one, std::string_view many) {
   return num(n) + " " + std::string(n == 1 ? one : many);
 }
 
-std::string quoted(std::string_view text) {
+std::string Quoted::operator()(std::string_view text) const {
   std::string out = "'";
   for (char c : printable(text)) {
     if (c == '\'') {

@@ -32,8 +32,12 @@ unsigned edit_distance(std::string_view a, std::string_view b);
 // turn the direction of writing become \xNN, so that no escape sequence gets through. Never fails;
 // idempotent.
 std::string printable(std::string_view text);
-// printable() between single quotes, an inner quote as a shell wants it: 'it'\''s'.
-std::string quoted(std::string_view text);
+// printable() between single quotes, an inner quote as a shell wants it: 'it'\''s'. An object, so that where
+// <iomanip> is about, std::quoted is not looked for.
+struct Quoted {
+  std::string operator()(std::string_view text) const;
+};
+inline constexpr Quoted quoted;
 // "1 key", "2 keys".
 std::string counted(uint64_t n, std::string_view one, std::string_view many);
 std::vector<std::string_view> split(std::string_view text,

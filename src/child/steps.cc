@@ -1,5 +1,5 @@
 #include <errno.h>
-#include <linux/time.h>
+#include <linux/time.h>  // unity: alone, for this struct timeval is the kernel's
 #include <linux/time_types.h>
 
 #include "child/ops.h"

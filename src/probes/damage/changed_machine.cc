@@ -28,7 +28,7 @@ Attempt restart(const Yard&, const Probe&) {
 
 constexpr uint32_t kBy = by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs);
 
-constexpr Probe kRows[] = {
+constexpr Probe kChangedMachine[] = {
     harm("damage-clock", "put the machine's clock forward",
          "Puts the clock of the host an hour forward. Certificates end by it, logs lie, and what waits for a "
          "time begins; no namespace holds this clock.",
@@ -42,6 +42,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> changed_machine() { return kRows; }
+std::span<const Probe> changed_machine() { return kChangedMachine; }
 
 }  // namespace immure::probes

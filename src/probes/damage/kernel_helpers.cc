@@ -159,7 +159,7 @@ Attempt binary_format(const Yard& yard, const Probe&) {
 
 constexpr uint32_t kBy = by(Layer::UserNs, Layer::Mounts, Layer::Root, Layer::Landlock);
 
-constexpr Probe kRows[] = {
+constexpr Probe kKernelHelpers[] = {
     harm("damage-core-pattern", "have the kernel start a program at a crash",
          "Writes a program outside into core_pattern, and crashes. The kernel starts that program as root in "
          "the host's namespaces; it leaves a file where only root may.",
@@ -189,6 +189,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> kernel_helpers() { return kRows; }
+std::span<const Probe> kernel_helpers() { return kKernelHelpers; }
 
 }  // namespace immure::probes

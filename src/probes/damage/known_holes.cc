@@ -60,7 +60,7 @@ Attempt long_options(const Yard& yard, const Probe&) {
   return exposed("options of a mount are taken beyond the page that they are kept in");
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kKnownHoles[] = {
     harm("damage-dirty-pipe", "write into a file that is open to read",
          "Fills and empties a pipe, brings a page of a read-only file into it by splice, and writes to the "
          "pipe. From Linux 5.8 to 5.16.10 that changed the file in memory, for every program of the machine.",
@@ -73,6 +73,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> known_holes() { return kRows; }
+std::span<const Probe> known_holes() { return kKnownHoles; }
 
 }  // namespace immure::probes

@@ -39,7 +39,7 @@ Attempt load_file(const Yard& yard, const Probe&) {
 
 constexpr uint32_t kBy = by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs);
 
-constexpr Probe kRows[] = {
+constexpr Probe kLoadedModules[] = {
     harm("damage-module", "load a real module from memory",
          "Hands a module of the running kernel to init_module. When it is in the host's list of modules the "
          "program's code could have been in the kernel as well.",
@@ -53,6 +53,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> loaded_modules() { return kRows; }
+std::span<const Probe> loaded_modules() { return kLoadedModules; }
 
 }  // namespace immure::probes

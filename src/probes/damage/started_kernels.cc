@@ -65,7 +65,7 @@ Attempt start(const Yard&, const Probe&) {
 
 constexpr uint32_t kBy = by(Layer::Seccomp, Layer::Capabilities, Layer::UserNs);
 
-constexpr Probe kRows[] = {
+constexpr Probe kStartedKernels[] = {
     harm("damage-kexec", "put a kernel of its own in place",
          "Hands a page of code to kexec_load as the kernel that is started next. Whatever ends the running "
          "one begins the attacker's, with the whole machine before it.",
@@ -82,6 +82,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> started_kernels() { return kRows; }
+std::span<const Probe> started_kernels() { return kStartedKernels; }
 
 }  // namespace immure::probes

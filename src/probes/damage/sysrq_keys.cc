@@ -42,7 +42,7 @@ Attempt on_own_mount(const Yard& yard, const Probe& row) {
 constexpr uint32_t kBy = by(Layer::UserNs, Layer::Mounts, Layer::Landlock);
 constexpr uint32_t kByOwn = by(Layer::UserNs, Layer::Seccomp, Layer::Landlock, Layer::Capabilities);
 
-constexpr Probe kRows[] = {
+constexpr Probe kSysrqKeys[] = {
     harm("damage-sysrq", "press a key of the kernel's",
          "Writes a digit to /proc/sysrq-trigger, which sets what the kernel tells on the console. The same "
          "file kills every process, writes every disk back, and ends the machine.",
@@ -59,6 +59,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> sysrq_keys() { return kRows; }
+std::span<const Probe> sysrq_keys() { return kSysrqKeys; }
 
 }  // namespace immure::probes

@@ -36,7 +36,7 @@ Attempt by_hosts_node(const Yard&, const Probe&) {
 
 constexpr uint32_t kByNode = by(Layer::UserNs, Layer::Capabilities, Layer::Mounts, Layer::Devices);
 
-constexpr Probe kRows[] = {
+constexpr Probe kWrittenDisks[] = {
     harm("damage-disk", "write a disk by a planted node",
          "Writes over the first bytes of a disk of the machine's, through a device node that was left in the "
          "root. What a disk holds can be read, changed and destroyed this way, whatever its files' modes.",
@@ -54,6 +54,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> written_disks() { return kRows; }
+std::span<const Probe> written_disks() { return kWrittenDisks; }
 
 }  // namespace immure::probes

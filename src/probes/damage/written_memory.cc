@@ -58,7 +58,7 @@ Attempt take_all(const Yard&, const Probe&) {
 
 constexpr uint32_t kByNode = by(Layer::UserNs, Layer::Capabilities, Layer::Mounts, Layer::Devices);
 
-constexpr Probe kRows[] = {
+constexpr Probe kWrittenMemory[] = {
     harm(
         "damage-memory", "write the machine's memory by a planted node",
         "Writes through a device node 1:1 that was left in the root. Kernels with STRICT_DEVMEM let it reach "
@@ -81,6 +81,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> written_memory() { return kRows; }
+std::span<const Probe> written_memory() { return kWrittenMemory; }
 
 }  // namespace immure::probes

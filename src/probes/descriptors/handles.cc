@@ -92,7 +92,7 @@ Attempt try_handle(const Yard& yard, const Probe& row) {
 }
 
 constexpr uint32_t kWalls = by(Layer::Capabilities, Layer::Seccomp, Layer::UserNs, Layer::Landlock);
-constexpr Probe kRows[] = {
+constexpr Probe kHandles[] = {
     {"handle-top", Category::Descriptors, "the host's root by its inode number",
      "The root of an ext4 file system is inode 2. open_by_handle_at opens it through any mount of that file "
      "system, be it the bind of one file, and from there every path of the host is open. Docker fell to it "
@@ -106,6 +106,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> handles() { return kRows; }
+std::span<const Probe> handles() { return kHandles; }
 
 }  // namespace immure::probes

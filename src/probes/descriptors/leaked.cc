@@ -155,7 +155,7 @@ Attempt any(const Yard& yard, const Probe&) {
 }
 
 constexpr uint32_t kWalls = by(Layer::Fds, Layer::Landlock), kFds = by(Layer::Fds);
-constexpr Probe kRows[] = {
+constexpr Probe kLeaked[] = {
     {"leaked-folder", Category::Descriptors, "file opened in a leaked folder",
      "A launcher that opens a folder and forgets close-on-exec gives the program everything below it. No "
      "root, no mount and no namespace is asked, because the look-up starts at the descriptor.",
@@ -235,6 +235,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> leaked() { return kRows; }
+std::span<const Probe> leaked() { return kLeaked; }
 
 }  // namespace immure::probes

@@ -95,7 +95,7 @@ Attempt owner(const Yard& yard, const Probe&) {
 }
 
 constexpr uint32_t kWalls = by(Layer::Fds, Layer::Landlock, Layer::UserNs);
-constexpr Probe kRows[] = {
+constexpr Probe kMoreRights[] = {
     {"reopen-to-write", Category::Descriptors, "leaked file opened anew for writing",
      "/proc/self/fd/N opens the same file once more, and the rights are looked up anew. A descriptor for "
      "reading becomes one for writing where the file's owner is who asks, even when no path to it is in "
@@ -135,6 +135,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> more_rights() { return kRows; }
+std::span<const Probe> more_rights() { return kMoreRights; }
 
 }  // namespace immure::probes

@@ -99,7 +99,7 @@ Attempt copy_any(const Yard& yard, const Probe&) {
 }
 
 constexpr uint32_t kWalls = by(Layer::PidNs, Layer::UserNs, Layer::Landlock);
-constexpr Probe kRows[] = {
+constexpr Probe kOfOthers[] = {
     {"exe-overwrite-init", Category::Descriptors, "pid 1's program opened for writing by /proc/1/exe",
      "/proc/PID/exe opens the file that a process runs, wherever that is. In 2019 containers overwrote the "
      "host's runc with it: runc's program ran for a moment inside, and could be written when it had ended. "
@@ -126,6 +126,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> of_others() { return kRows; }
+std::span<const Probe> of_others() { return kOfOthers; }
 
 }  // namespace immure::probes

@@ -104,7 +104,7 @@ constexpr Probe made(const char* id, const char* technique, const char* about, c
           Proof::None, kNamespaced,       run,       kPlain, word,      number};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kMadeNodes[] = {
     made("mknod-null", "mknod of a harmless device",
          "A copy of /dev/null, 1:3, does no harm. That mknod takes it, and that it opens, tells that nothing "
          "but a number stands between the program and every other device of the host.",
@@ -179,6 +179,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> made_nodes() { return kRows; }
+std::span<const Probe> made_nodes() { return kMadeNodes; }
 
 }  // namespace immure::probes

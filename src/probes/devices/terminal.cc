@@ -153,7 +153,7 @@ Attempt hang_up(const Yard& yard, const Probe& row) { return apart(hang_up_nothi
 
 constexpr long kAbove = 1L << 32;
 
-constexpr Probe kRows[] = {
+constexpr Probe kCallersTerminal[] = {
     {"tty-controlling", Category::Devices, "the caller's terminal by /dev/tty",
      "Opens /dev/tty and looks whether it is the terminal from which the jail was started. From it a program "
      "reads what is typed after it, and it is what every call below needs.",
@@ -206,6 +206,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> callers_terminal() { return kRows; }
+std::span<const Probe> callers_terminal() { return kCallersTerminal; }
 
 }  // namespace immure::probes

@@ -81,7 +81,7 @@ Attempt visible(const Yard&, const Probe& row) {
 
 constexpr uint32_t kStoppedBy = by(Layer::Devices);
 
-constexpr Probe kRows[] = {
+constexpr Probe kVisibleNodes[] = {
     {"dev-disks", Category::Devices, "disks that stand in /dev",
      "Looks through /dev for block devices that the program may open. A jail that is handed the host's /dev "
      "has them all, and for root in it modes are no hindrance.",
@@ -109,6 +109,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> visible_nodes() { return kRows; }
+std::span<const Probe> visible_nodes() { return kVisibleNodes; }
 
 }  // namespace immure::probes

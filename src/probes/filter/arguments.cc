@@ -173,7 +173,7 @@ constexpr Probe marked(const char* id, const char* technique, const char* about,
       kBare, set_id,           kPlain,    word,  number};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kArguments[] = {
     allowed("socket-family-bits", "a denied socket, with bits above the family's 32",
             "The kernel takes the family as an int. A filter that compares all 64 bits takes it for an "
             "unknown family, and may let it pass.",
@@ -258,6 +258,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> arguments() { return kRows; }
+std::span<const Probe> arguments() { return kArguments; }
 
 }  // namespace immure::probes

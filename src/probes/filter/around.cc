@@ -248,7 +248,7 @@ Attempt interrupted(const Yard&, const Probe&) {
 constexpr Control kNoFilter = loosened("--seccomp none");
 constexpr uint32_t kFilter = by(Layer::Seccomp);
 
-constexpr Probe kRows[] = {
+constexpr Probe kAroundTheFilter[] = {
     {"filter-missing", Category::Filter, "no filter of system calls",
      "Asks whether a filter is in force at all. Without one every call of the kernel is within reach, some "
      "380 of them, most of which no program needs.",
@@ -300,6 +300,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> around_the_filter() { return kRows; }
+std::span<const Probe> around_the_filter() { return kAroundTheFilter; }
 
 }  // namespace immure::probes

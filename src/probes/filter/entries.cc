@@ -134,7 +134,7 @@ Attempt high_bits(const Yard&, const Probe& row) {
 constexpr Control kCompat = loosened("--weaken compat32"), kNoFilter = loosened("--seccomp none");
 constexpr uint32_t kFilter = by(Layer::Seccomp);
 
-constexpr Probe kRows[] = {
+constexpr Probe kEntries[] = {
     {"entry-int80", Category::Filter, "system calls by int 0x80",
      "A 64-bit program may use the 32-bit entry, where the same numbers are other calls: 20 is getpid there "
      "and writev here. Filters that do not compare the architecture let everything through, and the code "
@@ -173,6 +173,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> entries() { return kRows; }
+std::span<const Probe> entries() { return kEntries; }
 
 }  // namespace immure::probes

@@ -171,7 +171,7 @@ constexpr Probe in_folder(const char* id, const char* technique, const char* abo
           control, from_folder,      kPlain,    folder};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kExecution[] = {
     {"exec-memory", Category::Filter, "start a program from memory",
      "A memory file needs no writable folder: what was received is written there and started by its "
      "descriptor. Malware works this way since Linux 3.17 gave it the means, to leave no file.",
@@ -231,6 +231,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> execution() { return kRows; }
+std::span<const Probe> execution() { return kExecution; }
 
 }  // namespace immure::probes

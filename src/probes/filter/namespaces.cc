@@ -73,7 +73,7 @@ constexpr char kUser[] = "a user namespace", kMount[] = "a mount namespace",
                kGroup[] = "a namespace of groups", kTime[] = "a namespace of clocks";
 constexpr long kNewTime = 0x80;
 
-constexpr Probe kRows[] = {
+constexpr Probe kNewNamespaces[] = {
     cloned("clone-user", "a user namespace by clone",
            "The child is root of its own namespace, with every capability over what it makes next. Many "
            "kernel exploits of recent years that start from an ordinary user begin here, CVE-2022-0185 for "
@@ -155,6 +155,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> new_namespaces() { return kRows; }
+std::span<const Probe> new_namespaces() { return kNewNamespaces; }
 
 }  // namespace immure::probes

@@ -98,7 +98,7 @@ Attempt by_start_of_one(const Yard& yard, const Probe&) {
 constexpr uint32_t kBy = by(Layer::TimeNs);
 constexpr Control kOff = loosened("--need time-ns=off");
 
-constexpr Probe kRows[] = {
+constexpr Probe kStartOfHost[] = {
     {"uptime-boot-clock", Category::Information, "the host's start by the boot clock",
      "Reads the clock that counts since the start, sleep included. When a machine was started tells which "
      "kernel fixes it cannot have, and is a number by which two jails know that they are on the same "
@@ -139,6 +139,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> start_of_host() { return kRows; }
+std::span<const Probe> start_of_host() { return kStartOfHost; }
 
 }  // namespace immure::probes

@@ -100,7 +100,7 @@ constexpr char kLoader[] =
 constexpr uint32_t kByFds = by(Layer::Fds);
 constexpr uint32_t kByProc = by(Layer::PidNs, Layer::Mounts);
 
-constexpr Probe kRows[] = {
+constexpr Probe kEnvironments[] = {
     {"secret-variable", Category::Information, "a secret in the environment",
      "Looks for a variable of the caller's that holds a secret. Keys of clouds and build servers are handed "
      "on that way to every program that is started, and most sandboxes keep the environment as it is.",
@@ -140,6 +140,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> environments() { return kRows; }
+std::span<const Probe> environments() { return kEnvironments; }
 
 }  // namespace immure::probes

@@ -71,7 +71,7 @@ Attempt of_personality(const Yard& yard, const Probe&) {
 
 constexpr uint32_t kBy = by(Layer::Fds);
 
-constexpr Probe kRows[] = {
+constexpr Probe kInheritedState[] = {
     {"kept-signal-mask", Category::Information, "signals that the launcher blocked",
      "Looks whether a signal is blocked that the launcher had blocked. A program does not expect that: "
      "signals it asks for never arrive, and who ends it by them waits in vain.",
@@ -105,6 +105,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> inherited_state() { return kRows; }
+std::span<const Probe> inherited_state() { return kInheritedState; }
 
 }  // namespace immure::probes

@@ -80,7 +80,7 @@ Attempt home_of_account(const Yard& yard, const Probe&) {
 
 constexpr uint32_t kByRoot = by(Layer::Root);
 
-constexpr Probe kRows[] = {
+constexpr Probe kNamesOfHost[] = {
     {"host-name", Category::Information, "the host's name by uname",
      "Asks for the name of the machine. It often says what the machine is for and whose it is, and leads a "
      "reader of logs to it.",
@@ -148,6 +148,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> names_of_host() { return kRows; }
+std::span<const Probe> names_of_host() { return kNamesOfHost; }
 
 }  // namespace immure::probes

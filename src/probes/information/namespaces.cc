@@ -24,7 +24,7 @@ Attempt same(const Yard& yard, const Probe& row) {
   return exposed("it is in the caller's %s", target);
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kCallersNamespaces[] = {
     {"namespace-user", Category::Information, "the caller's user namespace",
      "Compares its user namespace with the caller's. In the caller's own, a user id inside is that id "
      "everywhere, and a capability counts for the whole machine.",
@@ -63,6 +63,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> callers_namespaces() { return kRows; }
+std::span<const Probe> callers_namespaces() { return kCallersNamespaces; }
 
 }  // namespace immure::probes

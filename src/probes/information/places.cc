@@ -53,7 +53,7 @@ Attempt group_path(const Yard&, const Probe& row) {
 
 constexpr uint32_t kByRoot = by(Layer::Root);
 
-constexpr Probe kRows[] = {
+constexpr Probe kPlacesOutside[] = {
     {"root-device", Category::Information, "the root is the host's file system",
      "Asks for the device of its root, and for the room on it. On the host's own file system a jail can "
      "watch how much others write, and its inodes are those of the host's files, which handles and hard "
@@ -78,6 +78,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> places_outside() { return kRows; }
+std::span<const Probe> places_outside() { return kPlacesOutside; }
 
 }  // namespace immure::probes

@@ -49,7 +49,7 @@ Attempt pressure(const Yard&, const Probe& row) {
 constexpr uint32_t kBy = by(Layer::Mounts);
 constexpr Control kFull = loosened("--weaken proc-full");
 
-constexpr Probe kRows[] = {
+constexpr Probe kMachineFiles[] = {
     {"proc-cmdline", Category::Information, "the kernel's command line",
      "Reads what the kernel was started with. It names the disk, the protections that were switched off, and "
      "now and then a password.",
@@ -88,6 +88,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> machine_files() { return kRows; }
+std::span<const Probe> machine_files() { return kMachineFiles; }
 
 }  // namespace immure::probes

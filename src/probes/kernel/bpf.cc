@@ -55,7 +55,7 @@ Attempt list_programs(const Yard&, const Probe&) {
   return door("bpf next id", result);  // ENOENT: there is none, and that was told
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kBpfPrograms[] = {
     {"bpf-map", Category::Kernel, "make a BPF map",
      "A map is what every attack on the verifier begins with: CVE-2021-3490 and CVE-2022-23222 turn a map "
      "and a program with wrong bounds into writing anywhere in the kernel. Many distributions still have it "
@@ -80,6 +80,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> bpf_programs() { return kRows; }
+std::span<const Probe> bpf_programs() { return kBpfPrograms; }
 
 }  // namespace immure::probes

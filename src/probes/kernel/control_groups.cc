@@ -140,7 +140,7 @@ Attempt mount_own(const Yard& yard, const Probe& row) {
 constexpr uint32_t kSeen = by(Layer::Root, Layer::UserNs);
 constexpr uint32_t kOwn = by(Layer::Seccomp, Layer::Landlock);
 
-constexpr Probe kRows[] = {
+constexpr Probe kControlGroups[] = {
     {"cgroup-tree", Category::Kernel, "list the host's tree of control groups",
      "Names every service, session and container of the host, with what each uses of memory and processors. "
      "What is seen can be watched: a neighbour's work shows in its counters.",
@@ -179,6 +179,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> control_groups() { return kRows; }
+std::span<const Probe> control_groups() { return kControlGroups; }
 
 }  // namespace immure::probes

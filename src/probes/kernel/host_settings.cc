@@ -69,7 +69,7 @@ Attempt log_read(const Yard&, const Probe&) {
   return n < 0 ? stopped("syslog") : exposed("%ld bytes of the kernel's log were read", n);
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kHostSettings[] = {
     {"accounting", Category::Kernel, "switch process accounting",
      "acct names the file into which the kernel writes a record of every process that ends, or switches that "
      "off. A file of the attacker's choice fills with data of the host. The path of the attempt does not "
@@ -139,6 +139,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> host_settings() { return kRows; }
+std::span<const Probe> host_settings() { return kHostSettings; }
 
 }  // namespace immure::probes

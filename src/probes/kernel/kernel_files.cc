@@ -81,7 +81,7 @@ constexpr Probe row(const char* id, const char* technique, const char* about, co
           Proof::None, control,          run,       kPlain, path,      number};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kKernelFiles[] = {
     row("proc-kcore", "read all memory by /proc/kcore",
         "The machine's memory as a core file: every password, key and page of every process. It is for root "
         "with CAP_SYS_RAWIO of the host; a container that is neither mapped nor dropped has both.",
@@ -183,6 +183,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> kernel_files() { return kRows; }
+std::span<const Probe> kernel_files() { return kKernelFiles; }
 
 }  // namespace immure::probes

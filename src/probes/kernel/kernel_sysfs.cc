@@ -20,7 +20,7 @@ constexpr Probe list(const char* id, const char* technique, const char* about, c
           kBare, list_some,        kPlain,    path};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kKernelSysfs[] = {
     look("sys-kernel-list", "list /sys/kernel",
          "The kernel's own state and switches: its build id, its type information, its object caches, its "
          "mitigations. A program that is not about the machine needs none of it.",
@@ -114,6 +114,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> kernel_sysfs() { return kRows; }
+std::span<const Probe> kernel_sysfs() { return kKernelSysfs; }
 
 }  // namespace immure::probes

@@ -32,7 +32,7 @@ Attempt user_keyring(const Yard&, const Probe&) {
   return exposed("the keyring of the user has the serial number %ld", serial);
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kKeyCalls[] = {
     {"key-add", Category::Kernel, "add a key",
      "Puts a key into the keyring of the own process. Keys are not bound to a namespace of their own; what "
      "one jail stores, another of the same user finds, and the code has been exploited (CVE-2016-0728).",
@@ -56,6 +56,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> key_calls() { return kRows; }
+std::span<const Probe> key_calls() { return kKeyCalls; }
 
 }  // namespace immure::probes

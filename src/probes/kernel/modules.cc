@@ -30,7 +30,7 @@ Attempt other_kernel_file(const Yard&, const Probe&) {
   return door("kexec_file_load", syscall(SYS_kexec_file_load, -1, -1, 0UL, nullptr, 0xffff0000UL));
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kModules[] = {
     {"module-load", Category::Kernel, "load a kernel module from memory",
      "Hands an image to init_module. Code in the kernel is above every jail on the machine, so whoever loads "
      "a module owns the host. Containers that kept CAP_SYS_MODULE have always been left this way; the image "
@@ -56,6 +56,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> modules() { return kRows; }
+std::span<const Probe> modules() { return kModules; }
 
 }  // namespace immure::probes

@@ -47,7 +47,7 @@ Attempt own(const Yard&, const Probe&) {
 Attempt with_kernel(const Yard&, const Probe&) { return count(clock_event(), 0, -1); }
 Attempt of_processor(const Yard&, const Probe&) { return count(clock_event(), -1, 0); }
 
-constexpr Probe kRows[] = {
+constexpr Probe kPerfEvents[] = {
     {"perf-own", Category::Kernel, "count events of the own process",
      "Opens a software counter for the own process, without the kernel's part. It is open to every user at "
      "the kernel's own setting of perf_event_paranoid, and was enough for CVE-2013-2094, which gave root to "
@@ -68,6 +68,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> perf_events() { return kRows; }
+std::span<const Probe> perf_events() { return kPerfEvents; }
 
 }  // namespace immure::probes

@@ -99,7 +99,7 @@ Attempt make_set_id(const Yard& yard, const Probe&) {
 
 constexpr Control kWithRings = loosened("--allow-syscall @io-uring");
 
-constexpr Probe kRows[] = {
+constexpr Probe kRings[] = {
     {"ring-make", Category::Kernel, "make an io_uring",
      "io_uring is one of the parts of the kernel that brought most exploits of recent years, among them "
      "CVE-2021-41073 and CVE-2022-29582; every user may make a ring unless a sysctl or a filter says no. The "
@@ -124,6 +124,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> rings() { return kRows; }
+std::span<const Probe> rings() { return kRings; }
 
 }  // namespace immure::probes

@@ -179,7 +179,7 @@ constexpr Probe for_root(const char* id, const char* technique, const char* abou
           run, kPlain,           word,      number};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kSeldomCalls[] = {
     open_call("fault-own", "handle page faults of the own memory",
               "userfaultfd lets a program hold up whatever touches its memory. With faults of user mode "
               "alone it is open to every user since Linux 5.11, and still code that brought holes.",
@@ -295,6 +295,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> seldom_calls() { return kRows; }
+std::span<const Probe> seldom_calls() { return kSeldomCalls; }
 
 }  // namespace immure::probes

@@ -12,7 +12,7 @@ constexpr Probe row(const char* id, const char* technique, const char* about, co
           kBare, open_to_write,    kPlain,    path};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kTunables[] = {
     row("sysctl-core-pattern", "write kernel.core_pattern",
         "A pattern that begins with a bar names a program which the kernel starts as root of the host, "
         "outside of every namespace, when any process crashes. It is the shortest way from root inside to "
@@ -128,6 +128,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> tunables() { return kRows; }
+std::span<const Probe> tunables() { return kTunables; }
 
 }  // namespace immure::probes

@@ -106,7 +106,7 @@ Attempt change(const Yard& yard, const Probe& row) {
 
 constexpr uint32_t kWalls = by(Layer::Mounts, Layer::UserNs, Layer::Landlock);
 constexpr uint32_t kOwner = by(Layer::Mounts, Layer::UserNs);
-constexpr Probe kRows[] = {
+constexpr Probe kRootChanges[] = {
     {"change-mode", Category::Links, "chmod of a file of the root",
      "Sets the mode of a file in the root, to what it is already. With the right to it a program gives a "
      "set-user-id bit to a file that stays when the jail is gone.",
@@ -155,6 +155,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> root_changes() { return kRows; }
+std::span<const Probe> root_changes() { return kRootChanges; }
 
 }  // namespace immure::probes

@@ -130,7 +130,7 @@ Attempt run_script(const Yard& yard, const Probe&) {
 constexpr uint32_t kWalls = by(Layer::Root, Layer::Landlock);
 constexpr uint32_t kWrites = by(Layer::Mounts, Layer::UserNs, Layer::Landlock);
 constexpr Control kBound = loosened("--weaken plain-root --need landlock=off");
-constexpr Probe kRows[] = {
+constexpr Probe kPlantedWays[] = {
     {"link-absolute", Category::Links, "planted symbolic link to an absolute path",
      "A link in the root names a file by its absolute path. In the jail it must be looked up from the jail's "
      "root; a launcher, or a server beside the jail, that opens paths below the root itself follows it to "
@@ -204,6 +204,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> planted_ways() { return kRows; }
+std::span<const Probe> planted_ways() { return kPlantedWays; }
 
 }  // namespace immure::probes

@@ -86,7 +86,7 @@ Attempt leave_set_uid(const Yard& yard, const Probe&) {
 }
 
 constexpr uint32_t kWalls = by(Layer::Root, Layer::Mounts, Layer::UserNs, Layer::Landlock);
-constexpr Probe kRows[] = {
+constexpr Probe kHostsFiles[] = {
     {"write-accounts", Category::Links, "files of accounts opened to write",
      "A line in passwd, shadow or sudoers is a login as root. Containers with the host's /etc bound, and "
      "jails that run as root on the host's own tree, can write it.",
@@ -140,6 +140,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> hosts_files() { return kRows; }
+std::span<const Probe> hosts_files() { return kHostsFiles; }
 
 }  // namespace immure::probes

@@ -28,7 +28,7 @@ constexpr Control kRaw = loosened("--allow-syscall socket --cap-add net_raw");
 constexpr Control kAdmin = loosened("--allow-syscall socket --cap-add net_admin");
 constexpr Control kModem = loosened("--allow-syscall socket --cap-add net_admin --cap-add sys_admin");
 
-constexpr Probe kRows[] = {
+constexpr Probe kSocketFamilies[] = {
     {"family-alg", Category::Network, "a socket of AF_ALG, the kernel's cryptography",
      "Makes a socket through which the kernel computes ciphers and digests for programs. It lets anybody "
      "load any cipher's module and reach its code, and programs that need it can compute for themselves.",
@@ -151,6 +151,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> socket_families() { return kRows; }
+std::span<const Probe> socket_families() { return kSocketFamilies; }
 
 }  // namespace immure::probes

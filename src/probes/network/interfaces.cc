@@ -167,7 +167,7 @@ constexpr uint32_t kBy = by(Layer::NetNs);
 constexpr uint32_t kByRights = by(Layer::UserNs, Layer::Capabilities);
 constexpr Control kOff = loosened("--net host");
 
-constexpr Probe kRows[] = {
+constexpr Probe kInterfaces[] = {
     {"interface-address", Category::Network, "an interface's hardware address by ioctl",
      "Asks for the hardware address of an interface of the host. The address identifies the machine for "
      "good, whatever name it has.",
@@ -233,6 +233,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> interfaces() { return kRows; }
+std::span<const Probe> interfaces() { return kInterfaces; }
 
 }  // namespace immure::probes

@@ -90,7 +90,7 @@ Attempt reach(const Yard& yard, const Probe& row) {
 constexpr uint32_t kBy = by(Layer::NetNs);
 constexpr uint32_t kByFilterToo = by(Layer::NetNs, Layer::Seccomp);
 
-constexpr Probe kRows[] = {
+constexpr Probe kLoopbackServers[] = {
     {"tcp-loopback", Category::Network, "TCP to a server on the host's 127.0.0.1",
      "Connects to a port on which a program of the host listens for its own machine only. Databases, build "
      "daemons, debuggers and web interfaces listen there and often ask for no password. Every sandbox that "
@@ -134,6 +134,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> loopback_servers() { return kRows; }
+std::span<const Probe> loopback_servers() { return kLoopbackServers; }
 
 }  // namespace immure::probes

@@ -139,7 +139,7 @@ constexpr uint32_t kByRights = by(Layer::UserNs, Layer::Capabilities);
 constexpr Control kOff = loosened("--net host");
 constexpr Control kAble = loosened("--cap-add net_admin");
 
-constexpr Probe kRows[] = {
+constexpr Probe kRouteNetlink[] = {
     {"netlink-links", Category::Network, "the host's network interfaces by netlink",
      "Asks the kernel for all network interfaces and looks for one of the host's. Their names and addresses "
      "tell which networks, tunnels and virtual machines there are. Filters that let route netlink through, "
@@ -177,6 +177,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> route_netlink() { return kRows; }
+std::span<const Probe> route_netlink() { return kRouteNetlink; }
 
 }  // namespace immure::probes

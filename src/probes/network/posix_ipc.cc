@@ -76,7 +76,7 @@ Attempt memory_file(const Yard& yard, const Probe&) {
   return read_canary_at(AT_FDCWD, yard.shm_file, "open");
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kPosixIpc[] = {
     {"posix-queue", Category::Network, "take a message of the host's POSIX queue",
      "Opens a message queue by its name, takes the message and puts it back. Queues have names of their own, "
      "outside of every root, and are there for whoever shares the IPC namespace.",
@@ -101,6 +101,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> posix_ipc() { return kRows; }
+std::span<const Probe> posix_ipc() { return kPosixIpc; }
 
 }  // namespace immure::probes

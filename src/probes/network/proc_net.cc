@@ -59,7 +59,7 @@ Attempt interface_in_sys(const Yard& yard, const Probe& row) {
 constexpr uint32_t kBy = by(Layer::NetNs);
 constexpr Control kOff = loosened("--net host");
 
-constexpr Probe kRows[] = {
+constexpr Probe kProcNet[] = {
     {"proc-net-tcp", Category::Network, "the host's TCP sockets in /proc/net/tcp",
      "Reads the table of TCP sockets and looks for a server of the host. It tells what listens here, who is "
      "connected to what, and as which user. It is the first thing to read before an attack on the loopback.",
@@ -100,6 +100,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> proc_net() { return kRows; }
+std::span<const Probe> proc_net() { return kProcNet; }
 
 }  // namespace immure::probes

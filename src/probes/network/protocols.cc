@@ -43,7 +43,7 @@ constexpr uint32_t kByRightsToo = by(Layer::Seccomp, Layer::UserNs, Layer::Capab
 constexpr Control kOff = loosened("--allow-syscall socket");
 constexpr Control kRaw = loosened("--allow-syscall socket --cap-add net_raw");
 
-constexpr Probe kRows[] = {
+constexpr Probe kRareProtocols[] = {
     {"protocol-sctp", Category::Network, "a socket of SCTP instead of TCP",
      "Makes a stream socket of another protocol than TCP. The kernel loads its module for anybody, and its "
      "handling of associations used freed memory; rules for TCP ports do not see it.",
@@ -144,6 +144,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> rare_protocols() { return kRows; }
+std::span<const Probe> rare_protocols() { return kRareProtocols; }
 
 }  // namespace immure::probes

@@ -99,7 +99,7 @@ Attempt message(const Yard& yard, const Probe&) {
 constexpr uint32_t kBy = by(Layer::IpcNs);
 constexpr Control kOff = loosened("--need ipc-ns=off");
 
-constexpr Probe kRows[] = {
+constexpr Probe kSysvIpc[] = {
     {"sysv-memory", Category::Network, "attach a System V segment of the host by its key",
      "Asks for a memory segment by its number and attaches it. Databases and display programs share memory "
      "that way, and often for everybody. No root and no mount hides it: chroot leaves all of it within "
@@ -132,6 +132,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> sysv_ipc() { return kRows; }
+std::span<const Probe> sysv_ipc() { return kSysvIpc; }
 
 }  // namespace immure::probes

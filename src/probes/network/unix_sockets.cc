@@ -80,7 +80,7 @@ Attempt pass_descriptor(const Yard& yard, const Probe&) {
   return escaped("the descriptor of this root was sent to @%s", yard.abstract_dgram);
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kUnixSockets[] = {
     {"unix-path", Category::Network, "a unix socket of the host by its path",
      "Connects to a socket file in a folder outside. The sockets of container engines, agents for keys and "
      "message buses are such files, and whoever talks to the first of them is root. Network namespaces do "
@@ -107,6 +107,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> unix_sockets() { return kRows; }
+std::span<const Probe> unix_sockets() { return kUnixSockets; }
 
 }  // namespace immure::probes

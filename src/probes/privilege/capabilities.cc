@@ -109,7 +109,7 @@ constexpr Probe row(const char* id, const char* technique, const char* about, co
           number};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kCapabilities[] = {
     row("cap-sys-admin", "CAP_SYS_ADMIN: mounts and everything else",
         "Looks for CAP_SYS_ADMIN. It mounts, enters namespaces, and is asked for by more parts of the kernel "
         "than any other; with it on the host a jail is none.",
@@ -271,7 +271,7 @@ constexpr Probe kSets[] = {
 
 }  // namespace
 
-std::span<const Probe> capabilities() { return kRows; }
+std::span<const Probe> capabilities() { return kCapabilities; }
 std::span<const Probe> capability_sets() { return kSets; }
 
 }  // namespace immure::probes

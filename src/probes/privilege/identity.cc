@@ -95,7 +95,7 @@ Attempt root_is_mapped(const Yard&, const Probe&) {
 
 constexpr uint32_t kChange = by(Layer::UserNs, Layer::Capabilities);
 
-constexpr Probe kRows[] = {
+constexpr Probe kIdentity[] = {
     {"become-user", Category::Privilege, "setuid to another user",
      "Asks to be user 0, 1, 1000, 65534 and the caller, one after the other. A program that becomes another "
      "user has that one's files and processes, and a count of processes of its own for its limits.",
@@ -136,6 +136,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> identity() { return kRows; }
+std::span<const Probe> identity() { return kIdentity; }
 
 }  // namespace immure::probes

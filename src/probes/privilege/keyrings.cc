@@ -72,7 +72,7 @@ Attempt persistent(const Yard&, const Probe&) {
 constexpr uint32_t kOwnSession = by(Layer::Keyring, Layer::Seccomp);
 constexpr char kOpen[] = "--need keyring=off --allow-syscall @keyring";
 
-constexpr Probe kRows[] = {
+constexpr Probe kKeyrings[] = {
     {"callers-key-session", Category::Privilege, "key in the caller's session keyring",
      "Searches the session keyring for a key of the caller's and reads it. Keyrings are inherited like the "
      "working directory is, and hold tickets, passwords for mounts and tokens.",
@@ -108,6 +108,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> keyrings() { return kRows; }
+std::span<const Probe> keyrings() { return kKeyrings; }
 
 }  // namespace immure::probes

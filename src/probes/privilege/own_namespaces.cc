@@ -166,7 +166,7 @@ constexpr Probe inside(const char* id, const char* technique, const char* about,
 }
 constexpr long pair(long high, long low) { return high << 32 | low; }
 
-constexpr Probe kRows[] = {
+constexpr Probe kOwnNamespaces[] = {
     inside("userns-unshare", "user namespace by unshare",
            "Makes a user namespace and is root in it. Nothing is won by that alone, but it opens interfaces "
            "that only root had until Linux 3.8, and the errors in them.",
@@ -226,6 +226,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> own_namespaces() { return kRows; }
+std::span<const Probe> own_namespaces() { return kOwnNamespaces; }
 
 }  // namespace immure::probes

@@ -67,7 +67,7 @@ Attempt start(const Yard& yard, const Probe& row) {
   return stopped("execve", EPERM);
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kPlantedPrograms[] = {
     {"set-uid-program", Category::Privilege, "set-uid program of root in the root",
      "Starts a program in the jail's root that belongs to uid 0 and has the set-uid bit. Where neither "
      "no_new_privs nor a nosuid mount nor the id mapping stops it, it runs as root; every set-uid tool of "
@@ -88,6 +88,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> planted_programs() { return kRows; }
+std::span<const Probe> planted_programs() { return kPlantedPrograms; }
 
 }  // namespace immure::probes

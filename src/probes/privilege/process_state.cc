@@ -71,7 +71,7 @@ Attempt raise_limit(const Yard&, const Probe&) {
   return exposed("a hard limit was raised");
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kProcessState[] = {
     {"no-new-privs", Category::Privilege, "no_new_privs is not set",
      "Reads the switch with which a process gives up gaining rights by starting programs. It cannot be taken "
      "back, and it is what an unprivileged system call filter stands on. In the kernel since 3.5.",
@@ -115,6 +115,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> process_state() { return kRows; }
+std::span<const Probe> process_state() { return kProcessState; }
 
 }  // namespace immure::probes

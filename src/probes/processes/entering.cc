@@ -77,7 +77,7 @@ constexpr Probe row(const char* id, const char* technique, const char* about, co
           number};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kEntering[] = {
     row("enter-mounts", "mount namespace of a process outside",
         "Opens the mount namespace of a process outside through /proc and enters it. The program then sees "
         "the host's files, with the host's root as its own.",
@@ -130,6 +130,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> entering() { return kRows; }
+std::span<const Probe> entering() { return kEntering; }
 
 }  // namespace immure::probes

@@ -133,7 +133,7 @@ constexpr Probe own(const char* id, const char* technique, const char* about, co
           "",          number};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kScheduling[] = {
     outside("affinity-other", "processors of a process outside",
             "Sets on which processors a process outside may run, to those on which it does. All of the "
             "caller's processes could be put on one.",
@@ -181,6 +181,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> scheduling() { return kRows; }
+std::span<const Probe> scheduling() { return kScheduling; }
 
 }  // namespace immure::probes

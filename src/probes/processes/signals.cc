@@ -126,7 +126,7 @@ constexpr Probe question(const char* id, const char* technique, const char* abou
           whom};
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kSignalsOutside[] = {
     signal_row(
         "signal-kill", "kill of a process outside",
         "Sends SIGUSR1 to a process of the caller's by its number. What shares the number space and the user "
@@ -173,6 +173,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> signals_outside() { return kRows; }
+std::span<const Probe> signals_outside() { return kSignalsOutside; }
 
 }  // namespace immure::probes

@@ -153,7 +153,7 @@ constexpr Probe first(const char* id, const char* technique, const char* about, 
   return row;
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kTracing[] = {
     outside("trace-attach", "ptrace attaches to a process outside",
             "Attaches to a process of the caller's and lets it go at once. A tracer reads and writes memory "
             "and registers: it makes the process do whatever it likes, with that process's files and rights.",
@@ -222,6 +222,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> tracing() { return kRows; }
+std::span<const Probe> tracing() { return kTracing; }
 
 }  // namespace immure::probes

@@ -79,7 +79,7 @@ Attempt open_files(const Yard&, const Probe& row) {
 
 constexpr long kInodes = 4000;  // a tmpfs of 8 MiB has about half of them
 
-constexpr Probe kRows[] = {
+constexpr Probe kManyFilesAndLarge[] = {
     {"file-size", Category::Resources, "one very large file",
      "Writes one byte far behind the beginning of a file. No room is taken by it; whoever copies the file, "
      "or stores it elsewhere, takes all of it.",
@@ -105,6 +105,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> many_files_and_large() { return kRows; }
+std::span<const Probe> many_files_and_large() { return kManyFilesAndLarge; }
 
 }  // namespace immure::probes

@@ -105,7 +105,7 @@ Attempt real_time(const Yard&, const Probe& row) {
 constexpr uint32_t kBy = by(Layer::Cgroup, Layer::Rlimits);
 constexpr Control kOff = loosened("--cpu-time none --wall-time none");
 
-constexpr auto kRows = limited("--cpu-time 150ms", {
+constexpr auto kMuchTime = limited("--cpu-time 150ms", {
     {"processor-one", Category::Resources, "the time of a processor",
      "Computes for as long as the yard says. Programs that never end are the commonest of all attacks on a "
      "judge of programs, and most come from honest mistakes.",
@@ -141,6 +141,6 @@ constexpr auto kRows = limited("--cpu-time 150ms", {
 
 }  // namespace
 
-std::span<const Probe> much_time() { return kRows; }
+std::span<const Probe> much_time() { return kMuchTime; }
 
 }  // namespace immure::probes

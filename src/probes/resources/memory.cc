@@ -172,7 +172,7 @@ constexpr uint32_t kBy = by(Layer::Cgroup);
 constexpr uint32_t kByBoth = by(Layer::Cgroup, Layer::Mounts);
 constexpr Control kOff = loosened("--memory none");
 
-constexpr auto kRows = limited("--memory 96M", {
+constexpr auto kMuchMemory = limited("--memory 96M", {
     {"memory-one", Category::Resources, "memory in one process",
      "Takes memory and touches every page of it. Without a limit the kernel ends, when nothing is left, a "
      "process that it chooses, and it need not be this one.",
@@ -227,6 +227,6 @@ constexpr auto kRows = limited("--memory 96M", {
 
 }  // namespace
 
-std::span<const Probe> much_memory() { return kRows; }
+std::span<const Probe> much_memory() { return kMuchMemory; }
 
 }  // namespace immure::probes

@@ -185,7 +185,7 @@ Attempt network_namespaces(const Yard&, const Probe&) {
 
 constexpr uint32_t kByRlimits = by(Layer::Rlimits);
 
-constexpr Probe kRows[] = {
+constexpr Probe kManyObjects[] = {
     {"terminals", Category::Resources, "very many pseudo terminals",
      "Opens pseudo terminals. The machine has some thousands for all; when they are taken, nobody can log in "
      "any more.",
@@ -239,6 +239,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> many_objects() { return kRows; }
+std::span<const Probe> many_objects() { return kManyObjects; }
 
 }  // namespace immure::probes

@@ -90,7 +90,7 @@ Attempt dead_many(const Yard& yard, const Probe&) {
 constexpr uint32_t kBy = by(Layer::Cgroup, Layer::Rlimits);
 constexpr Control kOff = loosened("--pids none");
 
-constexpr auto kRows = limited("--pids 200", {
+constexpr auto kManyProcesses = limited("--pids 200", {
     {"fork-bomb", Category::Resources, "as many processes as it likes",
      "Makes processes that sleep until no more are given, or the yard's number is reached. A machine whose "
      "processes are all taken lets nobody log in to end them. Many sandboxes limit them only when they are "
@@ -108,6 +108,6 @@ constexpr auto kRows = limited("--pids 200", {
 
 }  // namespace
 
-std::span<const Probe> many_processes() { return kRows; }
+std::span<const Probe> many_processes() { return kManyProcesses; }
 
 }  // namespace immure::probes

@@ -118,7 +118,7 @@ Attempt uncover_root(const Yard& yard, const Probe&) {
 constexpr uint32_t kWalls = by(Layer::Capabilities, Layer::Seccomp, Layer::Landlock);
 constexpr Control kLoose =
     loosened("--cap-add sys_admin --allow-syscall @mount,@namespaces --need landlock=off");
-constexpr Probe kRows[] = {
+constexpr Probe kChangedMounts[] = {
     {"remount-writable", Category::Root, "read-only mounts made writable with MS_REMOUNT",
      "A read-only bind is the same file system with a flag on the mount. With CAP_SYS_ADMIN in the namespace "
      "that owns the mount the flag comes off with one call, and the files below are the host's own.",
@@ -155,6 +155,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> changed_mounts() { return kRows; }
+std::span<const Probe> changed_mounts() { return kChangedMounts; }
 
 }  // namespace immure::probes

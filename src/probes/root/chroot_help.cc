@@ -89,7 +89,7 @@ Attempt moved_away(const Yard& yard, const Probe&) {
   return attempt;
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kChrootWithHelp[] = {
     {"chroot-socket", Category::Root, "second chroot, the old root handed back over a socket",
      "Two processes work together: one changes its root, the other, which did not, sends it a descriptor of "
      "the old one over a unix socket. Nothing that is closed before the chroot helps, because the descriptor "
@@ -107,6 +107,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> chroot_with_help() { return kRows; }
+std::span<const Probe> chroot_with_help() { return kChrootWithHelp; }
 
 }  // namespace immure::probes

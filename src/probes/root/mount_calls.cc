@@ -89,7 +89,7 @@ constexpr uint32_t kWalls = by(Layer::Capabilities, Layer::Seccomp);
 constexpr Control kLoose =
     loosened("--cap-add sys_admin --allow-syscall @mount,@namespaces --need landlock=off");
 constexpr Control kCalls = loosened("--cap-add sys_admin --allow-syscall @mount");
-constexpr Probe kRows[] = {
+constexpr Probe kMountCalls[] = {
     {"open-tree-clone", Category::Root, "detached copy of the root's mounts with open_tree",
      "A copy of a mount tree that belongs to a descriptor and shows in no list of mounts. Moved into place "
      "it shows what is covered, or is handed to another process as its root.",
@@ -128,6 +128,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> mount_calls() { return kRows; }
+std::span<const Probe> mount_calls() { return kMountCalls; }
 
 }  // namespace immure::probes

@@ -45,7 +45,7 @@ Attempt in_a_new_user_namespace(const Yard& yard, const Probe& row) {
 constexpr uint32_t kWalls = by(Layer::Capabilities, Layer::Seccomp, Layer::Landlock);
 constexpr Control kLoose =
     loosened("--cap-add sys_admin --allow-syscall @mount,@namespaces --need landlock=off");
-constexpr Probe kRows[] = {
+constexpr Probe kNewMounts[] = {
     {"mount-tmpfs", Category::Root, "mount(2) of a tmpfs",
      "An empty file system in memory over any folder: programs that trust a path of the root are then "
      "answered by the attacker's files, and no flag such as noexec or a size limit holds. The right to mount "
@@ -110,6 +110,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> new_mounts() { return kRows; }
+std::span<const Probe> new_mounts() { return kNewMounts; }
 
 }  // namespace immure::probes

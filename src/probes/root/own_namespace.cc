@@ -72,7 +72,7 @@ Attempt step_by_step(const Yard& yard, const Probe&) {
 }
 
 constexpr uint32_t kWalls = by(Layer::Root, Layer::Capabilities, Layer::Seccomp);
-constexpr Probe kRows[] = {
+constexpr Probe kOwnNamespace[] = {
     {"setns-own-pidfd", Category::Root, "setns to the own mount namespace, by a pidfd of oneself",
      "Entering a mount namespace, be it the one that one is in, puts root and working directory at its top. "
      "In a jail that changed its root with chroot, or by a mount over /, the top is the host's. A pidfd of "
@@ -93,6 +93,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> own_namespace() { return kRows; }
+std::span<const Probe> own_namespace() { return kOwnNamespace; }
 
 }  // namespace immure::probes

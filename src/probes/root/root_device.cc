@@ -76,7 +76,7 @@ Attempt mount_device(const Yard& yard, const Probe&) {
   return attempt;
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kRootDevice[] = {
     {"mknod-root-disk", Category::Root, "mknod of the disk below the root, then open",
      "With CAP_MKNOD a program makes a node with the number of the disk that the host's root is on, which "
      "stat of any bound file tells, and reads or writes blocks of any file. Programs such as debugfs make it "
@@ -92,6 +92,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> root_device() { return kRows; }
+std::span<const Probe> root_device() { return kRootDevice; }
 
 }  // namespace immure::probes

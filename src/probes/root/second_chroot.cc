@@ -40,7 +40,7 @@ Attempt saved_descriptor(const Yard& yard, const Probe&) {
   return look_from_here(yard);
 }
 
-constexpr Probe kRows[] = {
+constexpr Probe kSecondChroot[] = {
     {"chroot-walk", Category::Root, "second chroot, then chdir .. to the top",
      "A process with CAP_SYS_CHROOT changes its root to a folder below its working directory. The working "
      "directory is then above the new root, where no check stops \"..\" any more, and 64 steps up is the "
@@ -56,6 +56,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> second_chroot() { return kRows; }
+std::span<const Probe> second_chroot() { return kSecondChroot; }
 
 }  // namespace immure::probes

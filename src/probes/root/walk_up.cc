@@ -48,7 +48,7 @@ Attempt scoped(const Yard& yard, const Probe& row) {
 }
 
 constexpr uint32_t kWalls = by(Layer::Root, Layer::Landlock);
-constexpr Probe kRows[] = {
+constexpr Probe kWalkUp[] = {
     {"walk-up", Category::Root, "chdir .. from the working directory at the start",
      "A launcher that changes the root and forgets to change the working directory leaves the program "
      "outside. \"..\" then goes up past the new root, since the kernel stops it at the root alone, which is "
@@ -91,6 +91,6 @@ constexpr Probe kRows[] = {
 
 }  // namespace
 
-std::span<const Probe> walk_up() { return kRows; }
+std::span<const Probe> walk_up() { return kWalkUp; }
 
 }  // namespace immure::probes

@@ -176,11 +176,11 @@ const Detector kTerminals = {
     bit(Kind::Device) | bit(Kind::File),
     start_steps<kTerminals, kTerminalSteps>};
 
-constexpr StepDetector kRows[] = {
+constexpr StepDetector kDeviceDetectors[] = {
     {&kNodes, kNodeSteps}, {&kDevices, kDeviceSteps}, {&kTerminals, kTerminalSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> device_detectors() { return kRows; }
+std::span<const StepDetector> device_detectors() { return kDeviceDetectors; }
 
 }  // namespace immure::watch

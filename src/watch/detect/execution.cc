@@ -125,10 +125,11 @@ const Detector kFilters = {
     bit(Kind::Filter),
     start_steps<kFilters, kFilterSteps>};
 
-constexpr StepDetector kRows[] = {{&kExec, kExecSteps}, {&kCode, kMemorySteps}, {&kFilters, kFilterSteps}};
+constexpr StepDetector kExecutionDetectors[] = {
+    {&kExec, kExecSteps}, {&kCode, kMemorySteps}, {&kFilters, kFilterSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> execution_detectors() { return kRows; }
+std::span<const StepDetector> execution_detectors() { return kExecutionDetectors; }
 
 }  // namespace immure::watch

@@ -71,10 +71,10 @@ const Detector kFacts = {
     bit(Kind::File) | bit(Kind::Other) | bit(Kind::Clock),
     start_steps<kFacts, kFactSteps>};
 
-constexpr StepDetector kRows[] = {{&kFacts, kFactSteps}};
+constexpr StepDetector kFactDetectors[] = {{&kFacts, kFactSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> fact_detectors() { return kRows; }
+std::span<const StepDetector> fact_detectors() { return kFactDetectors; }
 
 }  // namespace immure::watch

@@ -145,11 +145,11 @@ const Detector kChanges = {
     bit(Kind::File) | bit(Kind::Device),
     start_steps<kChanges, kChangeSteps>};
 
-constexpr StepDetector kRows[] = {
+constexpr StepDetector kFileDetectors[] = {
     {&kSystem, kSystemSteps}, {&kSecrets, kSecretSteps}, {&kChanges, kChangeSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> file_detectors() { return kRows; }
+std::span<const StepDetector> file_detectors() { return kFileDetectors; }
 
 }  // namespace immure::watch

@@ -227,14 +227,14 @@ void Entries::see(const Event& event, const World& world, Alerts& alerts) {
       who(event, world) + " " + said + " (number " + std::to_string(event.nr) + ")" + outcome(event)));
 }
 
-constexpr StepDetector kRows[] = {{&kModules, kModuleSteps},
-                                  {&kPrograms, kProgramSteps},
-                                  {&kSettings, kSettingSteps},
-                                  {&kSeldom, kSeldomSteps},
-                                  {&kEntries, {}}};
+constexpr StepDetector kKernelCallDetectors[] = {{&kModules, kModuleSteps},
+                                                 {&kPrograms, kProgramSteps},
+                                                 {&kSettings, kSettingSteps},
+                                                 {&kSeldom, kSeldomSteps},
+                                                 {&kEntries, {}}};
 
 }  // namespace
 
-std::span<const StepDetector> kernel_call_detectors() { return kRows; }
+std::span<const StepDetector> kernel_call_detectors() { return kKernelCallDetectors; }
 
 }  // namespace immure::watch

@@ -166,10 +166,10 @@ const Detector kReads = {
     bit(Kind::File),
     start_steps<kReads, kReadSteps>};
 
-constexpr StepDetector kRows[] = {{&kWrites, kWriteSteps}, {&kReads, kReadSteps}};
+constexpr StepDetector kKernelFileDetectors[] = {{&kWrites, kWriteSteps}, {&kReads, kReadSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> kernel_file_detectors() { return kRows; }
+std::span<const StepDetector> kernel_file_detectors() { return kKernelFileDetectors; }
 
 }  // namespace immure::watch

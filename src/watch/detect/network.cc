@@ -290,13 +290,13 @@ const Detector kShared = {
     bit(Kind::Ipc) | bit(Kind::File),
     start_steps<kShared, kSharedSteps>};
 
-constexpr StepDetector kRows[] = {{&kSockets, kSocketSteps},
-                                  {&kAddresses, kAddressSteps},
-                                  {&kInterfaces, kInterfaceSteps},
-                                  {&kShared, kSharedSteps}};
+constexpr StepDetector kNetworkDetectors[] = {{&kSockets, kSocketSteps},
+                                              {&kAddresses, kAddressSteps},
+                                              {&kInterfaces, kInterfaceSteps},
+                                              {&kShared, kSharedSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> network_detectors() { return kRows; }
+std::span<const StepDetector> network_detectors() { return kNetworkDetectors; }
 
 }  // namespace immure::watch

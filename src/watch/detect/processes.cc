@@ -245,13 +245,13 @@ const Detector kProcessFiles = {
     bit(Kind::File),
     start_steps<kProcessFiles, kProcessFileSteps>};
 
-constexpr StepDetector kRows[] = {{&kTracing, kTraceSteps},
-                                  {&kSignals, kSignalSteps},
-                                  {&kPriorities, kPriorityStep},
-                                  {&kProcessFiles, kProcessFileSteps}};
+constexpr StepDetector kProcessDetectors[] = {{&kTracing, kTraceSteps},
+                                              {&kSignals, kSignalSteps},
+                                              {&kPriorities, kPriorityStep},
+                                              {&kProcessFiles, kProcessFileSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> process_detectors() { return kRows; }
+std::span<const StepDetector> process_detectors() { return kProcessDetectors; }
 
 }  // namespace immure::watch

@@ -134,10 +134,10 @@ void Met::see(const Event& event, const World& world, Alerts& alerts) {
                         who(event, world) + " meets a limit: " + std::string(event.text.substr(0, 128))));
 }
 
-constexpr StepDetector kRows[] = {{&kLimits, kLimitSteps}};
+constexpr StepDetector kResourceDetectors[] = {{&kLimits, kLimitSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> resource_detectors() { return kRows; }
+std::span<const StepDetector> resource_detectors() { return kResourceDetectors; }
 
 }  // namespace immure::watch

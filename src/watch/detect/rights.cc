@@ -185,11 +185,11 @@ const Detector kKeys = {
     bit(Kind::Privilege) | bit(Kind::File),
     start_steps<kKeys, kKeySteps>};
 
-constexpr StepDetector kRows[] = {
+constexpr StepDetector kRightDetectors[] = {
     {&kIdentity, kIdentitySteps}, {&kRightsRead, kRightsReadSteps}, {&kKeys, kKeySteps}};
 
 }  // namespace
 
-std::span<const StepDetector> right_detectors() { return kRows; }
+std::span<const StepDetector> right_detectors() { return kRightDetectors; }
 
 }  // namespace immure::watch

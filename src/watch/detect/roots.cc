@@ -182,10 +182,10 @@ const Detector kNamespaces = {
     bit(Kind::Namespace) | bit(Kind::Process) | bit(Kind::File) | bit(Kind::Device) | bit(Kind::Mount),
     start_steps<kNamespaces, kNamespaceSteps>};
 
-constexpr StepDetector kRows[] = {{&kMounts, kMountSteps}, {&kNamespaces, kNamespaceSteps}};
+constexpr StepDetector kRootDetectors[] = {{&kMounts, kMountSteps}, {&kNamespaces, kNamespaceSteps}};
 
 }  // namespace
 
-std::span<const StepDetector> root_detectors() { return kRows; }
+std::span<const StepDetector> root_detectors() { return kRootDetectors; }
 
 }  // namespace immure::watch

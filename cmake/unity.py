@@ -12,7 +12,7 @@ import os
 import re
 import sys
 
-NOISE = re.compile(r"//[^\n]*|\"(?:\\.|[^\"\\\n])*\"")
+NOISE = re.compile(r"'(?:\\.|[^'\\\n])'|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"")
 UNNAMED = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.M | re.S)
 ALONE = re.compile(r"^\s*#\s*define |^using namespace |unity: alone", re.M)
 TAKEN = re.compile(r"^using [\w:]*::(\w+);", re.M)

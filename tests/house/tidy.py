@@ -21,7 +21,8 @@ TIDY = "clang-tidy-14"
 # What means nothing of files that are read together.
 OF_SINGLE_FILES = "-bugprone-suspicious-include,-readability-redundant-declaration"
 QUICK = "-clang-analyzer-*"
-UNITY = re.compile(r'^#include "(/.*\.cc)"$', re.M)
+UNITY = re.compile(r"/Unity/unity_\w+\.cxx$")
+MEMBER = re.compile(r'^#include "(/.*\.cc)"$', re.M)
 # What gcc understands and clang does not.
 GCC_ONLY = re.compile(r" (?:-Wno-restrict|-fno-tree-\S+|-fconserve-stack)(?= )")
 
@@ -40,10 +41,10 @@ def dependencies(build):
 
 def members(file):
     """The files that are compiled with this one, or itself."""
-    if "/Unity/" not in file:
+    if not UNITY.search(file):
         return [file]
     with open(file, encoding="utf-8") as unity:
-        return UNITY.findall(unity.read())
+        return MEMBER.findall(unity.read())
 
 
 def compiled(folder, top, mode):
@@ -122,7 +123,7 @@ def main(top, build, jobs="2", mode="whole"):
                     return names, 0, ""
         checks = [QUICK] if mode == "quick" else []
         if len(files) > 1:
-            checks += [OF_SINGLE_FILES, *rules_of(top, files[0])]
+            checks += [OF_SINGLE_FILES, *rules_of(top, os.path.realpath(files[0]))]
         words = ["--checks=" + ",".join(checks)] if checks else []
         result = subprocess.run([TIDY, "-p", stamps, "--quiet", *words, entry["file"]], capture_output=True, text=True)
         if result.returncode == 0:

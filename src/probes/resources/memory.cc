@@ -1,4 +1,4 @@
-// Memory, by every way that it can be had; each takes as much as the yard says and gives it back.
+// Memory, by every way that it can be had; each takes as much as the yard says, keeps it for a while and gives it back.
 #include <fcntl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -19,10 +19,19 @@ namespace {
 constexpr char kUnit[] = "MiB";
 char block[1 << 16];
 
+// To take it may take as long as a look at it and no longer: only who still has it a while later has more than a burst,
+// which the page on threats tells of.
+constexpr useconds_t kHeldFor = 100'000;
+
+Attempt held(int64_t bytes, const char* unit) {
+  usleep(kHeldFor);
+  return took(bytes / kMiB, unit);
+}
+
 Attempt unknown() { return not_applicable("it is not said how much it should try"); }
 
 Attempt verdict(int64_t have, int64_t wanted, const char* where) {
-  return have >= wanted ? took(have / kMiB, kUnit) : refused(where, have / kMiB, kUnit);
+  return have >= wanted ? held(have, kUnit) : refused(where, have / kMiB, kUnit);
 }
 
 Attempt of_one(const Yard& yard, const Probe&) {
@@ -36,7 +45,7 @@ Attempt of_eight(const Yard& yard, const Probe&) {
   if (yard.memory == 0) return unknown();
   int64_t each = yard.memory / kProcesses;
   int64_t have = together(
-      kProcesses, [](int64_t bytes) { return touch(bytes) == bytes; }, each);
+      kProcesses, [](int64_t bytes) { return touch(bytes) == bytes && usleep(kHeldFor) == 0; }, each);
   if (have == kProcesses) return took(yard.memory / kMiB, "MiB in 8 processes");
   return refused("mmap", have * each / kMiB, "MiB in 8 processes");
 }
@@ -47,8 +56,9 @@ Attempt shared(const Yard& yard, const Probe&) {
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return stopped("mmap");
   for (size_t at = 0; at < size; at += 4096) static_cast<volatile char*>(memory)[at] = 1;
+  Attempt attempt = held(yard.memory, "MiB of shared memory");
   munmap(memory, size);
-  return took(yard.memory / kMiB, "MiB of shared memory");
+  return attempt;
 }
 
 int64_t fill(int fd, int64_t wanted) {
@@ -79,16 +89,15 @@ Attempt segment(const Yard& yard, const Probe&) {
   shmctl(id, IPC_RMID, nullptr);  // it goes with the last who is attached
   if (memory == reinterpret_cast<void*>(-1)) return stopped("shmat", error);
   for (size_t at = 0; at < size; at += 4096) static_cast<volatile char*>(memory)[at] = 1;
+  Attempt attempt = held(yard.memory, "MiB in a System V segment");
   shmdt(memory);
-  return took(yard.memory / kMiB, "MiB in a System V segment");
+  return attempt;
 }
 
-// Full pipes that nobody reads. To fill them takes as long as a look at them and no longer: only who still has them a
-// while later has more than a burst, which the page on threats tells of.
+// Full pipes that nobody reads.
 Attempt pipes(const Yard& yard, const Probe&) {
   raise_open_files();
   constexpr int kPipeSize = 1 << 20;
-  constexpr useconds_t kHeldFor = 100'000;
   if (yard.memory == 0) return unknown();
   // Beyond 64 MiB the kernel gives a user pipes of two pages only, and descriptors are soon all taken.
   const int64_t wanted = yard.memory < 100 * kMiB ? yard.memory : 100 * kMiB;
@@ -102,8 +111,7 @@ Attempt pipes(const Yard& yard, const Probe&) {
     if (more <= 0) return refused("write", have / kMiB, kUnit);
     have += more;
   }
-  usleep(kHeldFor);
-  return took(have / kMiB, "MiB in pipes");
+  return held(have, "MiB in pipes");
 }
 
 // Messages under way in sockets that nobody reads.
@@ -122,7 +130,7 @@ Attempt sockets(const Yard& yard, const Probe&) {
     if (more == 0) return refused("send", have / kMiB, kUnit);
     have += more;
   }
-  return took(have / kMiB, "MiB in sockets");
+  return held(have, "MiB in sockets");
 }
 
 // One page is touched in every 2 MiB: each needs a table of 4 KiB, beside the page itself.
@@ -139,8 +147,9 @@ Attempt tables(const Yard& yard, const Probe&) {
     auto at = static_cast<size_t>(i % wanted * kSpan + i / wanted * kPage);
     (void)static_cast<volatile char*>(memory)[at];
   }
+  Attempt attempt = held(wanted * kPage, "MiB of page tables");
   munmap(memory, size);
-  return took(wanted * kPage / kMiB, "MiB of page tables");
+  return attempt;
 }
 
 Attempt locked(const Yard& yard, const Probe&) {

@@ -30,10 +30,10 @@ CallTrace ordinary(std::mt19937& dice, size_t length = 600) {
   return trace;
 }
 
-std::vector<CallTrace> many(unsigned seed, size_t count) {
+std::vector<CallTrace> many(unsigned seed, size_t count, size_t shortest = 300) {
   std::mt19937 dice(seed);
   std::vector<CallTrace> traces;
-  for (size_t i = 0; i < count; ++i) traces.push_back(ordinary(dice, 300 + dice() % 900));
+  for (size_t i = 0; i < count; ++i) traces.push_back(ordinary(dice, shortest + dice() % (3 * shortest)));
   return traces;
 }
 
@@ -123,7 +123,7 @@ TEST(WatchModel, OtherBehaviourScoresHigherThanOrdinary) {
 }
 
 TEST(WatchModel, TheThresholdKeepsTheShareOfFalseAlarms) {
-  std::vector<CallTrace> traces = many(6, 400), later = many(7, 600);
+  std::vector<CallTrace> traces = many(6, 400, 100), later = many(7, 600, 100);
   for (double share : {0.05, 0.3}) {
     Model model = model_of(traces, share);
     EXPECT_EQ(model.false_alarms, share);

@@ -26,7 +26,7 @@ struct Item {
 Bytes record(CallRecord head, const std::vector<Item>& items) {
   Bytes out(sizeof head);
   for (const Item& item : items) {
-    const CallItem label{item.kind, item.argument, item.state, 0, static_cast<uint32_t>(item.bytes.size())};
+    const CallItem label{static_cast<uint8_t>(item.kind), item.argument, static_cast<uint8_t>(item.state), 0, static_cast<uint32_t>(item.bytes.size())};
     const auto* begin = reinterpret_cast<const uint8_t*>(&label);
     out.insert(out.end(), begin, begin + sizeof label);
     out.insert(out.end(), item.bytes.begin(), item.bytes.end());

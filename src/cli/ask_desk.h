@@ -34,6 +34,7 @@ class Desk {
   // Puts what waits on the terminal when that is ours, and again when it was another job's meanwhile. Never
   // waits long.
   Status show();
+  void put_again() { open_ = false; }   // others may have written over it: with another code
   void take_back();
   std::optional<Typed> listen();
   void close(std::string_view said);

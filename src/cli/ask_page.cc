@@ -30,6 +30,7 @@ constexpr std::string_view kPutRight =
     "\x1b[!p\x1b[?5l\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[?7h\x1b[?25h\x1b[4l\x1b[?69l"
     // keys as sequences, delayed drawing, mouse, focus, pasting
     "\x1b[=0u\x1b[>4m\x1b[?2026l\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?2004l"
+    "\x1b_Ga=d,d=A\x1b\\\x1b[0$}\x1b[2l\x1b>\x1b[?1l"   // pictures (kitty), a status line, keys that are locked or others
     "\x1b]8;;\x1b\\\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b[999;1H";
 
 // Of foreign text a line at most, in letters that take one place each: else it could bring lines of its own.

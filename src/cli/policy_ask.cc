@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -103,6 +105,50 @@ Status check(const JailSpec& spec) {
   return {};
 }
 
+// What is read from a pipe or a socket may be written to this terminal, by somebody whom nobody can hold back.
+Status check_outputs(const JailSpec& spec) {
+  std::vector<int> outputs = {1, 2};
+  for (const FdGrant& grant : spec.fds)
+    if (grant.path.value.empty()) outputs.push_back(grant.number);
+  for (const int number : outputs) {
+    struct stat there {};
+    if (fstat(number, &there) == 0 && (S_ISFIFO(there.st_mode) || S_ISSOCK(there.st_mode)))
+      return fail(Code::kUsage, "a pipe or socket as descriptor " + num_signed(number) + " does not go with policy ask",
+                  "what reads it may write over the question", "let it be the terminal, or a file");
+  }
+  return {};
+}
+
+// Empty: it is not there.
+std::string without_links(const std::string& path) {
+  char real[PATH_MAX];
+  return realpath(path.c_str(), real) != nullptr ? real : std::string();
+}
+
+// A jail that writes where its next profile lies chooses its own rights.
+Status check_output(const JailSpec& spec, const std::string& output) {
+  if (output.empty()) return {};
+  const size_t slash = output.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : output.substr(0, slash + 1);
+  const std::string place = without_links(folder);
+  if (place.empty() || access(place.c_str(), W_OK | X_OK) != 0)
+    return fail(Code::kBadValue, "cannot write " + quoted(output), "the folder " + quoted(folder), "name another file", "-o", errno);
+  for (const Grant& grant : spec.grants) {
+    if (grant.kind != Grant::Kind::Bind) continue;
+    const std::string source = without_links(grant.source.value);
+    if (source.empty() || !(place + "/").starts_with(source == "/" ? source : source + "/")) continue;
+    return fail(Code::kBadValue, quoted(output) + " lies in " + quoted(grant.source.value) + ", which the jail writes to",
+                "the program could change the profile that it is run with next", "choose a place outside of it", "-o");
+  }
+  size_t turns = 0;
+  for (size_t i = 1; i < spec.syscalls.size(); ++i) turns += spec.syscalls[i].allow != spec.syscalls[i - 1].allow ? 1 : 0;
+  if (turns > 1)
+    return fail(Code::kUsage, "-o does not go with rules for system calls that take turns",
+                "a profile has one list of what is allowed and one of what is denied, and cannot tell their order",
+                "leave -o out, or say first all that is allowed, or first all that is denied", "-o");
+  return {};
+}
+
 // What was answered, by the call's name and its kind.
 struct Answers {
   std::map<std::string, std::set<std::string>> always;  // name → what was asked about
@@ -180,6 +226,10 @@ class Asking {
     signalfd_siginfo info;
     while (read(signals_.get(), &info, sizeof info) == sizeof info) {
       const auto number = static_cast<int>(info.ssi_signo);
+      if (number == SIGCONT) {   // the shell had the terminal meanwhile; the jail hears of it itself
+        desk_.put_again();
+        continue;
+      }
       const bool ends = number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
       if (ends && desk_.waits()) answer(Typed::Deny);
       if (info.ssi_code <= 0) kill(jail_, number);
@@ -236,16 +286,21 @@ void tell(const Desk& desk, const Answers& answers, const std::string& output) {
   if (!output.empty() && !names.empty()) row("profile: ", quoted(output));
   for (const auto& [name, kinds] : answers.always)
     if (is_wider(name, kinds))
-      row("note: ", "a profile can only say " + name + " as a whole, which is more than was asked about");
+      row("note: ", "a profile can only say " + name + " as a whole, which is more than was asked about" +
+                        (output.empty() ? "" : ": it has that as a comment"));
   (void)write_fd(2, text, "stderr");
 }
 
 Status write_profile(const NamedPlace& place, JailSpec spec, const Answers& answers) {
   std::string head = "# Made by immure policy ask. What was let through for good:\n";
+  // Beside the rules that allow, before or after all that deny: what a rule denies was not asked about.
+  const bool first = !spec.syscalls.empty() && spec.syscalls.front().allow;
   for (const auto& [name, kinds] : answers.always) {
-    spec.syscalls.push_back({name, true, {}});
-    head += "#   " + listed(kinds) + (is_wider(name, kinds) ? " (the rule opens all of " + name + ")" : "") +
-            "\n";
+    const bool wider = is_wider(name, kinds);
+    head += "#   " + listed(kinds);
+    if (wider) head += " (not below: a rule opens all of " + name + ", also what was denied or not asked about)";
+    head += "\n";
+    if (!wider) spec.syscalls.insert(first ? spec.syscalls.begin() : spec.syscalls.end(), {name, true, {}});
   }
   spec.asks = false;
   return place.write(head + policy_toml(spec, nullptr, false));
@@ -261,7 +316,7 @@ Result<UniqueFd> own_terminal() {
 Result<UniqueFd> taken_signals(sigset_t& before) {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&set, number);
+  for (int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCONT, SIGUSR1, SIGUSR2}) sigaddset(&set, number);
   sigprocmask(SIG_BLOCK, &set, &before);
   UniqueFd fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) return fail(Code::kSystem, "signals cannot be heard", {}, {}, {}, errno);
@@ -306,8 +361,10 @@ Result<int> policy_ask(const Invocation& call) {
                 "choose another name, or remove that file", "-o");
   auto place = NamedPlace::of(words->output);
   if (!place) return tl::unexpected<Error>(std::move(place.error()));
+  IMMURE_TRY(check_output(wanted->jail.spec, words->output));
   auto terminal = own_terminal();
   if (!terminal) return tl::unexpected<Error>(std::move(terminal.error()));
+  IMMURE_TRY(check_outputs(wanted->jail.spec));
   auto handed = handed_over(*wanted);
   if (!handed) return tl::unexpected<Error>(std::move(handed.error()));
   int pair[2];

@@ -17,13 +17,14 @@ namespace {
 std::vector<sock_filter> copy(std::span<const sock_filter> program) { return {program.begin(), program.end()}; }
 
 // In the host's network with rules for where TCP may connect to. In one of its own there is nowhere to connect to.
-bool restricts_connections(const JailSpec& spec) {
-  const bool in_the_hosts = spec.net == Net::Host || spec.need_of(Layer::NetNs) == Need::Off;
-  return in_the_hosts && spec.landlock.restrict_connect;
+bool in_the_hosts_network(const Builder& b) {
+  return b.spec.net == Net::Host || b.spec.need_of(Layer::NetNs) == Need::Off || !b.features.net_ns.ok;
 }
+bool restricts_connections(const Builder& b) { return in_the_hosts_network(b) && b.spec.landlock.restrict_connect; }
 
-bool is_default(const JailSpec& spec) {
-  return !restricts_connections(spec) && spec.syscalls.empty() && !spec.has(Weaken::NestedUserns) && !spec.has(Weaken::Ptrace) &&
+bool is_default(const Builder& b) {
+  const JailSpec& spec = b.spec;
+  return !restricts_connections(b) && spec.syscalls.empty() && !spec.has(Weaken::NestedUserns) && !spec.has(Weaken::Ptrace) &&
          !spec.has(Weaken::Compat32) && !spec.has(Weaken::MemfdExec);
 }
 
@@ -114,7 +115,7 @@ Result<std::vector<sock_filter>> sending_filter(Builder& b, filter::Policy polic
 
 Result<std::vector<sock_filter>> program_filter(Builder& b) {
   bool shares = has_shared_folder(b), no_memfd = !b.sets_memfd_noexec();
-  if (is_default(b.spec) && !tells(b) && !b.spec.asks) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
+  if (is_default(b) && !tells(b) && !b.spec.asks) return copy(filter::default_filter(b.plan.listener, shares, no_memfd));
   filter::Options options;
   options.listener = b.plan.listener;
   options.no_set_id = shares;
@@ -123,7 +124,7 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
   options.ptrace = b.spec.has(Weaken::Ptrace);
   options.compat32 = b.spec.has(Weaken::Compat32);
   options.memfd_exec = b.spec.has(Weaken::MemfdExec);
-  options.no_fast_open = restricts_connections(b.spec);
+  options.no_fast_open = restricts_connections(b);
   options.no_datagrams = options.no_fast_open && b.spec.landlock.connect.empty();
   for (const SyscallRule& rule : b.spec.syscalls) options.rules.push_back({rule.name, rule.allow});
   auto policy = filter::default_policy(options);
@@ -141,7 +142,7 @@ Result<std::vector<sock_filter>> program_filter(Builder& b) {
     // The words of a caller (/proc/PID/cmdline) are its memory.
     IMMURE_TRY(filter::check_reading(*policy, "nobody can be asked about denied calls", "run it without questions"));
     b.plan.asks = std::move(options);
-    b.plan.asks_of_sockets = b.spec.net != Net::Host && b.spec.need_of(Layer::NetNs) != Need::Off;
+    b.plan.asks_of_sockets = !in_the_hosts_network(b);
   }
   return tells(b) ? sending_filter(b, std::move(*policy)) : filter::compile(*policy);
 }
@@ -197,7 +198,7 @@ Status plan_seccomp(Builder& b) {
     auto program = program_filter(b);
     if (!program) return tl::unexpected<Error>(program.error());
     b.plan.filters[0] = std::move(*program);
-    b.layer(Layer::Seccomp).mechanism = is_default(b.spec) ? "allow-list, native entry only" : "allow-list, changed by options";
+    b.layer(Layer::Seccomp).mechanism = is_default(b) ? "allow-list, native entry only" : "allow-list, changed by options";
     if (records(b)) b.layer(Layer::Seccomp).mechanism += "; files that are asked for are recorded";
     if (!b.spec.watched.empty()) b.layer(Layer::Seccomp).mechanism += "; calls are watched";
     for (const SyscallRule& rule : b.spec.syscalls)
@@ -205,7 +206,7 @@ Status plan_seccomp(Builder& b) {
   }
   // What becomes the program waits as late as it can, for meanwhile the parent verifies: behind a filter that is known
   // to let it wait.
-  bool waits_behind = b.spec.seccomp.empty() && is_default(b.spec) && !tells(b);
+  bool waits_behind = b.spec.seccomp.empty() && is_default(b) && !tells(b);
   if (!waits_behind) plan_gate(b);
   Step& load = b.add(Op::Seccomp, Side::Payload, Layer::Seccomp);
   load.y = tells(b) ? 2 : b.plan.listener ? 1 : 0;

@@ -73,7 +73,7 @@ class Loop {
   SocketJudge sockets_;
   uint64_t last_memory_ = 0, last_look_ = 0;
   uint64_t looked_for_ = 0;   // pipes: who opens many of them gets no more than a third of a processor by that
-  bool sampling_ = false, blind_ = false, exited_ = false, gone_ = false, told_to_stop_ = false, watched_ = false;
+  bool sampling_ = false, blind_ = false, exited_ = false, gone_ = false, told_to_stop_ = false, stops_later_ = false, watched_ = false;
   int interrupts_ = 0;
   uint32_t last_signal_ = 0;
   uint64_t last_signal_at_ = 0;
@@ -150,6 +150,9 @@ bool Loop::stop_with_deputy() {
 void Loop::stopped() {
   bool told = std::exchange(told_to_stop_, false);
   if (terminal_ == nullptr && !told) return;
+  // The keys are not the program's while a question stands: it has stopped itself, which must not move the terminal.
+  stops_later_ = !told && options_.asker != nullptr && options_.asker->asking();
+  if (stops_later_) return;
   if (terminal_ != nullptr) terminal_->suspend();
   (void)stop_with_deputy();   // who cannot leave goes on, and so does the program
   if (terminal_ != nullptr) terminal_->resume();
@@ -243,6 +246,7 @@ void Loop::on_asker() {
                     "nobody could have been asked from then on", "immure run runs the program without questions");
   if (!failure_) kill_tree(EndedBy::Supervisor);
   if (terminal_ != nullptr) terminal_->hold(asker.asking());
+  if (stops_later_ && !asker.asking()) stopped();
 }
 
 // Sockets and pipes are looked at more closely only when there are enough of them to matter.

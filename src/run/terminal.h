@@ -159,7 +159,7 @@ class Terminal {
   bool shared_ = false;      // others may read the same keyboard
   bool claimed_ = false;     // keys are the program's, always
   bool raw_ = false, raw_output_ = false;
-  bool suspended_ = false, held_ = false, keys_ended_ = false;
+  bool suspended_ = false, held_ = false, raw_while_held_ = false, keys_ended_ = false;
   char last_key_ = '\n';
   std::string expected_echo_;
   uint64_t keyboard_again_ = 0, master_again_ = 0, mode_again_ = 0;  // ns; 0: none

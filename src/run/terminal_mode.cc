@@ -190,17 +190,22 @@ void Terminal::resized() {
 }
 
 void Terminal::suspend() {
-  flush_screen();
+  if (!held_) flush_screen();
   restorer_.restore();
+  raw_while_held_ = held_ && raw_;
   raw_ = false;
   suspended_ = true;
 }
 
 void Terminal::resume() {
+  const bool was_raw = raw_ || std::exchange(raw_while_held_, false);
   suspended_ = false;
   raw_ = false;  // a shell between the stop and now has put its own mode
   resized();
-  if (!held_) sync_mode();  // else keys are not ours: when it is let go
+  if (!held_)
+    sync_mode();
+  else if (was_raw && in_foreground())  // keys are not ours, and come as they came before
+    enter_raw(!raw_output_);
 }
 
 }  // namespace immure::run

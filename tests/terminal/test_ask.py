@@ -17,7 +17,8 @@ other = os.fork()
 if other == 0:
     time.sleep(600)
 CALLS = {"kcmp": (312, 2, other, 0, 0, 0), "attach": (101, 16, other, 0, 0), "packet": (41, 17, 3, 0), "vsock": (41, 40, 1, 0),
-         "mount": (165, 0, 0, 0, 0, 0), "inject": (16, 0, 0x5412, b"x")}
+         "mount": (165, 0, 0, 0, 0, 0), "inject": (16, 0, 0x5412, b"x"), "alg": (41, 38, 5, 0),
+         "ustat": (136, 0, 0)}
 def call(name):
     done = libc.syscall(*CALLS[name])
     if name == "attach" and done == 0:
@@ -41,7 +42,7 @@ for word in sys.argv[1:]:
         os.waitpid(child, 0)
         print("child is gone", flush=True)
     elif word == "handle":
-        signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+        signal.signal(signal.SIGINT, lambda *_: os.write(1, b"interrupted\n"))
     elif word == "flood":  # of output, until somebody is asked, and then until it is read
         if os.fork() == 0:
             end = time.monotonic() + 2
@@ -49,8 +50,15 @@ for word in sys.argv[1:]:
                 os.write(1, b"flood " * 600 + b"\n")
             os._exit(0)
         time.sleep(0.3)
-    elif word.startswith("link="):
-        os.symlink("/etc/passwd", word[5:])
+    elif word == "stop":  # itself, while another one is asked about
+        child = os.fork()
+        if child == 0:
+            print("kcmp =", call("kcmp"), flush=True)
+            os._exit(0)
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os.waitpid(child, 0)
+        print("goes on again", flush=True)
 os.kill(other, 9)
 print("the end", flush=True)
 """
@@ -137,14 +145,70 @@ class Ask(TerminalTest):
         with open(profile, encoding="utf-8") as file:
             self.assertEqual(file.read(), text)
 
-    def test_an_output_that_the_jail_has_moved_is_not_written(self):
+    def test_a_profile_does_not_open_more_than_was_said(self):
+        profile = os.path.join(self.folder, "wide.toml")
+        # AF_ALG always, AF_PACKET never: a rule for socket would open both, and AF_VSOCK, which nobody is asked about.
+        self.ask("alg", "packet", options=f"-o {profile}")
+        self.answer(1, "a")
+        self.answer(2, "n")
+        self.ended()
+        with open(profile, encoding="utf-8") as file:
+            text = file.read()
+        self.assertNotIn("allow-syscall", text)
+        self.assertIn("a rule opens all of socket", text)
+
+    def test_a_profile_does_not_lie_where_the_jail_writes(self):
         place = os.path.join(self.folder, "shared")
         os.mkdir(place)
-        os.chmod(place, 0o777)
-        self.ask("attach", f"link={place}/out.toml", options=f"-o {place}/out.toml --bind {place}")
+        os.symlink(place, os.path.join(self.folder, "other"))
+        for output, bound in ((f"{place}/o.toml", place), (f"{self.folder}/other/o.toml", place), (f"{place}/o.toml", self.folder),
+                              (f"{place}/o.toml", f"{self.folder}/other")):
+            out = self.outer(f'"$IMMURE" policy ask -o {output} --bind {bound} -- true')
+            self.assertIn("which the jail writes to", out, (output, bound))
+        out = self.outer(f'"$IMMURE" policy ask -o {self.folder}/missing/o.toml -- true')
+        self.assertIn("cannot write", out)
+        out = self.outer(f'"$IMMURE" policy ask -o {place}/o.toml --deny-syscall kcmp --allow-syscall ptrace --deny-syscall ustat -- true')
+        self.assertIn("cannot tell their order", out)
+        self.assertEqual(os.listdir(place), [])
+
+    def test_rules_keep_their_meaning_in_a_profile(self):
+        profile = os.path.join(self.folder, "rules.toml")
+        self.ask("attach", options=f"-o {profile} --allow-syscall @debug --deny-syscall kcmp --deny-syscall ptrace")
+        self.ended()
+        self.ask("ustat", options=f"-o {profile} --allow-syscall @debug --deny-syscall kcmp --deny-syscall ptrace")
         self.answer(1, "a")
-        self.wait_for("what is there was not there")
-        self.assertTrue(os.path.islink(f"{place}/out.toml"))
+        self.ended()
+        done = self.outer(f'"$IMMURE" run --profile {profile} -- /usr/bin/python3 /opt/p.py attach kcmp ustat')
+        self.assertIn("attach = Operation not permitted", done)
+        self.assertIn("kcmp = Operation not permitted", done)
+        self.assertNotIn("ustat = Operation not permitted", done)
+
+    def test_output_goes_to_nobody_who_writes_over_a_question(self):
+        for words in ("2>&1 | cat", "2>&1 >/dev/null | cat"):
+            self.assertIn("does not go with policy ask", self.outer(f'("$IMMURE" policy ask -- true) {words}'), words)
+
+    def test_a_program_that_stops_itself_moves_no_question(self):
+        self.ask("stop")
+        code = self.question(1)
+        time.sleep(1.5)
+        self.assertEqual(self.question(1), code)
+        self.assertNotIn("Stopped", self.screen())
+        self.type("o" + code)
+        self.wait_for("Stopped")
+        self.command("fg")
+        self.wait_for("^kcmp = goes on")
+        self.wait_for("^goes on again")
+
+    def test_a_question_comes_again_with_another_code(self):
+        self.ask("kcmp")
+        code = self.question(1)
+        asking = subprocess.run(["pgrep", "-f", f"policy ask --ro-bind {self.program}"], stdout=subprocess.PIPE, text=True, check=True)
+        os.killpg(os.getpgid(int(asking.stdout.split()[0])), signal.SIGTSTP)
+        self.wait_for("Stopped")
+        self.command("fg")
+        self.wait_until(lambda: self.question(1) != code, "the question again")
+        self.answer(1, "o")
+        self.wait_for("^kcmp = goes on")
 
     def test_about_some_calls_nobody_is_asked(self):
         self.ask("mount", "vsock", "inject")

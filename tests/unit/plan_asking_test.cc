@@ -3,6 +3,8 @@
 #include <linux/audit.h>
 
 #include "plan/asking.h"
+#include "plan/compile.h"
+#include "support/features.h"
 
 namespace immure {
 namespace {
@@ -65,6 +67,22 @@ TEST(Questions, InTheHostsNetworkNothingIsAskedOfSockets) {
   Questions questions(plan);
   for (const uint64_t family : {1, 2, 10, 16, 17, 38}) EXPECT_FALSE(questions.may_be_about(call_of(kSocket, {family, 3})));
   EXPECT_TRUE(questions.may_be_about(call_of(kPtrace)));
+}
+
+// A network namespace that is only preferred, where there are none: the jail is in the host's network.
+TEST(Questions, WithoutANetworkNamespaceNothingIsAskedOfSockets) {
+  for (const bool there : {true, false}) {
+    JailSpec spec;
+    spec.argv = {"true"};
+    spec.asks = true;
+    spec.need[static_cast<size_t>(Layer::NetNs)] = Need::Prefer;
+    Features features = test::linux_6_18();
+    if (!there) features.net_ns.ok = false;
+    char* environment[] = {nullptr};
+    auto plan = compile(spec, features, test::root_host(), HostFiles(), environment);
+    ASSERT_TRUE(plan) << format(plan.error());
+    EXPECT_EQ(plan->asks_of_sockets, there);
+  }
 }
 
 TEST(Questions, APlanThatDoesNotAskHasNone) {

@@ -69,7 +69,7 @@ TEST(Questions, InTheHostsNetworkNothingIsAskedOfSockets) {
   EXPECT_TRUE(questions.may_be_about(call_of(kPtrace)));
 }
 
-class Files final : public HostFiles {};
+class HostsFiles final : public HostFiles {};
 
 // A network namespace that is only preferred, where there are none: the jail is in the host's network.
 TEST(Questions, WithoutANetworkNamespaceNothingIsAskedOfSockets) {
@@ -81,7 +81,7 @@ TEST(Questions, WithoutANetworkNamespaceNothingIsAskedOfSockets) {
     Features features = test::linux_6_18();
     if (!there) features.net_ns.ok = false;
     char* environment[] = {nullptr};
-    auto plan = compile(spec, features, test::root_host(), Files(), environment);
+    auto plan = compile(spec, features, test::root_host(), HostsFiles(), environment);
     ASSERT_TRUE(plan) << format(plan.error());
     EXPECT_EQ(plan->asks_of_sockets, there);
   }

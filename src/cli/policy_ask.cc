@@ -140,12 +140,6 @@ Status check_output(const JailSpec& spec, const std::string& output) {
     return fail(Code::kBadValue, quoted(output) + " lies in " + quoted(grant.source.value) + ", which the jail writes to",
                 "the program could change the profile that it is run with next", "choose a place outside of it", "-o");
   }
-  size_t turns = 0;
-  for (size_t i = 1; i < spec.syscalls.size(); ++i) turns += spec.syscalls[i].allow != spec.syscalls[i - 1].allow ? 1 : 0;
-  if (turns > 1)
-    return fail(Code::kUsage, "-o does not go with rules for system calls that take turns",
-                "a profile has one list of what is allowed and one of what is denied, and cannot tell their order",
-                "leave -o out, or say first all that is allowed, or first all that is denied", "-o");
   return {};
 }
 

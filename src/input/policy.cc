@@ -1,9 +1,11 @@
 #include "input/policy.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "filter/filter.h"
 #include "kernel/capabilities.h"
 #include "spec/limits.h"
 #include "spec/validate.h"
@@ -64,6 +66,32 @@ std::string grant_value(const Grant& grant) {
   return out;
 }
 
+// Of two rules that name a call the later one holds. A profile has one list of what is allowed and one of what is
+// denied, in the order of their first words, and no word in both.
+bool fit_two_lists(const std::vector<SyscallRule>& rules) {
+  size_t turns = 0;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    turns += i > 0 && rules[i].allow != rules[i - 1].allow ? 1 : 0;
+    for (size_t k = 0; k < i; ++k)
+      if (rules[k].name == rules[i].name && rules[k].allow != rules[i].allow) return false;
+  }
+  return turns <= 1;
+}
+
+// Rules that do not fit are said call by call, each in the list where it ends up.
+std::vector<SyscallRule> in_two_lists(const std::vector<SyscallRule>& rules) {
+  if (fit_two_lists(rules)) return rules;
+  std::map<std::string_view, const SyscallRule*> last;
+  for (const SyscallRule& rule : rules) {
+    const auto set = filter::named_set(rule.name);
+    if (!set) last[rule.name] = &rule;
+    for (std::string_view call : set.value_or(std::span<const std::string_view>())) last[call] = &rule;
+  }
+  std::vector<SyscallRule> out;
+  for (const auto& [call, rule] : last) out.push_back({std::string(call), rule->allow, rule->origin});
+  return out;
+}
+
 struct Collector {
   const JailSpec& spec;
   const Limits* defaults;
@@ -102,7 +130,7 @@ struct Collector {
            spec.set_by_word(Field::Caps));
     }
     one("seccomp", Kind::Text, spec.seccomp.empty() ? "default" : spec.seccomp, Field::Seccomp);
-    for (const SyscallRule& rule : spec.syscalls) {
+    for (const SyscallRule& rule : in_two_lists(spec.syscalls)) {
       more(rule.allow ? "allow-syscall" : "deny-syscall", rule.name, rule.origin);
     }
     landlock("connect", spec.landlock.restrict_connect, spec.landlock.connect, Field::Connect);
@@ -275,20 +303,8 @@ std::vector<PolicyValue> policy_values(const JailSpec& spec, const Limits* defau
   return std::move(all.out);
 }
 
-// Two lists cannot tell which of their rules came first; where that matters, a comment does.
-static std::string rule_order(const JailSpec& spec) {
-  size_t turns = 0;
-  std::string out = "# order of the rules for system calls:";
-  for (size_t i = 0; i < spec.syscalls.size(); ++i) {
-    const SyscallRule& rule = spec.syscalls[i];
-    turns += i > 0 && rule.allow != spec.syscalls[i - 1].allow ? 1 : 0;
-    out += std::string(rule.allow ? " allow " : " deny ") + printable(rule.name);
-  }
-  return turns > 1 ? out + "\n" : std::string();
-}
-
 std::string policy_toml(const JailSpec& spec, const Limits* defaults, bool why) {
-  std::string out = rule_order(spec);
+  std::string out;
   std::string_view table;
   for (const PolicyValue& value : policy_values(spec, defaults)) {
     if (value.table != table) {

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <string>
 
+#include "filter/filter.h"
 #include "input/policy.h"
 #include "input/profile.h"
 #include "input/profile_files.h"
@@ -369,16 +370,47 @@ TEST(Policy, ALeadingSignIsNoListChange) {
   EXPECT_EQ(policy_toml(jail.spec, nullptr, false), "symlink = [\n  \"./-x:/m\",\n]\n");
 }
 
-TEST(Policy, TellsTheOrderThatListsLose) {
-  Jail jail;
-  for (const char* word : {"deny-syscall @mount", "allow-syscall mount", "deny-syscall mount"}) {
-    std::string_view text = word;
-    size_t space = text.find(' ');
-    ASSERT_TRUE(apply(jail, {find_option(text.substr(0, space)), std::string(text.substr(space + 1)),
-                             std::string("f") + std::to_string(jail.spec.syscalls.size()) + ":1"}));
+// The last rule that names the call; 0 when none does.
+int word_about(const JailSpec& spec, std::string_view call) {
+  int word = 0;
+  for (const SyscallRule& rule : spec.syscalls) {
+    const auto set = filter::named_set(rule.name);
+    if (rule.name == call || (set && std::find(set->begin(), set->end(), call) != set->end())) word = rule.allow ? 1 : -1;
   }
-  EXPECT_TRUE(policy_toml(jail.spec, nullptr, false).starts_with("# order of the rules"))
-      << "they cannot be told apart";
+  return word;
+}
+
+RC_GTEST_PROP(Policy, KeepsWhichRuleForACallHolds, ()) {
+  const std::vector<std::string> names = {"@mount", "@keyring", "@module", "mount", "umount2", "keyctl", "bpf"};
+  Jail jail;
+  const int count = *rc::gen::inRange(0, 8);
+  for (int i = 0; i < count; ++i) {
+    const char* option = *rc::gen::arbitrary<bool>() ? "allow-syscall" : "deny-syscall";
+    const std::string name = names[*rc::gen::inRange<size_t>(0, names.size())];
+    RC_ASSERT(apply(jail, {find_option(option), name, "f" + std::to_string(i) + ".toml:1:1"}).has_value());
+  }
+  const JailSpec again = jail_of(words_of(policy_toml(jail.spec, nullptr, true), false)).spec;
+  std::vector<std::string_view> calls(names.begin(), names.end());
+  for (const std::string& name : names)
+    if (const auto set = filter::named_set(name)) calls.insert(calls.end(), set->begin(), set->end());
+  for (std::string_view call : calls)
+    if (!call.starts_with('@')) RC_ASSERT(word_about(again, call) == word_about(jail.spec, call));
+}
+
+TEST(Policy, RulesThatTakeTurnsAreSaidCallByCall) {
+  Jail jail;
+  int line = 0;
+  for (const auto& [option, name] : {std::pair("deny-syscall", "@keyring"), std::pair("allow-syscall", "keyctl"), std::pair("deny-syscall", "bpf")})
+    ASSERT_TRUE(apply(jail, {find_option(option), name, "f:" + std::to_string(++line)}));
+  EXPECT_EQ(policy_toml(jail.spec, nullptr, true),
+            "deny-syscall = [\n"
+            "  \"add_key\",  # f:1\n"
+            "  \"bpf\",  # f:3\n"
+            "  \"request_key\",  # f:1\n"
+            "]\n"
+            "allow-syscall = [\n"
+            "  \"keyctl\",  # f:2\n"
+            "]\n");
 }
 
 }  // namespace

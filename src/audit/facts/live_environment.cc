@@ -70,8 +70,9 @@ std::vector<EnvironmentName> names_of_environment(std::string_view text) {
 void look_at_environment(const LiveLook& look, Live& live) {
   auto text = text_of(look.proc, "environ", 4u << 20);
   if (!text) return;
-  live.environment = names_of_environment(*text);
-  explicit_bzero(text->data(), text->size());
+  std::string& values = *text;
+  live.environment = names_of_environment(values);
+  explicit_bzero(values.data(), values.size());
 }
 
 }  // namespace immure::audit

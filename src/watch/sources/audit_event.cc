@@ -24,7 +24,6 @@ void append(std::string& to, uint64_t value, size_t size) {
 void take_call(std::string_view rest, AuditEvent& event) {
   if (event.call) return;  // the first is the kernel's
   event.call = true;
-  bool named = false;
   for (AuditField field; next_field(rest, field);) {
     if (field.key == "arch") set(event.arch, hex_number(field.value));
     if (field.key == "syscall") set(event.nr, signed_number(field.value));
@@ -37,10 +36,9 @@ void take_call(std::string_view rest, AuditEvent& event) {
       set(event.args[field.key[1] - '0'], hex_number(field.value));
     if (field.key == "pid") set(event.pid, signed_number(field.value));
     if (field.key == "ppid") set(event.ppid, signed_number(field.value));
-    if (field.key == "exe" && !named) {
-      named = true;  // what follows may be a label, which is of any form
+    if (field.key == "exe") {
       if (auto text = untrusted_text(field)) event.program = text->substr(0, kMostText);
-      return;
+      return;  // what follows may be a label, which is of any form
     }
   }
 }
